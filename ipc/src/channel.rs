@@ -1,0 +1,204 @@
+//! A typed, bounded, non-blocking channel between two processes: frames of [`crate::codec`] over SOCK_SEQPACKET.
+
+use crate::codec::{CodecError, FRAME_LIMIT, Frame, MESSAGES_LIMIT, decode, encode};
+use crate::config::Generation;
+use crate::fdpass;
+use core::fmt;
+use core::marker::PhantomData;
+use mio::unix::SourceFd;
+use mio::{Interest, Registry, Token, event::Source};
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+/// Most bytes that wait for a slow peer; a peer that lets more pile up is [`ChannelError::Stuck`]. Configuration slices are
+/// sent with [`Channel::send_slice`], which is not counted.
+pub const BACKLOG_LIMIT: usize = 8 * 1024 * 1024;
+
+/// Why a channel is of no use any more.
+#[derive(Debug)]
+pub enum ChannelError {
+    /// The other side closed it or died.
+    Closed,
+    /// The other side broke the protocol.
+    Violation(CodecError),
+    /// The other side does not read.
+    Stuck,
+    /// The system refused.
+    Os(Errno),
+}
+
+impl fmt::Display for ChannelError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ChannelError::Closed => f.write_str("the other side closed the channel"),
+            ChannelError::Violation(e) => write!(f, "malformed frame: {e}"),
+            ChannelError::Stuck => write!(f, "the other side lets more than {BACKLOG_LIMIT} bytes wait"),
+            ChannelError::Os(e) => write!(f, "{e}"),
+        }
+    }
+}
+
+impl core::error::Error for ChannelError {}
+
+/// A received frame with its descriptors.
+#[derive(Debug)]
+pub struct Received<M> {
+    /// The frame.
+    pub frame: Frame<M>,
+    /// Descriptors in the order sent.
+    pub fds: Vec<OwnedFd>,
+}
+
+struct Waiting {
+    bytes: Vec<u8>,
+    fds: Vec<OwnedFd>,
+}
+
+/// One end of a channel: sends `Tx`, receives `Rx`.
+pub struct Channel<Tx, Rx> {
+    socket: OwnedFd,
+    waiting: VecDeque<Waiting>,
+    waiting_bytes: usize,
+    buffer: Vec<u8>,
+    types: PhantomData<fn(Tx) -> Rx>,
+}
+
+/// Makes the two ends of a channel: close-on-exec, non-blocking.
+pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
+    socketpair(AddressFamily::Unix, SockType::SeqPacket, None, SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK)
+}
+
+impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
+    /// Takes one end over.
+    pub fn new(socket: OwnedFd) -> Self {
+        Channel { socket, waiting: VecDeque::new(), waiting_bytes: 0, buffer: vec![0; FRAME_LIMIT], types: PhantomData }
+    }
+
+    /// Sends messages in as few frames as hold them. What the socket does not take now waits and goes out with
+    /// [`Channel::flush`] when the event loop says that it is writable. Does nothing for no messages.
+    pub fn send(&mut self, generation: Generation, messages: Vec<Tx>) -> Result<(), ChannelError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        self.encode_split(generation, messages)?;
+        if self.waiting_bytes > BACKLOG_LIMIT {
+            return Err(ChannelError::Stuck);
+        }
+        self.flush()
+    }
+
+    /// Sends one message with descriptors, in a frame of its own.
+    pub fn send_with_fds(
+        &mut self,
+        generation: Generation,
+        message: Tx,
+        fds: Vec<OwnedFd>,
+    ) -> Result<(), ChannelError> {
+        let bytes = encode(&Frame { generation, messages: vec![message] }).map_err(ChannelError::Violation)?;
+        self.queue(bytes, fds);
+        self.flush()
+    }
+
+    /// Sends the messages that carry a configuration slice; they may exceed [`BACKLOG_LIMIT`].
+    pub fn send_slice(
+        &mut self,
+        generation: Generation,
+        messages: impl Iterator<Item = Tx>,
+    ) -> Result<(), ChannelError> {
+        for message in messages {
+            let bytes = encode(&Frame { generation, messages: vec![message] }).map_err(ChannelError::Violation)?;
+            self.queue(bytes, Vec::new());
+        }
+        self.flush()
+    }
+
+    fn encode_split(&mut self, generation: Generation, messages: Vec<Tx>) -> Result<(), ChannelError> {
+        let mut frames = VecDeque::from([messages]);
+        while let Some(mut messages) = frames.pop_front() {
+            let frame = Frame { generation, messages };
+            let encoded = if frame.messages.len() > MESSAGES_LIMIT { Err(CodecError::TooLong) } else { encode(&frame) };
+            messages = frame.messages;
+            match encoded {
+                Ok(bytes) => self.queue(bytes, Vec::new()),
+                Err(_) if messages.len() > 1 => {
+                    let rest = messages.split_off(messages.len() / 2);
+                    frames.push_front(rest);
+                    frames.push_front(messages);
+                }
+                Err(e) => return Err(ChannelError::Violation(e)),
+            }
+        }
+        Ok(())
+    }
+
+    fn queue(&mut self, bytes: Vec<u8>, fds: Vec<OwnedFd>) {
+        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
+        self.waiting.push_back(Waiting { bytes, fds });
+    }
+
+    /// Sends what waits, until the socket is full.
+    pub fn flush(&mut self) -> Result<(), ChannelError> {
+        while let Some(first) = self.waiting.front() {
+            match fdpass::send(self.socket.as_fd(), &first.bytes, &first.fds) {
+                Ok(()) => {
+                    self.waiting_bytes = self.waiting_bytes.saturating_sub(first.bytes.len());
+                    self.waiting.pop_front();
+                }
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN) => return Err(ChannelError::Closed),
+                Err(e) => return Err(ChannelError::Os(e)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether everything has been handed to the kernel.
+    pub fn is_flushed(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Receives the next frame; `None` when there is none yet. Call until `None`: the event loop is edge-triggered.
+    pub fn receive(&mut self) -> Result<Option<Received<Rx>>, ChannelError> {
+        let packet = loop {
+            match fdpass::receive(self.socket.as_fd(), &mut self.buffer) {
+                Ok(packet) => break packet,
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(Errno::EINTR) => {}
+                Err(Errno::ECONNRESET | Errno::ENOTCONN) => return Err(ChannelError::Closed),
+                Err(e) => return Err(ChannelError::Os(e)),
+            }
+        };
+        if packet.truncated {
+            return Err(ChannelError::Violation(CodecError::TooLong));
+        }
+        if packet.len == 0 {
+            return Err(ChannelError::Closed);
+        }
+        let bytes = self.buffer.get(..packet.len).unwrap_or_default();
+        let frame: Frame<Rx> = decode(bytes).map_err(ChannelError::Violation)?;
+        if frame.messages.len() > MESSAGES_LIMIT {
+            return Err(ChannelError::Violation(CodecError::TooLong));
+        }
+        Ok(Some(Received { frame, fds: packet.fds }))
+    }
+}
+
+impl<Tx, Rx> Source for Channel<Tx, Rx> {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        SourceFd(&self.socket.as_raw_fd()).register(registry, token, interests)
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        SourceFd(&self.socket.as_raw_fd()).reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        SourceFd(&self.socket.as_raw_fd()).deregister(registry)
+    }
+}

@@ -1,0 +1,143 @@
+//! checkd's slice: what to probe, how often, and what counts as an answer.
+
+use super::global::Mail;
+use super::vrrp::Switch;
+use super::{CheckerIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
+use crate::table::Table;
+use core::net::SocketAddr;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// checkd's slice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckConfig {
+    /// `virtual_server` blocks; the same indices as in ipvsd's slice.
+    pub services: Table<ServiceIdx, Service>,
+    /// `real_server` blocks; the same indices as in ipvsd's slice.
+    pub reals: Table<RealIdx, Real>,
+    /// Checkers of all real servers.
+    pub checkers: Table<CheckerIdx, Checker>,
+    /// Mail settings (alerts come with later work).
+    pub mail: Mail,
+    /// `router_id`, default the host name.
+    pub router_id: String,
+    /// `checker_log_all_failures`
+    pub log_all_failures: Switch,
+    /// `rs_init_notifies`
+    pub rs_init_notifies: Switch,
+}
+
+/// A virtual server as the checker sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// As keepalived writes it in logs: `[192.168.1.1]:tcp:80`, `FWM 5`. Matches the same service across a reload.
+    pub label: String,
+    /// `quorum`, already reduced to the sum of the weights.
+    pub quorum: u32,
+    /// `hysteresis`
+    pub hysteresis: u32,
+    /// Label of the `sorry_server`, if there is one.
+    pub sorry: Option<String>,
+    /// `omega`
+    pub omega: Switch,
+    /// `quorum_up`
+    pub quorum_up: Option<ScriptIdx>,
+    /// `quorum_down`
+    pub quorum_down: Option<ScriptIdx>,
+    /// Where its block begins.
+    pub origin: Origin,
+}
+
+/// A real server as the checker sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Real {
+    /// The service it belongs to.
+    pub service: ServiceIdx,
+    /// As keepalived writes it in logs: `[192.168.1.2]:tcp:80`. With the service it matches across a reload.
+    pub label: String,
+    /// Configured weight, 0..=2147483647.
+    pub weight: u32,
+    /// `inhibit_on_failure`: weight 0 instead of removal.
+    pub inhibit: Switch,
+    /// `alpha`: starts down.
+    pub alpha: Switch,
+    /// `notify_up`
+    pub notify_up: Option<ScriptIdx>,
+    /// `notify_down`
+    pub notify_down: Option<ScriptIdx>,
+    /// Where its block begins.
+    pub origin: Origin,
+}
+
+/// One checker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checker {
+    /// The real server it speaks for.
+    pub real: RealIdx,
+    /// `connect_ip`, `connect_port`, default the real server's.
+    pub target: SocketAddr,
+    /// `bindto`, `bind_port`.
+    pub bind: Option<SocketAddr>,
+    /// `connect_timeout`: of each step.
+    pub timeout: Duration,
+    /// `delay_loop`
+    pub delay_loop: Duration,
+    /// `retry`: failures tolerated while up.
+    pub retry: u32,
+    /// `delay_before_retry`
+    pub delay_before_retry: Duration,
+    /// `warmup`: the first run is 1 s + a random part of this after start.
+    pub warmup: Duration,
+    /// `log_all_failures`
+    pub log_all_failures: Switch,
+    /// `alpha`, of this checker
+    pub alpha: Switch,
+    /// What is asked and what is the right answer.
+    pub kind: CheckerKind,
+    /// Where its block begins.
+    pub origin: Origin,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckerKind {
+    /// `TCP_CHECK`: a connection is made and closed.
+    Tcp,
+    /// `HTTP_GET`
+    Http(Http),
+}
+
+/// `HTTP_GET`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Http {
+    /// `http_protocol`
+    pub protocol: HttpProtocol,
+    /// `url` blocks, at least one; asked in turn.
+    pub urls: Vec<Url>,
+    /// `fast_recovery`: back to back while the server is down.
+    pub fast_recovery: Switch,
+}
+
+/// `http_protocol`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HttpProtocol {
+    /// `1.0`
+    V10,
+    /// `1.0C`: with `Connection: close`
+    V10Close,
+    /// `1.1`: with `Connection: close`
+    V11,
+}
+
+/// A `url` block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Url {
+    /// `path`, sent as it is.
+    pub path: String,
+    /// Host header: `virtualhost` of the url, the checker, the real server or the virtual server; `None`: address and port.
+    pub host: Option<String>,
+    /// `digest`: MD5 of the body.
+    pub digest: Option<[u8; 16]>,
+    /// `status_code`: accepted ranges, inclusive; default 200..=299.
+    pub status: Vec<(u16, u16)>,
+}

@@ -1,0 +1,20 @@
+//! `global_defs` that more than one process needs.
+
+use core::net::SocketAddr;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// Mail settings (`notification_email` … `smtp_alert`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// Recipients; no mail when empty.
+    pub to: Vec<String>,
+    /// `notification_email_from`
+    pub from: Option<String>,
+    /// `smtp_server`; no mail when absent. A host name is resolved when the file is compiled (later work: literal addresses only).
+    pub server: Option<SocketAddr>,
+    /// `smtp_helo_name`
+    pub helo: Option<String>,
+    /// `smtp_connect_timeout`, default 30 s.
+    pub timeout: Duration,
+}

@@ -1,0 +1,142 @@
+//! ipvsd's slice: the ledger of everything it may ever put into the kernel.
+
+use super::vrrp::Link;
+use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServiceIdx};
+use crate::net::Prefix;
+use crate::table::Table;
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// ipvsd's slice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IpvsConfig {
+    /// Interfaces by name; the same table as vrrpd's.
+    pub links: Table<LinkIdx, Link>,
+    /// The addresses of each instance.
+    pub instances: Table<InstanceIdx, InstanceAddrs>,
+    /// `virtual_server` entries.
+    pub services: Table<ServiceIdx, Service>,
+    /// `real_server` entries of all services.
+    pub reals: Table<RealIdx, Real>,
+}
+
+/// What may be put on an interface for one instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceAddrs {
+    /// The instance's name; matches the same instance across a reload.
+    pub name: String,
+    /// `virtual_ipaddress` then `virtual_ipaddress_excluded`, in order.
+    pub addrs: Vec<AddrSpec>,
+    /// How long the addresses stay when vrrpd is gone: less than a backup needs to take over.
+    pub hold: Duration,
+}
+
+/// One address record. COMPAT: keepalived 2.4.3, behaviour §8.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddrSpec {
+    /// Address and prefix, /32 or /128 when none was written.
+    pub prefix: Prefix,
+    /// Where it goes.
+    pub link: LinkIdx,
+    /// `brd ADDR`; `brd +`/`brd -` are resolved by the compiler.
+    pub broadcast: Option<Ipv4Addr>,
+    /// `scope`: 0 global, 253 link, 254 host.
+    pub scope: u8,
+    /// `label`, at most 15 bytes.
+    pub label: Option<String>,
+    /// The line that asks for it.
+    pub origin: Origin,
+}
+
+/// Transport protocol of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Protocol {
+    /// IPPROTO_TCP
+    Tcp,
+    /// IPPROTO_UDP
+    Udp,
+    /// IPPROTO_SCTP
+    Sctp,
+}
+
+/// What makes a service the same service: the kernel's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ServiceKey {
+    /// By address, port and protocol.
+    Addr {
+        /// Virtual address.
+        addr: IpAddr,
+        /// Virtual port, 0 for any (needs persistence).
+        port: u16,
+        /// Protocol.
+        protocol: Protocol,
+    },
+    /// By firewall mark.
+    Fwmark {
+        /// The mark.
+        mark: u32,
+        /// Family of the service.
+        family: crate::net::Family,
+    },
+}
+
+/// Forwarding method. Tunnel types come with later work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Method {
+    /// `NAT`
+    Nat,
+    /// `DR`
+    Dr,
+    /// `TUN`, ipip
+    Tun,
+}
+
+/// An IPVS service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Kernel key.
+    pub key: ServiceKey,
+    /// Scheduler name as the kernel knows it (`rr`, `wlc`, …), at most 15 bytes.
+    pub scheduler: String,
+    /// Scheduler flags (IP_VS_SVC_F_SCHED1..3 and ONEPACKET); PERSISTENT is derived from `persistence`.
+    pub flags: u32,
+    /// Persistence timeout in seconds.
+    pub persistence: Option<u32>,
+    /// `persistence_granularity`: IPv4 netmask in network order, or IPv6 prefix length.
+    pub netmask: u32,
+    /// `sorry_server`
+    pub sorry: Option<Dest>,
+    /// `sorry_server_inhibit`: it stays in the table with weight 0 while it is not needed.
+    pub sorry_inhibit: super::vrrp::Switch,
+    /// The line of its block.
+    pub origin: Origin,
+}
+
+/// A real server as a destination.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Real {
+    /// The service it belongs to.
+    pub service: ServiceIdx,
+    /// The destination.
+    pub dest: Dest,
+    /// The line of its block.
+    pub origin: Origin,
+}
+
+/// An IPVS destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dest {
+    /// Address.
+    pub addr: IpAddr,
+    /// Port, already normalised (service's own for DR and TUN, 0 for fwmark without NAT).
+    pub port: u16,
+    /// Forwarding method.
+    pub method: Method,
+    /// Weight 0..=2147483647 while serving.
+    pub weight: u32,
+    /// `uthreshold`, 0 for none.
+    pub upper: u32,
+    /// `lthreshold`, 0 for none.
+    pub lower: u32,
+}

@@ -1,0 +1,101 @@
+//! The compiled configuration: what `checkd compile` makes of `keepalived.conf`, cut into one slice per process.
+//!
+//! Each process gets its slice and nothing else: VRRP passwords reach vrrpd only, addresses and IPVS entries ipvsd only.
+//! Names have been resolved to indices; the same index means the same thing in every slice of one generation.
+//! No type here is recursive and no sequence has zero-sized elements (both would let a small frame cost much work).
+
+pub mod check;
+pub mod global;
+pub mod ipvs;
+pub mod script;
+pub mod vrrp;
+
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+crate::index! {
+    /// A `vrrp_instance`.
+    InstanceIdx(u16);
+    /// A `vrrp_sync_group`.
+    GroupIdx(u16);
+    /// A network interface that the configuration names. Not the kernel's ifindex.
+    LinkIdx(u16);
+    /// A `vrrp_script`.
+    TrackScriptIdx(u16);
+    /// A command that the configuration lists; the only thing the supervisor will execute.
+    ScriptIdx(u16);
+    /// A virtual service (one IPVS service).
+    ServiceIdx(u32);
+    /// A real server of a service.
+    RealIdx(u32);
+    /// A health checker of a real server.
+    CheckerIdx(u32);
+}
+
+/// Which reading of the configuration something belongs to. Starts at 1, one more at each successful compilation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Generation(pub u32);
+
+/// Where in the configuration something was asked for, for messages about it at run time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// File as the user named it.
+    pub file: String,
+    /// Line, from 1.
+    pub line: u32,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Bytes that must not appear in a log, a dump or a panic message; wiped when dropped.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]
+pub struct Secret(Vec<u8>);
+
+impl Secret {
+    /// Takes the bytes over.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Secret(bytes)
+    }
+
+    /// The bytes, for the one place that needs them.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("********")
+    }
+}
+
+/// The slices of one compiled configuration, in the order in which they are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SliceKind {
+    /// [`script::ScriptConfig`], for the supervisor: the only slice it decodes.
+    Script,
+    /// [`ipvs::IpvsConfig`], for ipvsd.
+    Ipvs,
+    /// [`vrrp::VrrpConfig`], for vrrpd.
+    Vrrp,
+    /// [`check::CheckConfig`], for checkd.
+    Check,
+}
+
+/// One whole compiled configuration, before it is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bundle {
+    /// For the supervisor.
+    pub script: script::ScriptConfig,
+    /// For ipvsd.
+    pub ipvs: ipvs::IpvsConfig,
+    /// For vrrpd.
+    pub vrrp: vrrp::VrrpConfig,
+    /// For checkd.
+    pub check: check::CheckConfig,
+}

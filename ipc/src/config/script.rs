@@ -1,0 +1,93 @@
+//! The supervisor's slice: every command the configuration lists, and what the supervisor needs to form its arguments.
+
+use super::{GroupIdx, InstanceIdx, Origin, ScriptIdx};
+use crate::table::Table;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// The supervisor's slice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScriptConfig {
+    /// Every command that may be executed.
+    pub scripts: Table<ScriptIdx, Script>,
+    /// Names of the instances, for notify arguments.
+    pub instances: Table<InstanceIdx, String>,
+    /// Names of the sync groups, for notify arguments.
+    pub groups: Table<GroupIdx, String>,
+    /// How many services there are (bounds check of causes).
+    pub services: u32,
+    /// How many real servers there are (bounds check of causes).
+    pub reals: u32,
+    /// `enable_script_security`
+    pub security: ScriptSecurity,
+    /// `script_user USER [GROUP]`; `None`: the account `keepalived_script`, else the supervisor's own.
+    pub default_user: Option<RunAs>,
+    /// `use_symlink_paths`
+    pub symlinks: SymlinkPaths,
+    /// `startup_script` and its timeout, run once before the children start.
+    pub startup: Option<(ScriptIdx, Duration)>,
+    /// `shutdown_script` and its timeout, run once after all children ended.
+    pub shutdown: Option<(ScriptIdx, Duration)>,
+    /// `child_wait_time`: how long children may take to stop, default 5 s.
+    pub child_wait: Duration,
+}
+
+/// `enable_script_security`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptSecurity {
+    /// An insecure script is run with a warning.
+    #[default]
+    Off,
+    /// An insecure script is not run.
+    On,
+}
+
+/// `use_symlink_paths`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SymlinkPaths {
+    /// Paths are resolved, the resolved file is executed.
+    #[default]
+    Resolve,
+    /// Paths are kept as written.
+    Keep,
+}
+
+/// A user and, where given, a group, as names or numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunAs {
+    /// User name or number.
+    pub user: String,
+    /// Group name or number; `None`: the user's own.
+    pub group: Option<String>,
+}
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Script {
+    /// Command and arguments, as the configuration quotes them; never empty. Arguments may be any bytes but NUL.
+    pub argv: Vec<Vec<u8>>,
+    /// `user` of this script; `None`: [`ScriptConfig::default_user`].
+    pub run_as: Option<RunAs>,
+    /// What it is, for messages: `vrrp_script check_nginx`, `notify_master of vrrp_instance VI_1`.
+    pub label: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// How it is run.
+    pub kind: ScriptKind,
+}
+
+/// How a command is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ScriptKind {
+    /// `vrrp_script` or MISC_CHECK: its end is reported; after `timeout` SIGTERM to its process group, 2 s later SIGKILL.
+    Probe {
+        /// How long it may run.
+        timeout: Duration,
+    },
+    /// `notify_master`, `notify_up`, `quorum_down` …: run as it is written.
+    Event,
+    /// `notify`: four arguments are appended (`INSTANCE|GROUP NAME STATE PRIO`).
+    Generic,
+    /// `startup_script`, `shutdown_script`.
+    Once,
+}

@@ -1,0 +1,48 @@
+//! Sending and receiving packets with descriptors over a SOCK_SEQPACKET socket.
+
+use nix::cmsg_space;
+use nix::errno::Errno;
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use std::io::{IoSlice, IoSliceMut};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// Most descriptors in one packet.
+pub const FDS_LIMIT: usize = 8;
+
+/// Sends one packet without blocking.
+pub fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[OwnedFd]) -> Result<(), Errno> {
+    let raw: Vec<RawFd> = fds.iter().map(AsRawFd::as_raw_fd).collect();
+    let rights = [ControlMessage::ScmRights(&raw)];
+    let control: &[ControlMessage<'_>] = if raw.is_empty() { &[] } else { &rights };
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
+    sendmsg::<()>(socket.as_raw_fd(), &[IoSlice::new(bytes)], control, flags, None).map(drop)
+}
+
+/// What [`receive`] got.
+#[derive(Debug)]
+pub struct Packet {
+    /// Bytes written into the buffer; 0 is the end of the channel.
+    pub len: usize,
+    /// Descriptors, close-on-exec.
+    pub fds: Vec<OwnedFd>,
+    /// Whether bytes or descriptors were cut off.
+    pub truncated: bool,
+}
+
+/// Receives one packet without blocking.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Packet, Errno> {
+    let mut space = cmsg_space!([RawFd; FDS_LIMIT]);
+    let mut iov = [IoSliceMut::new(buffer)];
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let message = recvmsg::<()>(socket.as_raw_fd(), &mut iov, Some(&mut space), flags)?;
+    let mut fds = Vec::new();
+    for control in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(raw) = control {
+            for fd in raw {
+                fds.push(crate::sys::own(fd));
+            }
+        }
+    }
+    let truncated = message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
+    Ok(Packet { len: message.bytes, fds, truncated })
+}

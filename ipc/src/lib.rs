@@ -1,0 +1,29 @@
+//! What the four Holdfast processes share.
+//!
+//! Two halves, kept apart by convention and by review:
+//! * pure: [`time`], [`table`], [`net`], [`machine`], [`report`], [`config`], [`msg`] hold data and no descriptor; the cores of the
+//!   daemons (`no_std`) use only these;
+//! * shell: [`codec`], [`chunk`], [`channel`], [`fdpass`], [`evloop`], [`confine`], [`seccomp`], [`log`], [`fault`] touch the
+//!   operating system; only `main.rs` and `src/shell/` of a daemon use them. [`sys`] is the only file with `unsafe`.
+//!
+//! This crate knows no daemon: it must not depend on one.
+
+pub mod config;
+pub mod machine;
+pub mod msg;
+pub mod net;
+pub mod report;
+pub mod table;
+pub mod time;
+
+pub mod channel;
+pub mod child;
+pub mod chunk;
+pub mod codec;
+pub mod confine;
+pub mod evloop;
+pub mod fault;
+pub mod fdpass;
+pub mod log;
+pub mod seccomp;
+pub mod sys;

@@ -1,0 +1,80 @@
+//! Between the supervisor and `checkd compile`, before there is a configuration. This is the only edge on which text goes up:
+//! the names of files to include. The supervisor opens what they match, nothing else comes of them.
+
+use super::control::LogSetup;
+use crate::chunk::Chunk;
+use crate::config::SliceKind;
+use serde::{Deserialize, Serialize};
+
+/// Supervisor to `checkd compile`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToCompile {
+    /// The first message. One descriptor, the main file, then those of `log` as in [`super::control::Down::Hello`].
+    Start {
+        /// How diagnostics are shown besides standard error.
+        log: LogSetup,
+        /// Facts of this machine.
+        facts: Facts,
+        /// What is wanted of the compilation.
+        mode: CompileMode,
+    },
+    /// Answer to [`FromCompile::Include`]: one file that matched. One descriptor.
+    File {
+        /// Its path, for messages.
+        path: String,
+    },
+    /// No further file for this include.
+    EndOfFiles {
+        /// What could not be opened and why, as text for the diagnostic; at most 100.
+        problems: Vec<(String, String)>,
+    },
+}
+
+/// What a compilation is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CompileMode {
+    /// Start or reload: the slices are wanted.
+    Load,
+    /// `-t`: only the diagnostics; the slices are sent as well, so that the supervisor can check scripts.
+    Test,
+}
+
+/// What the compiler may know of the machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The main file as the user named it.
+    pub path: String,
+    /// `-i`, else the host name up to the first dot.
+    pub config_id: String,
+    /// Host name.
+    pub hostname: String,
+    /// Interfaces that exist, at most 4,096.
+    pub interfaces: Vec<String>,
+}
+
+/// `checkd compile` to the supervisor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromCompile {
+    /// An include directive was met.
+    Include {
+        /// The pattern as written, at most 4,096 bytes.
+        pattern: String,
+        /// The file it stands in; relative patterns start in its directory.
+        from: String,
+    },
+    /// A piece of a slice, in the order of [`SliceKind`].
+    Slice(SliceKind, Chunk),
+    /// The end. Diagnostics have been written to standard error and the log already.
+    Done(Verdict),
+}
+
+/// Outcome of a compilation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// Problems after which the file still means something; keepalived would run.
+    pub errors: u32,
+    /// Lesser problems.
+    pub warnings: u32,
+    /// Problems with which it cannot be run (COMPAT: exit code 4 of `-t`); no slice is sent when there is one.
+    pub fatal: u32,
+}

@@ -1,0 +1,252 @@
+//! Between the supervisor and its three long-lived children.
+
+use super::Role;
+use crate::chunk::Chunk;
+use crate::config::{GroupIdx, InstanceIdx, RealIdx, ScriptIdx, ServiceIdx};
+use serde::{Deserialize, Serialize};
+
+/// Supervisor to any child.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Down {
+    /// The first message. Carries descriptors in this order: syslog socket if `log.syslog`, log file if `log.file`.
+    Hello {
+        /// How to log.
+        log: LogSetup,
+    },
+    /// A piece of the child's slice of the generation in the frame header. The last piece is answered by
+    /// [`Up::Ready`] or [`Up::Refused`].
+    Slice(Chunk),
+    /// From now on the prepared generation counts. Answered by [`Up::Activated`].
+    Activate,
+    /// The prepared generation is dropped.
+    Discard,
+    /// One descriptor: a new channel to that peer, replacing any older one. The child says everything on it.
+    Attach(Role),
+    /// That peer is gone; a new [`Down::Attach`] may follow.
+    Detached(Role),
+    /// One descriptor: a new syslog socket, after [`Up::LogSocketLost`].
+    LogSocket,
+    /// One descriptor: an open file to write the dump into. COMPAT: keepalived 2.4.3, SIGUSR1, SIGUSR2, SIGRTMIN+2.
+    Dump(DumpKind),
+    /// Say goodbye, release, answer [`Up::Stopped`] and exit.
+    Stop(StopMode),
+}
+
+/// Any child to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Up {
+    /// The slice of the frame's generation is understood and can be activated.
+    Ready,
+    /// It cannot be used; the old one stays. The child has logged why.
+    Refused,
+    /// [`Down::Activate`] was carried out.
+    Activated,
+    /// The syslog socket is broken; at most once a second.
+    LogSocketLost,
+    /// A peer broke the protocol; the supervisor ends it.
+    Violation(Role),
+    /// Everything is released; the child exits next.
+    Stopped,
+}
+
+/// Supervisor to vrrpd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToVrrp {
+    /// Common part.
+    Control(Down),
+    /// A [`Cause::Probe`] run ended.
+    ProbeEnded(ProbeEnded),
+}
+
+/// vrrpd to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromVrrp {
+    /// Common part.
+    Control(Up),
+    /// Run a listed command.
+    Run(Run),
+}
+
+/// Supervisor to checkd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToCheck {
+    /// Common part.
+    Control(Down),
+    /// A [`Cause::Probe`] run ended.
+    ProbeEnded(ProbeEnded),
+}
+
+/// checkd to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromCheck {
+    /// Common part.
+    Control(Up),
+    /// Run a listed command.
+    Run(Run),
+}
+
+/// Supervisor to ipvsd.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ToIpvs {
+    /// Common part.
+    Control(Down),
+    /// Answer to [`FromIpvs::LoadModule`].
+    ModuleLoaded(Module, Loaded),
+}
+
+/// ipvsd to the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FromIpvs {
+    /// Common part.
+    Control(Up),
+    /// A kernel module is missing.
+    LoadModule(Module),
+}
+
+/// Kernel modules that the supervisor may be asked to load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Module {
+    /// `ip_vs`
+    IpVs,
+}
+
+/// Result of loading a module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Loaded {
+    /// modprobe succeeded.
+    Yes,
+    /// It did not, or there is no modprobe.
+    No,
+}
+
+/// A request to run a listed command, with what its arguments are formed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Which command.
+    pub script: ScriptIdx,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// Why a command is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Cause {
+    /// A `vrrp_script` or MISC_CHECK run; its end is reported.
+    Probe,
+    /// An instance entered a state. Commands of one subject run in order, one after another.
+    Instance {
+        /// Which instance.
+        instance: InstanceIdx,
+        /// What is told.
+        state: NotifyState,
+        /// Its effective priority.
+        priority: u8,
+    },
+    /// A group entered a state.
+    Group {
+        /// Which group.
+        group: GroupIdx,
+        /// What is told.
+        state: NotifyState,
+    },
+    /// A real server went up or down.
+    Real(RealIdx),
+    /// A service gained or lost its quorum.
+    Quorum(ServiceIdx),
+}
+
+/// The state word of a notify script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NotifyState {
+    /// `MASTER`
+    Master,
+    /// `BACKUP`
+    Backup,
+    /// `FAULT`
+    Fault,
+    /// `STOP`
+    Stop,
+    /// `DELETED`
+    Deleted,
+    /// `notify_master_rx_lower_pri`
+    MasterRxLowerPri,
+}
+
+/// The end of a probe run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeEnded {
+    /// Which command.
+    pub script: ScriptIdx,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It exited with this status.
+    Exited(u8),
+    /// A signal ended it.
+    Signalled(u8),
+    /// It overran its time and was killed.
+    TimedOut,
+    /// It could not be started (the supervisor has logged why).
+    NotStarted,
+}
+
+/// How a child logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogSetup {
+    /// `-D` count: 0, 1, 2.
+    pub detail: u8,
+    /// `-l`: also to standard error.
+    pub console: Sink,
+    /// Syslog, unless `-G`; facility code 0..=23 (3 daemon, 16 local0).
+    pub syslog: Sink,
+    /// Facility code for [`LogSetup::syslog`].
+    pub facility: u8,
+    /// `-g`: a file.
+    pub file: Sink,
+}
+
+/// Whether a log destination is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Sink {
+    /// Not used.
+    Off,
+    /// Used.
+    On,
+}
+
+/// What a dump holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DumpKind {
+    /// SIGUSR1
+    Data,
+    /// SIGUSR2
+    Stats,
+    /// SIGRTMAX−1
+    StatsClear,
+    /// SIGRTMIN+2
+    Json,
+}
+
+/// What stays behind at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StopMode {
+    /// `-V`: keep addresses.
+    pub vips: AtStop,
+    /// `-I`: keep IPVS entries.
+    pub ipvs: AtStop,
+}
+
+/// Whether something is released at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AtStop {
+    /// Removed.
+    Release,
+    /// Left.
+    Keep,
+}
+
+super::goes_up!(Up, FromVrrp, FromCheck, FromIpvs, Run);

@@ -1,0 +1,62 @@
+//! Between checkd and ipvsd.
+
+use crate::config::{RealIdx, ServiceIdx};
+use serde::{Deserialize, Serialize};
+
+/// checkd to ipvsd. The order on a new channel or after an activation is that of [`super::vips`]: Resync, held states and
+/// Synced, then every real server and Synced. Until then ipvsd removes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CheckToIpvs {
+    /// Say everything again.
+    Resync,
+    /// How a real server shall stand in the table.
+    SetReal {
+        /// Which.
+        real: RealIdx,
+        /// Wanted state.
+        want: Standing,
+    },
+    /// How the sorry server of a service shall stand in the table.
+    SetSorry {
+        /// Which service.
+        service: ServiceIdx,
+        /// Wanted state.
+        want: Standing,
+    },
+    /// All real servers have been said.
+    Synced,
+}
+
+/// How a destination stands in the table of its service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Standing {
+    /// Not there.
+    Absent,
+    /// There with weight 0.
+    Inhibited,
+    /// There with its configured weight.
+    Serving,
+}
+
+/// ipvsd to checkd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IpvsToCheck {
+    /// How a real server stands since an earlier checkd said so.
+    HeldReal {
+        /// Which.
+        real: RealIdx,
+        /// How.
+        standing: Standing,
+    },
+    /// How a sorry server stands since an earlier checkd said so.
+    HeldSorry {
+        /// Which service.
+        service: ServiceIdx,
+        /// How.
+        standing: Standing,
+    },
+    /// Everything has been said.
+    Synced,
+}
+
+super::goes_up!(CheckToIpvs);
