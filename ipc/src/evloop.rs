@@ -68,6 +68,12 @@ impl EventLoop {
         self.poll.registry().register(source, token, Interest::READABLE)
     }
 
+    /// Makes the next [`EventLoop::wait`] report a source of [`EventLoop::add`] again if anything is left to read: for a reader
+    /// that stops before WouldBlock.
+    pub fn rearm(&mut self, source: &mut impl Source, token: Token) -> io::Result<()> {
+        self.poll.registry().reregister(source, token, Interest::READABLE | Interest::WRITABLE)
+    }
+
     /// Takes a source out.
     pub fn remove(&mut self, source: &mut impl Source) -> io::Result<()> {
         self.poll.registry().deregister(source)

@@ -1,0 +1,132 @@
+//! The channel of a child to another child. It comes and goes with the other's life; while there is none, what is said is lost,
+//! which does not matter: everything is said again on a new channel.
+
+use super::{Age, Child, Protocol};
+use crate::channel::{Channel, ChannelError};
+use crate::evloop::EventLoop;
+use crate::msg::Role;
+use mio::Token;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::io;
+use std::os::fd::OwnedFd;
+
+/// Frames taken in one turn; a peer that writes faster than we read must not keep the rest of the process waiting.
+pub const FRAMES_PER_TURN: u32 = 64;
+
+/// A channel to the peer `role`: sends `Tx`, receives `Rx`.
+pub struct Peer<Tx, Rx> {
+    role: Role,
+    token: Token,
+    channel: Option<Channel<Tx, Rx>>,
+    taken: u32,
+}
+
+impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
+    /// No channel yet; `token` is what it will be registered with.
+    pub fn new(role: Role, token: Token) -> Self {
+        Peer { role, token, channel: None, taken: 0 }
+    }
+
+    /// Whether there is a channel.
+    pub fn is_attached(&self) -> bool {
+        self.channel.is_some()
+    }
+
+    /// Takes a channel into use and drops an older one. Say everything on it next.
+    pub fn attach(&mut self, socket: OwnedFd, events: &mut EventLoop) -> io::Result<()> {
+        self.channel = None;
+        self.taken = 0;
+        let mut channel = Channel::new(socket);
+        events.add(&mut channel, self.token)?;
+        self.channel = Some(channel);
+        Ok(())
+    }
+
+    /// Drops the channel. Closing takes it out of the poll set.
+    pub fn detach(&mut self) {
+        self.channel = None;
+    }
+
+    /// Sends under the current generation; without a channel the messages are dropped.
+    pub fn send<P: Protocol>(&mut self, child: &mut Child<P>, messages: Vec<Tx>) {
+        let generation = child.generation();
+        if let Some(channel) = &mut self.channel {
+            let sent = channel.send(generation, messages);
+            self.note(child, sent);
+        }
+    }
+
+    /// Sends what waits; when the event loop says that the channel is writable.
+    pub fn flush<P: Protocol>(&mut self, child: &mut Child<P>) {
+        if let Some(channel) = &mut self.channel {
+            let flushed = channel.flush();
+            self.note(child, flushed);
+        }
+    }
+
+    /// The messages of the next frame of the current generation; `None` when there is nothing more for this turn. Call it until
+    /// `None` whenever the channel is ready. Stale frames are dropped; a peer that breaks the protocol is reported to the
+    /// supervisor, which ends it, and its channel is dropped.
+    pub fn receive<P: Protocol>(&mut self, child: &mut Child<P>, events: &mut EventLoop) -> Option<Vec<Rx>> {
+        loop {
+            let channel = self.channel.as_mut()?;
+            if self.taken >= FRAMES_PER_TURN {
+                self.taken = 0;
+                // The poll set is edge-triggered: registering again makes it report what is left.
+                if let Err(e) = events.rearm(channel, self.token) {
+                    child.logger().error(format!("Cannot watch the channel to {}: {e}", self.role));
+                    self.channel = None;
+                }
+                return None;
+            }
+            let received = match channel.receive() {
+                Ok(Some(received)) => received,
+                Ok(None) => {
+                    self.taken = 0;
+                    return None;
+                }
+                Err(e) => {
+                    self.note(child, Err(e));
+                    return None;
+                }
+            };
+            self.taken = self.taken.saturating_add(1);
+            let generation = received.frame.generation;
+            if !received.fds.is_empty() {
+                self.violated(child, "a frame with descriptors");
+                return None;
+            }
+            match child.generations().judge(generation) {
+                Age::Current => return Some(received.frame.messages),
+                Age::Stale => {}
+                Age::Violation => {
+                    let current = child.generation();
+                    let what = format!("a frame of generation {}, the current one is {}", generation.0, current.0);
+                    self.violated(child, &what);
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// The peer said something impossible (an index of nothing, a state that cannot be): reports it to the supervisor, which
+    /// ends it, and drops the channel. `what` is for the log.
+    pub fn violated<P: Protocol>(&mut self, child: &mut Child<P>, what: &str) {
+        self.channel = None;
+        child.logger().error(format!("{} broke the protocol: {what}; asking for its restart", self.role));
+        child.violation(self.role);
+    }
+
+    fn note<P: Protocol>(&mut self, child: &mut Child<P>, done: Result<(), ChannelError>) {
+        match done {
+            Ok(()) => {}
+            // The supervisor sees the death itself and says Detached.
+            Err(ChannelError::Closed) => self.channel = None,
+            Err(e @ (ChannelError::Violation(_) | ChannelError::Stuck)) => self.violated(child, &e.to_string()),
+            Err(ChannelError::Os(e)) => {
+                self.violated(child, &format!("the channel failed: {e}"));
+            }
+        }
+    }
+}

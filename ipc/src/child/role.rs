@@ -1,0 +1,106 @@
+//! What differs between the three children: the types of their channel and of their slice.
+
+use crate::config::check::CheckConfig;
+use crate::config::ipvs::IpvsConfig;
+use crate::config::vrrp::VrrpConfig;
+use crate::msg::Role;
+use crate::msg::control::{
+    Down, FromCheck, FromIpvs, FromVrrp, Loaded, Module, ProbeEnded, ToCheck, ToIpvs, ToVrrp, Up,
+};
+use core::fmt::Debug;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The types of one child's channel to the supervisor.
+pub trait Protocol: Debug {
+    /// From the supervisor.
+    type To: DeserializeOwned;
+    /// To the supervisor.
+    type From: Serialize + Copy;
+    /// What the supervisor says to this role alone.
+    type Own: Debug;
+    /// Its slice of the configuration.
+    type Slice: DeserializeOwned + Debug;
+    /// Which it is.
+    const ROLE: Role;
+    /// Its name in syslog.
+    const IDENT: &'static str;
+
+    /// The common part of a message, or what is this role's own.
+    fn split(message: Self::To) -> Result<Down, Self::Own>;
+
+    /// Wraps the common part.
+    fn up(up: Up) -> Self::From;
+}
+
+/// vrrpd.
+#[derive(Debug)]
+pub enum Vrrp {}
+
+impl Protocol for Vrrp {
+    type To = ToVrrp;
+    type From = FromVrrp;
+    type Own = ProbeEnded;
+    type Slice = VrrpConfig;
+    const ROLE: Role = Role::Vrrp;
+    const IDENT: &'static str = "Holdfast_vrrp";
+
+    fn split(message: ToVrrp) -> Result<Down, ProbeEnded> {
+        match message {
+            ToVrrp::Control(down) => Ok(down),
+            ToVrrp::ProbeEnded(ended) => Err(ended),
+        }
+    }
+
+    fn up(up: Up) -> FromVrrp {
+        FromVrrp::Control(up)
+    }
+}
+
+/// checkd run.
+#[derive(Debug)]
+pub enum Check {}
+
+impl Protocol for Check {
+    type To = ToCheck;
+    type From = FromCheck;
+    type Own = ProbeEnded;
+    type Slice = CheckConfig;
+    const ROLE: Role = Role::Check;
+    const IDENT: &'static str = "Holdfast_healthcheckers";
+
+    fn split(message: ToCheck) -> Result<Down, ProbeEnded> {
+        match message {
+            ToCheck::Control(down) => Ok(down),
+            ToCheck::ProbeEnded(ended) => Err(ended),
+        }
+    }
+
+    fn up(up: Up) -> FromCheck {
+        FromCheck::Control(up)
+    }
+}
+
+/// ipvsd.
+#[derive(Debug)]
+pub enum Ipvs {}
+
+impl Protocol for Ipvs {
+    type To = ToIpvs;
+    type From = FromIpvs;
+    type Own = (Module, Loaded);
+    type Slice = IpvsConfig;
+    const ROLE: Role = Role::Ipvs;
+    const IDENT: &'static str = "Holdfast_ipvs";
+
+    fn split(message: ToIpvs) -> Result<Down, (Module, Loaded)> {
+        match message {
+            ToIpvs::Control(down) => Ok(down),
+            ToIpvs::ModuleLoaded(module, loaded) => Err((module, loaded)),
+        }
+    }
+
+    fn up(up: Up) -> FromIpvs {
+        FromIpvs::Control(up)
+    }
+}
