@@ -1,1 +1,21 @@
-//! .
+//! The core of the supervisor: when to start, to relay, to run a command and to stop. No clock, no descriptor, no log:
+//! those are inputs and actions of one machine, [`lifecycle::Lifecycle`].
+//!
+//! * [`daemon`]: the three long-lived children and what is known of each;
+//! * [`lifecycle`]: the machine; [`reload`]: one change of configuration, the first start included; [`stop`]: the order of
+//!   the end;
+//! * [`backoff`]: how long a dead child waits;
+//! * [`script`]: which listed command runs when, in which order, for how long; [`argv`]: the arguments of `notify`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod argv;
+pub mod backoff;
+pub mod daemon;
+pub mod lifecycle;
+pub mod reload;
+pub mod script;
+pub mod stop;

@@ -1,0 +1,120 @@
+//! Children that die, and those that are made to.
+
+use super::{Action, Death, Lifecycle, Link, Respawn, log, log_of};
+use crate::daemon::{Daemon, Ending, KILL_AGAIN, State};
+use crate::reload::Stage;
+use alloc::format;
+use alloc::vec::Vec;
+use ipc::config::Generation;
+use ipc::msg::control::Down;
+use ipc::report::Level;
+use ipc::time::Mono;
+
+impl Lifecycle {
+    /// SIGKILL; from now on nothing it says counts.
+    pub(super) fn kill(&mut self, now: Mono, daemon: Daemon, out: &mut Vec<Action>) {
+        if let Some(alive) = self.children.alive_mut(daemon) {
+            alive.ending = Ending::Killed;
+            alive.due = Some(now + KILL_AGAIN);
+            out.push(Action::Kill(daemon));
+        }
+    }
+
+    /// A child's time has come.
+    pub(super) fn child_due(&mut self, now: Mono, daemon: Daemon, out: &mut Vec<Action>) {
+        match &self.children.at(daemon).state {
+            State::Off => {}
+            State::Waiting { .. } => self.spawn(now, daemon, out),
+            State::Alive(alive) => {
+                let text = match alive.ending {
+                    Ending::No => "does not answer; it is killed and started again",
+                    Ending::Stopping => "does not stop in time (child_wait_time); it is killed",
+                    Ending::Killed => "was killed and is still there; it is killed again",
+                };
+                log_of(out, Level::Error, daemon, text);
+                self.kill(now, daemon, out);
+            }
+        }
+    }
+
+    pub(super) fn spawn_failed(&mut self, now: Mono, daemon: Daemon, why: &str, out: &mut Vec<Action>) {
+        log(out, Level::Error, format!("{daemon} cannot be started: {why}"));
+        if self.current.is_none() && self.stop.is_none() {
+            self.children.at_mut(daemon).state = State::Off;
+            self.begin_stop(now, 1, out);
+        } else {
+            self.gone(now, daemon, out);
+        }
+    }
+
+    pub(super) fn died(&mut self, now: Mono, daemon: Daemon, death: Death, out: &mut Vec<Action>) {
+        let Some(alive) = self.children.at(daemon).alive() else { return };
+        let asked_to = alive.ending != Ending::No;
+        if self.stop.is_some() {
+            let level = if asked_to { Level::Detail } else { Level::Error };
+            log_of(out, level, daemon, format_args!("has ended ({death})"));
+            return self.gone(now, daemon, out);
+        }
+        log_of(out, Level::Error, daemon, format_args!("died ({death})"));
+        match death {
+            // COMPAT: keepalived 2.4.3: a child that cannot start at all ends everything.
+            Death::Exited(code @ (1 | 2 | 4)) if self.current.is_none() => {
+                self.gone(now, daemon, out);
+                self.begin_stop(now, code, out);
+            }
+            Death::Exited(_) | Death::Signalled(_) if self.options.respawn == Respawn::No => {
+                log(out, Level::Error, "Terminating: children are not started again (--dont-respawn)");
+                self.gone(now, daemon, out);
+                self.begin_stop(now, 0, out);
+            }
+            Death::Exited(_) | Death::Signalled(_) => self.gone(now, daemon, out),
+        }
+    }
+
+    /// Takes a dead child out: its channels, its probes, the change it was part of. Arranges for its return.
+    fn gone(&mut self, now: Mono, daemon: Daemon, out: &mut Vec<Action>) {
+        let Some(alive) = self.children.at(daemon).alive() else { return };
+        let (ran, next) = (now.since(alive.since), alive.next);
+        self.children.at_mut(daemon).state = State::Off;
+        self.detach(daemon, out);
+        self.with_scripts(out, |scripts, effects| scripts.owner_gone(now, daemon, effects));
+        if self.stop.is_some() {
+            return;
+        }
+        self.return_later(now, daemon, ran, out);
+        if let (Some(change), Some(_)) = (&self.change, self.current)
+            && change.stage == Stage::Preparing
+            && next.is_some_and(|(g, _)| g == change.generation)
+        {
+            self.take_back(now, &format!("{daemon} died of the new configuration"), out);
+        }
+    }
+
+    fn return_later(&mut self, now: Mono, daemon: Daemon, ran: core::time::Duration, out: &mut Vec<Action>) {
+        let delay = self.children.at_mut(daemon).backoff.after(ran);
+        if delay.is_zero() {
+            log_of(out, Level::Notice, daemon, "is started again at once");
+            self.spawn(now, daemon, out);
+        } else {
+            log_of(out, Level::Notice, daemon, format_args!("is started again in {} s", delay.as_secs()));
+            self.children.at_mut(daemon).state = State::Waiting { at: now + delay };
+        }
+    }
+
+    /// The channels of a dead child are gone; its peers are told.
+    fn detach(&mut self, dead: Daemon, out: &mut Vec<Action>) {
+        let generation = self.current.unwrap_or(Generation(0));
+        for peer in Daemon::IPVS_PEERS {
+            let survivor = match dead {
+                Daemon::Ipvs => peer,
+                Daemon::Vrrp | Daemon::Check if dead == peer => Daemon::Ipvs,
+                Daemon::Vrrp | Daemon::Check => continue,
+            };
+            if core::mem::take(self.link_mut(peer)) == Link::Connected
+                && self.children.at(survivor).alive().is_some_and(|a| a.ending != Ending::Killed)
+            {
+                out.push(Action::Send(survivor, generation, Down::Detached(dead.role())));
+            }
+        }
+    }
+}

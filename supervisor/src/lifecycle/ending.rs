@@ -1,0 +1,100 @@
+//! The orderly end.
+
+use super::{Action, Lifecycle, Told, log};
+use crate::daemon::{Ending, State};
+use crate::reload::Stage as ChangeStage;
+use crate::stop::{CHILD_WAIT, ORDER, SCRIPTS_WAIT, Stage, Stop};
+use alloc::vec::Vec;
+use core::time::Duration;
+use ipc::config::Generation;
+use ipc::msg::control::Down;
+use ipc::report::Level;
+use ipc::time::Mono;
+
+impl Lifecycle {
+    /// Begins the end; a second call changes nothing.
+    pub(super) fn begin_stop(&mut self, now: Mono, code: u8, out: &mut Vec<Action>) {
+        if self.stop.is_some() {
+            return;
+        }
+        log(out, Level::Notice, "Stopping");
+        out.push(Action::Tell(Told::Stopping));
+        if let Some(change) = self.change.take() {
+            match change.stage {
+                ChangeStage::Compiling => out.push(Action::CancelCompile),
+                ChangeStage::StartupScript => {
+                    self.with_scripts(out, |scripts, effects| scripts.end_everything(now, effects));
+                }
+                ChangeStage::Preparing | ChangeStage::Activating => {}
+            }
+        }
+        self.with_scripts(out, |scripts, effects| scripts.end_all_probes(now, effects));
+        self.stop = Some(Stop { stage: Stage::Children, code });
+    }
+
+    /// Goes on with the end as far as it goes. Called after every event once it has begun.
+    pub(super) fn proceed(&mut self, now: Mono, out: &mut Vec<Action>) {
+        let Some(stop) = self.stop else { return };
+        match stop.stage {
+            Stage::Children => {
+                if self.tell_next(now, out) {
+                    self.enter(Stage::Scripts { until: now + SCRIPTS_WAIT });
+                    self.proceed(now, out);
+                }
+            }
+            Stage::Scripts { until } if self.scripts.events_done() || until <= now => {
+                self.with_scripts(out, |scripts, effects| scripts.end_everything(now, effects));
+                self.shutdown_script(now, stop.code, out);
+            }
+            Stage::Scripts { .. } | Stage::ShutdownScript | Stage::Over => {}
+        }
+    }
+
+    fn enter(&mut self, stage: Stage) {
+        if let Some(stop) = &mut self.stop {
+            stop.stage = stage;
+        }
+    }
+
+    /// Tells the next child to stop, unless one is still at it; says whether none is left.
+    fn tell_next(&mut self, now: Mono, out: &mut Vec<Action>) -> bool {
+        let wait = self.child_wait();
+        let mode = self.options.stop;
+        let generation = self.current.unwrap_or(Generation(0));
+        for daemon in ORDER {
+            let child = self.children.at_mut(daemon);
+            match &mut child.state {
+                State::Off => {}
+                State::Waiting { .. } => child.state = State::Off,
+                State::Alive(alive) => {
+                    if alive.ending == Ending::No {
+                        alive.ending = Ending::Stopping;
+                        alive.due = Some(now + wait);
+                        out.push(Action::Send(daemon, generation, Down::Stop(mode)));
+                    }
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn child_wait(&self) -> Duration {
+        let configured = self.current.and_then(|g| self.scripts.table(g)).map_or(Duration::ZERO, |t| t.child_wait);
+        if configured.is_zero() { CHILD_WAIT } else { configured }
+    }
+
+    fn shutdown_script(&mut self, now: Mono, code: u8, out: &mut Vec<Action>) {
+        let shutdown = self.current.and_then(|g| self.scripts.table(g).and_then(|t| t.shutdown).map(|s| (g, s)));
+        match shutdown {
+            Some((generation, (script, limit))) => {
+                self.enter(Stage::ShutdownScript);
+                self.with_scripts(out, |scripts, effects| scripts.once(now, generation, script, limit, effects));
+            }
+            None => {
+                self.enter(Stage::Over);
+                out.push(Action::Exit(code));
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What children say.
+
+use super::{Action, Breach, Lifecycle, log_of};
+use crate::daemon::{Daemon, Ending, LOG_SOCKET_INTERVAL, Step};
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt;
+use ipc::config::Generation;
+use ipc::msg::Role;
+use ipc::msg::control::{Run, Up};
+use ipc::report::Level;
+use ipc::time::Mono;
+
+impl Lifecycle {
+    pub(super) fn said(
+        &mut self,
+        now: Mono,
+        daemon: Daemon,
+        generation: Generation,
+        up: Up,
+        out: &mut Vec<Action>,
+    ) {
+        // Of a child that is dead or killed nothing counts; it may have said it before it knew.
+        let Some(alive) = self.children.alive_mut(daemon).filter(|a| a.ending != Ending::Killed) else { return };
+        if generation > self.newest {
+            let what = format!("generation {}, which does not exist", generation.0);
+            return self.violation(now, daemon, what, out);
+        }
+        match (up, alive.next) {
+            (Up::Ready, Some((g, Step::Sent))) if g == generation => {
+                alive.next = Some((g, Step::Ready));
+                alive.due = None;
+            }
+            // The answer to a slice that was taken back in the meantime.
+            (Up::Ready | Up::Refused, next) if next.is_none_or(|(g, _)| g != generation) => {}
+            (Up::Ready, _) => self.violation(now, daemon, "Ready twice", out),
+            (Up::Refused, Some((g, Step::Sent))) if g == generation => {
+                alive.next = None;
+                alive.due = None;
+                self.refused(now, daemon, generation, out);
+            }
+            (Up::Refused, _) => self.violation(now, daemon, "Refused after Ready", out),
+            (Up::Activated, Some((g, Step::Activating))) if g == generation => {
+                alive.active = Some(g);
+                alive.next = None;
+                alive.due = None;
+            }
+            (Up::Activated, _) => self.violation(now, daemon, "Activated without being told to", out),
+            (Up::LogSocketLost, _) => {
+                if alive.log_socket.is_none_or(|at| now.since(at) >= LOG_SOCKET_INTERVAL) {
+                    alive.log_socket = Some(now);
+                    out.push(Action::LogSocket(daemon));
+                }
+            }
+            (Up::Violation(role), _) => self.accused(now, daemon, role, out),
+            (Up::Stopped, _) if alive.ending == Ending::Stopping => {}
+            (Up::Stopped, _) => self.violation(now, daemon, "Stopped without being told to", out),
+        }
+    }
+
+    pub(super) fn asked(
+        &mut self,
+        now: Mono,
+        daemon: Daemon,
+        generation: Generation,
+        run: Run,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(alive) = self.children.at(daemon).alive().filter(|a| a.ending != Ending::Killed) else { return };
+        if !alive.may_speak_of(generation) {
+            let what = format!("script of generation {}, which it does not run", generation.0);
+            return self.violation(now, daemon, what, out);
+        }
+        let (result, _) =
+            self.with_scripts(out, |scripts, effects| scripts.request(now, daemon, generation, run, effects));
+        if let Err(bad) = result {
+            self.violation(now, daemon, bad, out);
+        }
+    }
+
+    /// A child says that another broke the protocol.
+    ///
+    /// ipvsd is believed. When ipvsd is accused, it is the accuser who is started again, with a new channel: ipvsd reads
+    /// nothing that comes from a network, the others do, and it must not be theirs to end it.
+    fn accused(&mut self, now: Mono, accuser: Daemon, role: Role, out: &mut Vec<Action>) {
+        match (accuser, Daemon::from_role(role)) {
+            (Daemon::Ipvs, Some(peer @ (Daemon::Vrrp | Daemon::Check))) => {
+                self.violation(now, peer, "ipvsd was sent what it does not accept", out);
+            }
+            (Daemon::Vrrp | Daemon::Check, Some(Daemon::Ipvs)) => {
+                log_of(out, Level::Error, accuser, "does not understand ipvsd; it is started again");
+                self.kill(now, accuser, out);
+            }
+            (_, _) => self.violation(now, accuser, format!("accusation of {role}, which is no peer of it"), out),
+        }
+    }
+
+    pub(super) fn broken(&mut self, now: Mono, daemon: Daemon, breach: Breach, out: &mut Vec<Action>) {
+        let Some(alive) = self.children.at(daemon).alive() else { return };
+        match (breach, alive.ending) {
+            (_, Ending::Killed) | (Breach::Closed, Ending::Stopping) => {}
+            // It is dying, or it has lost its mind: in both cases its death is what follows.
+            (Breach::Closed, Ending::No) => self.kill(now, daemon, out),
+            (Breach::Protocol(what), _) => self.violation(now, daemon, what, out),
+        }
+    }
+
+    /// A child broke the protocol: the trust in it ends, and so does it.
+    pub(super) fn violation(&mut self, now: Mono, daemon: Daemon, what: impl fmt::Display, out: &mut Vec<Action>) {
+        if self.children.at(daemon).alive().is_some_and(|a| a.ending != Ending::Killed) {
+            log_of(out, Level::Error, daemon, format_args!("broke the protocol ({what}); it is killed"));
+            self.kill(now, daemon, out);
+        }
+    }
+}
