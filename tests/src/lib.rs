@@ -1,1 +1,14 @@
-//! .
+//! What the tests, the lab and the benchmarks stand on: namespaces joined to a LAN, daemons that run in them, and
+//! recordings of what crosses the wire.
+
+pub mod capture;
+pub mod cleanup;
+pub mod daemon;
+pub mod failure;
+pub mod frame;
+pub mod http;
+pub mod lab;
+pub mod lan;
+pub mod netns;
+pub mod process;
+pub mod web;

@@ -1,0 +1,185 @@
+//! A running Holdfast, or Debian's keepalived in its place, on a host.
+
+use crate::cleanup::Directory;
+use crate::failure::{Context, Failure, Outcome, wait_for, wait_until};
+use crate::lan::Host;
+use crate::process::{Process, family};
+use nix::sys::signal::{SIGHUP, SIGKILL, SIGTERM, Signal};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus};
+use std::time::Duration;
+
+/// How long a daemon may take to end after SIGTERM. keepalived gives its children 5 s.
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// Whose daemon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Program {
+    /// Ours, from the directory of the running test's own build.
+    Holdfast,
+    /// Debian's, as the reference.
+    Keepalived,
+}
+
+impl Program {
+    /// Its executable.
+    pub fn executable(self) -> Outcome<PathBuf> {
+        match self {
+            Program::Keepalived => Ok(PathBuf::from("keepalived")),
+            Program::Holdfast => built("holdfast"),
+        }
+    }
+}
+
+/// A daemon with a directory of its own for configuration, log and pid files. Killed when dropped.
+#[derive(Debug)]
+pub struct Daemon {
+    /// Whose it is.
+    pub program: Program,
+    process: Child,
+    directory: Directory,
+    host: String,
+}
+
+impl Daemon {
+    /// Starts one on a host with this configuration. Returns at once; [`wait_log`](Self::wait_log) waits.
+    pub fn start(program: Program, host: &Host, config: &str) -> Outcome<Self> {
+        Self::start_with(program, host, config, &[])
+    }
+
+    /// [`start`](Self::start) with more options on the command line.
+    pub fn start_with(program: Program, host: &Host, config: &str, options: &[&str]) -> Outcome<Self> {
+        let directory = Directory::new()?;
+        let at = directory.path();
+        fs::write(at.join("conf"), config)?;
+        let log = File::create(at.join("log"))?;
+        let process = host
+            .netns
+            .command(program.executable()?)
+            .args(["--dont-fork", "--log-console", "--log-detail"])
+            .arg("--use-file")
+            .arg(at.join("conf"))
+            .arg("--pid")
+            .arg(at.join("pid"))
+            .arg("--vrrp_pid")
+            .arg(at.join("vrrp.pid"))
+            .arg("--checkers_pid")
+            .arg(at.join("checkers.pid"))
+            .args(options)
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context(|| format!("cannot start {program:?}"))?;
+        Ok(Daemon { program, process, directory, host: host.name.clone() })
+    }
+
+    /// The pid of the main process.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.process.id()).unwrap_or(0)
+    }
+
+    /// The main process first, then all others.
+    pub fn processes(&self) -> Vec<Process> {
+        family(self.pid())
+    }
+
+    /// The process named `vrrpd`, `checkd`, `ipvsd` or `holdfast`, once it is there.
+    pub fn process(&self, name: &str) -> Outcome<Process> {
+        wait_for(&format!("a process {name} of {}", self.host), Duration::from_secs(10), || {
+            Ok(self.processes().into_iter().find(|process| process.name == name))
+        })
+    }
+
+    /// Sends a signal to the main process.
+    pub fn signal(&self, signal: Signal) {
+        Process { pid: self.pid(), name: String::new() }.signal(signal);
+    }
+
+    /// Puts another configuration in the place of the one it runs with and asks it to reload.
+    pub fn reload(&self, config: &str) -> Outcome {
+        fs::write(self.directory.path().join("conf"), config)?;
+        self.signal(SIGHUP);
+        Ok(())
+    }
+
+    /// Kills all processes at once, as if the power had failed, and waits until they are gone.
+    pub fn kill_all(&mut self) -> Outcome {
+        let all = self.processes();
+        all.iter().for_each(|process| process.signal(SIGKILL));
+        let _ = self.process.wait();
+        wait_until("killed processes are gone", Duration::from_secs(5), || Ok(!all.iter().any(Process::runs)))
+    }
+
+    /// SIGTERM, then waits for the end of every process.
+    pub fn terminate(&mut self) -> Outcome<ExitStatus> {
+        let all = self.processes();
+        self.signal(SIGTERM);
+        let status = wait_for(&format!("{:?} on {} ends after SIGTERM", self.program, self.host), STOP_LIMIT, || {
+            Ok(self.process.try_wait()?)
+        })?;
+        wait_until("its children are gone too", Duration::from_secs(2), || Ok(!all.iter().any(Process::runs)))?;
+        Ok(status)
+    }
+
+    /// Waits for the main process to end by itself.
+    pub fn wait_end(&mut self, limit: Duration) -> Outcome<ExitStatus> {
+        wait_for(&format!("{:?} on {} ends", self.program, self.host), limit, || Ok(self.process.try_wait()?))
+    }
+
+    /// Everything it logged so far.
+    pub fn log(&self) -> String {
+        fs::read(self.log_file()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+
+    /// Where it logs to.
+    pub fn log_file(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// Waits until its log holds `text`; the failure shows the end of the log.
+    pub fn wait_log(&self, text: &str, limit: Duration) -> Outcome {
+        wait_until(&format!("{text:?} in the log of {}", self.host), limit, || Ok(self.log().contains(text))).map_err(
+            |failure| {
+                let log = self.log();
+                let tail: Vec<&str> = log.lines().rev().take(25).collect();
+                let tail: Vec<&str> = tail.into_iter().rev().collect();
+                Failure::new(format!("{failure}; it ends with:\n{}", tail.join("\n")))
+            },
+        )
+    }
+
+    /// What it left in its directory beside configuration and log: the names of pid files and the like.
+    pub fn leftovers(&self) -> Outcome<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.directory.path())? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.retain(|name| name != "conf" && name != "log");
+        Ok(names)
+    }
+
+    /// Its directory.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.kill_all();
+    }
+}
+
+/// An executable of the workspace, built into the same target directory as this one.
+pub fn built(name: &str) -> Outcome<PathBuf> {
+    let own = std::env::current_exe()?;
+    let path = own
+        .ancestors()
+        .skip(1)
+        .take(2)
+        .map(|directory| directory.join(name))
+        .find(|path| path.is_file())
+        .context(|| format!("{name} is not built; run cargo build --workspace"))?;
+    Ok(path)
+}
