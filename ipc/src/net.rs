@@ -21,7 +21,7 @@ impl fmt::Display for Mac {
 }
 
 /// Address family of an instance or a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Family {
     /// IPv4
     V4,

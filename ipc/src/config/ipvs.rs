@@ -50,7 +50,7 @@ pub struct AddrSpec {
 }
 
 /// Transport protocol of a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Protocol {
     /// IPPROTO_TCP
     Tcp,
@@ -61,7 +61,7 @@ pub enum Protocol {
 }
 
 /// What makes a service the same service: the kernel's key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ServiceKey {
     /// By address, port and protocol.
     Addr {
@@ -103,7 +103,8 @@ pub struct Service {
     pub flags: u32,
     /// Persistence timeout in seconds.
     pub persistence: Option<u32>,
-    /// `persistence_granularity`: IPv4 netmask in network order, or IPv6 prefix length.
+    /// `persistence_granularity`: IPv4 netmask as `u32::from(Ipv4Addr)` (255.255.255.0 is 0xffff_ff00), or IPv6 prefix
+    /// length. Without persistence it is not looked at: the kernel is told a whole address.
     pub netmask: u32,
     /// `sorry_server`
     pub sorry: Option<Dest>,
