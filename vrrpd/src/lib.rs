@@ -1,1 +1,20 @@
-//! .
+//! The core of vrrpd: VRRP elections as a machine without clock, socket, randomness or log.
+//!
+//! Read from [`router`], which takes the events of [`io`] and hands them to the instances of [`fsm`]; [`packet`] holds the
+//! formats on the wire. `main.rs` and `shell/` carry out the actions.
+
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod active;
+pub mod dump;
+pub mod effects;
+pub mod fsm;
+pub mod io;
+pub mod packet;
+pub mod queue;
+pub mod reload;
+pub mod router;
+pub mod stats;

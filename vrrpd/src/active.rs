@@ -1,0 +1,407 @@
+//! The generation that runs: its instances, scripts and interfaces, and how an event finds those it concerns.
+
+use crate::effects::Effects;
+use crate::fsm::instance::{Follow, Input, Instance, Scene, State};
+use crate::fsm::link::{Known, Links};
+use crate::fsm::script::{Script, Turned};
+use crate::fsm::track::{self, Appraisal};
+use crate::fsm::{notify, sync};
+use crate::io::Listen;
+use crate::packet::receive::{self, Receiver};
+use crate::packet::{advert, ip};
+use crate::queue::{Queue, Who};
+use crate::stats::{Stats, Strays, count};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use ipc::config::vrrp::{SyncGroup, Switch, Transport};
+use ipc::config::{Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
+use ipc::msg::control::{Cause, NotifyState, ProbeEnded, Run};
+use ipc::msg::vips::{Presence, VrrpToIpvs};
+use ipc::net::Family;
+use ipc::report::Level;
+use ipc::table::Table;
+use ipc::time::Mono;
+
+/// What an event is handled with.
+pub struct Env<'a> {
+    /// The time.
+    pub now: Mono,
+    /// End of `vrrp_startup_delay`.
+    pub quiet_until: Mono,
+    /// Whether ipvsd wants to hear of changes.
+    pub ipvs: Talk,
+    /// Where actions go.
+    pub out: &'a mut Effects,
+}
+
+/// Whether ipvsd is told of changes as they happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// It is.
+    Live,
+    /// Not yet: everything will be said when it has said everything.
+    Later,
+}
+
+/// A sync group and what was last said of it.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its configuration.
+    pub conf: SyncGroup,
+    /// Its state when it last had one.
+    pub state: State,
+}
+
+/// A running generation.
+#[derive(Debug)]
+pub struct Active {
+    /// Its number.
+    pub generation: Generation,
+    /// Instances.
+    pub instances: Table<InstanceIdx, Instance>,
+    /// Sync groups.
+    pub groups: Table<GroupIdx, Group>,
+    /// Scripts.
+    pub scripts: Table<TrackScriptIdx, Script>,
+    /// Interfaces.
+    pub links: Links,
+    /// Counters of packets for nobody.
+    pub strays: Strays,
+    /// By interface and virtual router.
+    routes: BTreeMap<(u32, u8), Vec<InstanceIdx>>,
+    queue: Queue,
+}
+
+impl Active {
+    /// A generation at rest.
+    pub fn new(
+        generation: Generation,
+        instances: Table<InstanceIdx, Instance>,
+        groups: Table<GroupIdx, Group>,
+        scripts: Table<TrackScriptIdx, Script>,
+        links: Links,
+    ) -> Self {
+        let mut active = Active {
+            generation,
+            instances,
+            groups,
+            scripts,
+            links,
+            strays: Strays::default(),
+            routes: BTreeMap::new(),
+            queue: Queue::default(),
+        };
+        active.route();
+        active
+    }
+
+    /// The indices of all instances.
+    pub fn indices(&self) -> Vec<InstanceIdx> {
+        self.instances.iter().map(|(index, _)| index).collect()
+    }
+
+    /// Those that have left INIT or wait in it for a script.
+    pub fn started(&self) -> Vec<InstanceIdx> {
+        let started = |instance: &Instance| instance.state != State::Init || instance.is_waiting();
+        self.instances.iter().filter(|(_, instance)| started(instance)).map(|(index, _)| index).collect()
+    }
+
+    /// Whether the addresses of an instance are, or shall be, there.
+    pub fn is_present(&self, index: InstanceIdx) -> bool {
+        self.instances.at(index).is_some_and(|instance| instance.presence() == Presence::Present)
+    }
+
+    /// Tells ipvsd what every instance wants.
+    pub fn say_everything(&mut self, out: &mut Effects) {
+        for (index, instance) in self.instances.iter_mut() {
+            instance.unsay();
+            if let Some(want) = instance.unsaid() {
+                out.ipvs(VrrpToIpvs::SetVips { instance: index, want });
+            }
+        }
+        out.ipvs(VrrpToIpvs::Synced);
+    }
+
+    /// Sets all counters to zero.
+    pub fn clear_stats(&mut self) {
+        self.strays = Strays::default();
+        for (_, instance) in self.instances.iter_mut() {
+            instance.stats = Stats::default();
+        }
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.queue.first()
+    }
+
+    /// Starts the schedules of the scripts and puts everybody into the queue.
+    pub fn start(&mut self, now: Mono) {
+        for (index, script) in self.scripts.iter_mut() {
+            script.start(now);
+            self.queue.set(Who::Script(index), script.deadline());
+        }
+        for (index, instance) in self.instances.iter() {
+            self.queue.set(Who::Instance(index), instance.deadline());
+        }
+    }
+
+    /// Does everything that is due.
+    pub fn expire(&mut self, env: &mut Env<'_>) {
+        while let Some(who) = self.queue.pop(env.now) {
+            match who {
+                Who::Instance(index) => self.act(index, env, |instance, scene| instance.expire(scene)),
+                Who::Script(index) => {
+                    if let Some(script) = self.scripts.at_mut(index) {
+                        script.expire(env.now, env.out);
+                        self.queue.set(who, not_before(script.deadline(), env.now));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets an instance act, and its sync group follow.
+    pub fn act(&mut self, index: InstanceIdx, env: &mut Env<'_>, f: impl FnOnce(&mut Instance, &mut Scene<'_>)) {
+        let before = self.instances.at(index).map(|instance| instance.state);
+        self.touch(index, env, f);
+        let Some(instance) = self.instances.at_mut(index) else { return };
+        let Some(group) = instance.conf.group else { return };
+        let claims = instance.claims();
+        let lost = before == Some(State::Master) && instance.state == State::Backup;
+        let members = self.members(group);
+        if lost {
+            self.follow(&members, Follow::ToBackup, env);
+        } else if claims && sync::agreed(members.iter().filter(|m| **m != index).filter_map(|m| self.instances.at(*m))) {
+            self.follow(&members, Follow::ToMaster, env);
+        }
+        self.tell_group(group, env);
+    }
+
+    fn follow(&mut self, members: &[InstanceIdx], order: Follow, env: &mut Env<'_>) {
+        for &member in members {
+            self.touch(member, env, |instance, scene| instance.step(Input::Follow(order), scene));
+        }
+    }
+
+    /// Lets an instance act alone; its deadline and its addresses follow its state.
+    fn touch(&mut self, index: InstanceIdx, env: &mut Env<'_>, f: impl FnOnce(&mut Instance, &mut Scene<'_>)) {
+        let Some(instance) = self.instances.at_mut(index) else { return };
+        let mut scene = Scene { now: env.now, links: &self.links, quiet_until: env.quiet_until, out: env.out };
+        f(instance, &mut scene);
+        self.queue.set(Who::Instance(index), not_before(instance.deadline(), env.now));
+        if env.ipvs == Talk::Live
+            && let Some(want) = instance.unsaid()
+        {
+            env.out.ipvs(VrrpToIpvs::SetVips { instance: index, want });
+        }
+    }
+
+    fn members(&self, group: GroupIdx) -> Vec<InstanceIdx> {
+        self.groups.at(group).map(|group| group.conf.members.clone()).unwrap_or_default()
+    }
+
+    /// Group notifications come after those of the members.
+    fn tell_group(&mut self, index: GroupIdx, env: &mut Env<'_>) {
+        let Some(group) = self.groups.at_mut(index) else { return };
+        let members = group.conf.members.iter().filter_map(|member| self.instances.at(*member));
+        let state = sync::state(members);
+        if state == group.state || state == State::Init {
+            return;
+        }
+        group.state = state;
+        let (word, state) = match state {
+            State::Master => ("MASTER", NotifyState::Master),
+            State::Fault => ("FAULT", NotifyState::Fault),
+            State::Backup | State::Init => ("BACKUP", NotifyState::Backup),
+        };
+        env.out.log(Level::Info, format!("VRRP_Group({}) Syncing instances to {word} state", group.conf.name));
+        tell(&group.conf, index, state, env.out);
+    }
+
+    /// Tells the scripts of all groups that the daemon ends.
+    pub fn stop_groups(&self, out: &mut Effects) {
+        for (index, group) in self.groups.iter() {
+            tell(&group.conf, index, NotifyState::Stop, out);
+        }
+    }
+
+    /// Looks at what the instances track; a member of a group is looked at together with the others.
+    pub fn appraise(&mut self, which: &[InstanceIdx], env: &mut Env<'_>) {
+        let mut seen = BTreeSet::new();
+        for &index in which {
+            let Some(instance) = self.instances.at(index) else { continue };
+            match instance.conf.group {
+                None => {
+                    let appraisal = track::appraise(&instance.conf, &self.links, &self.scripts);
+                    self.deliver(index, appraisal, env);
+                }
+                Some(group) => {
+                    if seen.insert(group) {
+                        self.appraise_group(group, env);
+                    }
+                }
+            }
+        }
+    }
+
+    fn appraise_group(&mut self, group: GroupIdx, env: &mut Env<'_>) {
+        let members: Vec<InstanceIdx> = self.members(group).into_iter().filter(|member| self.instances.has(*member)).collect();
+        let mut appraisals: Vec<Appraisal> = members
+            .iter()
+            .filter_map(|member| self.instances.at(*member))
+            .map(|instance| track::appraise(&instance.conf, &self.links, &self.scripts))
+            .collect();
+        sync::share(&mut appraisals);
+        for (member, appraisal) in members.into_iter().zip(appraisals) {
+            self.deliver(member, appraisal, env);
+        }
+    }
+
+    fn deliver(&mut self, index: InstanceIdx, appraisal: Appraisal, env: &mut Env<'_>) {
+        if let Some(instance) = self.instances.at(index) {
+            for fault in appraisal.faults.iter().filter(|fault| !instance.faults.contains(fault)) {
+                let why = fault.describe(&instance.conf, &self.links, &self.scripts);
+                env.out.log(Level::Warning, format!("({}) {why}", instance.conf.name));
+            }
+        }
+        self.act(index, env, |instance, scene| instance.step(Input::Appraised(appraisal), scene));
+    }
+
+    /// Resumes as master what was master before vrrpd was restarted.
+    pub fn resume(&mut self, index: InstanceIdx, env: &mut Env<'_>) {
+        let Some(instance) = self.instances.at(index).filter(|instance| instance.state == State::Init) else { return };
+        let appraisal = track::appraise(&instance.conf, &self.links, &self.scripts);
+        if appraisal.faults.is_empty() {
+            self.touch(index, env, |instance, scene| instance.step(Input::Resume(appraisal), scene));
+        }
+    }
+
+    /// What ipvsd says of an interface.
+    pub fn link(&mut self, name: &str, known: Known, env: &mut Env<'_>) {
+        let before = self.links.named(name).cloned();
+        let Some(index) = self.links.learn(name, known) else { return };
+        let (Some(before), Some(after)) = (before, self.links.at(index)) else { return };
+        let moved = before.facts().map(|facts| facts.ifindex) != after.facts().map(|facts| facts.ifindex);
+        let matters = !same_apart_from_addrs(&before.known, &after.known);
+        if moved {
+            self.route();
+        }
+        let users: Vec<InstanceIdx> = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.state != State::Init || instance.is_waiting())
+            .filter(|(_, instance)| matters || instance.conf.track_source == Switch::On)
+            .filter(|(_, instance)| uses(instance, index))
+            .map(|(index, _)| index)
+            .collect();
+        self.appraise(&users, env);
+    }
+
+    /// A script has ended.
+    pub fn probe_ended(&mut self, ended: ProbeEnded, env: &mut Env<'_>) {
+        let Some(index) = self.scripts.find(|script| script.conf.script == ended.script) else { return };
+        let Some(script) = self.scripts.at_mut(index) else { return };
+        if script.ended(ended.outcome, env.out) == Turned::No {
+            return;
+        }
+        let users: Vec<InstanceIdx> = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.state != State::Init || instance.is_waiting())
+            .filter(|(_, instance)| instance.conf.track_scripts.iter().any(|tracked| tracked.script == index))
+            .map(|(index, _)| index)
+            .collect();
+        self.appraise(&users, env);
+    }
+
+    /// A packet came in.
+    pub fn packet(&mut self, link: u32, bytes: &[u8], env: &mut Env<'_>) {
+        let Some((header, payload)) = ip::split(bytes) else { return count(&mut self.strays.malformed) };
+        let Some(advert) = advert::Incoming::parse(payload) else { return count(&mut self.strays.malformed) };
+        let Some(index) = self.receiver(link, advert.vrid, header.destination) else {
+            return count(&mut self.strays.unknown_vrid);
+        };
+        let Some(instance) = self.instances.at(index) else { return };
+        if env.now < env.quiet_until || matches!(instance.state, State::Init | State::Fault) {
+            return count(&mut self.strays.not_listening);
+        }
+        let receiver = Receiver {
+            conf: &instance.conf,
+            priority: instance.priority,
+            addrs: instance.sorted_addrs(),
+            list: instance.compares_list(header.source),
+        };
+        match receive::judge(receiver, &header, payload, bytes.len()) {
+            Ok(heard) => self.act(index, env, |instance, scene| instance.step(Input::Heard(heard), scene)),
+            Err(why) => self.act(index, env, |instance, scene| instance.reject(why, header.source, scene)),
+        }
+    }
+
+    /// Whose packet it is: of several instances with that number on that interface, the one that hears this destination.
+    fn receiver(&self, link: u32, vrid: u8, destination: Ipv4Addr) -> Option<InstanceIdx> {
+        let candidates = self.routes.get(&(link, vrid))?;
+        let hears = |index: &&InstanceIdx| match self.instances.at(**index).map(|instance| &instance.conf.transport) {
+            Some(Transport::Multicast { group }) => *group == IpAddr::V4(destination),
+            Some(Transport::Unicast { .. }) => !destination.is_multicast(),
+            None => false,
+        };
+        candidates.iter().find(hears).or(candidates.first()).copied()
+    }
+
+    /// Works out which interface and virtual router belong to which instance.
+    pub fn route(&mut self) {
+        self.routes.clear();
+        for (index, instance) in self.instances.iter().filter(|(_, instance)| instance.conf.family == Family::V4) {
+            if let Some(facts) = self.links.facts(instance.conf.link) {
+                self.routes.entry((facts.ifindex, instance.conf.vrid)).or_default().push(index);
+            }
+        }
+    }
+
+    /// The sockets that the instances need.
+    pub fn listen(&self) -> Vec<Listen> {
+        let mut wanted: BTreeMap<LinkIdx, BTreeSet<Ipv4Addr>> = BTreeMap::new();
+        for instance in self.instances.rows().iter().filter(|instance| instance.conf.family == Family::V4) {
+            let groups = wanted.entry(instance.conf.link).or_default();
+            if let Transport::Multicast { group: IpAddr::V4(group) } = instance.conf.transport {
+                groups.insert(group);
+            }
+        }
+        let listen = |(link, groups): (LinkIdx, BTreeSet<Ipv4Addr>)| {
+            let facts = self.links.facts(link)?;
+            Some(Listen { ifindex: facts.ifindex, name: facts.name.clone(), groups: groups.into_iter().collect() })
+        };
+        let mut list: Vec<Listen> = wanted.into_iter().filter_map(listen).collect();
+        list.sort_unstable();
+        list
+    }
+}
+
+fn tell(conf: &SyncGroup, group: GroupIdx, state: NotifyState, out: &mut Effects) {
+    for script in [notify::specific(&conf.notify, state), conf.notify.generic].into_iter().flatten() {
+        out.run(Run { script, cause: Cause::Group { group, state } });
+    }
+}
+
+/// Virtual addresses come and go on an interface; that alone is no news for most instances.
+fn same_apart_from_addrs(a: &Known, b: &Known) -> bool {
+    match (a, b) {
+        (Known::There(a), Known::There(b)) => {
+            (a.ifindex, a.state, a.multicast, a.primary) == (b.ifindex, b.state, b.multicast, b.primary)
+        }
+        (a, b) => a == b,
+    }
+}
+
+fn uses(instance: &Instance, link: LinkIdx) -> bool {
+    instance.conf.link == link || instance.conf.track_links.iter().any(|tracked| tracked.link == link)
+}
+
+/// A deadline that has passed is looked at again after this step, not in it.
+fn not_before(at: Option<Mono>, now: Mono) -> Option<Mono> {
+    at.map(|at| at.max(now + Duration::from_nanos(1)))
+}

@@ -1,0 +1,79 @@
+//! The actions of one step, sorted by urgency: what the network waits for first, and each kind together, so that the shell
+//! can send all adverts with one system call and all messages to ipvsd in one frame.
+
+use crate::io::{Action, Listen};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use ipc::msg::control::{Run, Up};
+use ipc::msg::vips::VrrpToIpvs;
+use ipc::report::{Level, Line};
+
+/// Collects actions; [`Effects::flush`] puts them in order.
+#[derive(Debug, Default)]
+pub struct Effects {
+    listen: Vec<Action>,
+    adverts: Vec<Action>,
+    ipvs: Vec<Action>,
+    announcements: Vec<Action>,
+    runs: Vec<Action>,
+    lines: Vec<Action>,
+    up: Vec<Action>,
+}
+
+impl Effects {
+    /// These sockets shall be open.
+    pub fn listen(&mut self, wanted: Vec<Listen>) {
+        self.listen.push(Action::Listen(wanted));
+    }
+
+    /// Send an advert.
+    pub fn transmit(&mut self, ifindex: u32, destination: Ipv4Addr, bytes: Vec<u8>) {
+        self.adverts.push(Action::Transmit { ifindex, destination, bytes });
+    }
+
+    /// Tell ipvsd.
+    pub fn ipvs(&mut self, message: VrrpToIpvs) {
+        self.ipvs.push(Action::ToIpvs(message));
+    }
+
+    /// Send a frame.
+    pub fn announce(&mut self, ifindex: u32, frame: Vec<u8>) {
+        self.announcements.push(Action::Announce { ifindex, frame });
+    }
+
+    /// Run a command.
+    pub fn run(&mut self, run: Run) {
+        self.runs.push(Action::Run(run));
+    }
+
+    /// Log a line.
+    pub fn log(&mut self, level: Level, text: impl Into<String>) {
+        self.lines.push(Action::Log(Line::new(level, text)));
+    }
+
+    /// Tell the supervisor. Comes after everything else, so that it is true when it is said.
+    pub fn up(&mut self, message: Up) {
+        self.up.push(Action::Up(message));
+    }
+
+    /// The text of a dump.
+    pub fn dump(&mut self, text: String) {
+        self.up.push(Action::Dump(text));
+    }
+
+    /// Appends everything to `out` in order and forgets it; the room stays for the next step.
+    pub fn flush(&mut self, out: &mut Vec<Action>) {
+        for kind in [
+            &mut self.listen,
+            &mut self.adverts,
+            &mut self.ipvs,
+            &mut self.announcements,
+            &mut self.runs,
+            &mut self.lines,
+            &mut self.up,
+        ] {
+            out.append(kind);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Who wins: what an advert means to a BACKUP and to a MASTER (RFC 9568 §6.4.2, §6.4.3; keepalived's additions are marked).
+
+use super::instance::{Instance, MasterSeen, Scene};
+use crate::packet::receive::{Addresses, Heard};
+use crate::stats::{Reject, count};
+use alloc::format;
+use alloc::string::String;
+use core::cmp::Ordering;
+use core::net::Ipv4Addr;
+use core::time::Duration;
+use ipc::config::vrrp::{Preemption, Switch, Version, Wanted};
+use ipc::msg::control::NotifyState;
+use ipc::report::Level;
+use ipc::time::Mono;
+
+/// Bit of the log memory for remarks that are no rejections.
+const REMARK_ADDRS: u32 = 1 << 30;
+/// The same, for the interval.
+const REMARK_INTERVAL: u32 = 1 << 29;
+/// The same, for a rival with our own address.
+const REMARK_TWIN: u32 = 1 << 28;
+
+/// An owner's view of the owner's right. COMPAT: keepalived 2.4.3: of two routers with priority 255 the one with the lower
+/// address backs off; if the other one's rival does not, it gives up its ownership in turn (priority 254).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Nobody else claims to be.
+    Sole,
+    /// Somebody does; patience ends after two own adverts and then at `until`.
+    Disputed { rival: Ipv4Addr, until: Mono },
+    /// It did not stop: priority 254.
+    Ceded { rival: Ipv4Addr },
+}
+
+impl Instance {
+    /// RFC 9568 §6.4.2 (140)-(160).
+    pub(super) fn backup_hears(&mut self, heard: Heard, scene: &mut Scene<'_>) {
+        self.remark(&heard, scene);
+        if matches!(self.owner, Owner::Ceded { .. }) {
+            self.watch_owner(&heard, scene);
+        }
+        if heard.priority == 0 {
+            count(&mut self.stats.pri_zero_rcvd);
+            scene.out.log(Level::Detail, format!("({}) Backup received priority 0 advertisement", self.conf.name));
+            self.timer = Some(scene.now + self.skew_time());
+            return;
+        }
+        if heard.priority >= self.priority {
+            self.preempt_at = None;
+            return self.accept(&heard, scene);
+        }
+        match self.conf.preemption {
+            Preemption::NoPreempt => self.accept(&heard, scene),
+            Preemption::Preempt { delay } if delay.is_zero() => {}
+            Preemption::Preempt { delay } => {
+                let end = *self.preempt_at.get_or_insert(scene.now + delay);
+                if scene.now < end {
+                    self.accept(&heard, scene);
+                }
+            }
+        }
+        // RFC 9568 §6.4.2 (155): a lower priority is discarded, so that the timer runs out and we preempt.
+    }
+
+    /// The sender is the master: its timer starts again.
+    pub(super) fn accept(&mut self, heard: &Heard, scene: &mut Scene<'_>) {
+        self.learn_interval(heard.interval);
+        self.timer = Some(scene.now.max(scene.quiet_until) + self.master_down_interval());
+        let seen = MasterSeen { addr: heard.source, priority: heard.priority };
+        if self.master.replace(seen).is_none_or(|before| before.addr != seen.addr) {
+            self.told = 0;
+        }
+        self.wants = Wanted::Backup;
+    }
+
+    /// RFC 9568 §6.4.3 (315)-(345).
+    pub(super) fn master_hears(&mut self, heard: Heard, scene: &mut Scene<'_>) {
+        let Some(port) = self.port else { return };
+        self.remark(&heard, scene);
+        if heard.priority == 0 {
+            count(&mut self.stats.pri_zero_rcvd);
+            return self.answer(scene);
+        }
+        self.watch_owner(&heard, scene);
+        match heard.priority.cmp(&self.priority).then(heard.source.cmp(&port.source)) {
+            Ordering::Greater => {
+                self.log_higher(&heard, scene);
+                if self.conf.higher_prio_send_advert == Switch::On {
+                    self.advertise_now(scene);
+                }
+                self.give_way(&heard, scene);
+            }
+            Ordering::Less => self.reassert(&heard, scene),
+            Ordering::Equal => {
+                if self.tell(REMARK_TWIN) {
+                    let text = format!(
+                        "({}) received an advert with our own address {} and priority {}: is the address used twice?",
+                        self.conf.name, heard.source, heard.priority
+                    );
+                    scene.out.log(Level::Warning, text);
+                }
+            }
+        }
+    }
+
+    /// A lower-priority router thinks it is master: it is told, and so is everybody who believed it.
+    fn reassert(&mut self, heard: &Heard, scene: &mut Scene<'_>) {
+        if self.tired(scene.now) {
+            return;
+        }
+        let force = self.conf.lower_prio_no_advert == Switch::Off;
+        let consequence = if force { "forcing new election" } else { "not forcing new election" };
+        scene.out.log(
+            Level::Info,
+            format!(
+                "({}) Received advert from {} with lower priority {}, ours {}, {consequence}",
+                self.conf.name, heard.source, heard.priority, self.priority
+            ),
+        );
+        self.answered = Some(scene.now);
+        if force {
+            self.advertise_now(scene);
+        }
+        self.garp_lower_prio(scene);
+        let cause = NotifyState::MasterRxLowerPri;
+        if let Some(script) = super::notify::specific(&self.conf.notify, cause) {
+            let cause = ipc::msg::control::Cause::Instance { instance: self.index, state: cause, priority: self.priority };
+            scene.out.run(ipc::msg::control::Run { script, cause });
+        }
+    }
+
+    /// The advert that a resigning rival is answered with.
+    fn answer(&mut self, scene: &mut Scene<'_>) {
+        if !self.tired(scene.now) {
+            self.answered = Some(scene.now);
+            self.advertise_now(scene);
+        }
+    }
+
+    /// Whether a rival was answered just now: a flood of adverts is answered four times an interval, not each.
+    fn tired(&self, now: Mono) -> bool {
+        self.answered.is_some_and(|last| now < last + self.advert_int() / 4)
+    }
+
+    fn log_higher(&self, heard: &Heard, scene: &mut Scene<'_>) {
+        let name = &self.conf.name;
+        let (from, theirs) = (heard.source, heard.priority);
+        let text = if theirs == self.priority {
+            format!("({name}) Master received advert from {from} with same priority {theirs} but higher IP address than ours")
+        } else {
+            format!("({name}) Master received advert from {from} with higher priority {theirs}, ours {}", self.priority)
+        };
+        scene.out.log(Level::Info, text);
+    }
+
+    /// The priority that stays of `appraised` in a dispute of owners.
+    pub(super) fn owned_priority(&self, appraised: u8) -> u8 {
+        match self.owner {
+            Owner::Ceded { .. } if appraised == 255 => 254,
+            Owner::Sole | Owner::Disputed { .. } | Owner::Ceded { .. } => appraised,
+        }
+    }
+
+    /// Becoming master ends a dispute.
+    pub(super) fn owner_again(&mut self) {
+        if let Owner::Ceded { .. } = self.owner {
+            self.priority = self.conf.priority;
+        }
+        self.owner = Owner::Sole;
+    }
+
+    /// Another owner shows up, persists, or is gone.
+    fn watch_owner(&mut self, heard: &Heard, scene: &mut Scene<'_>) {
+        if self.conf.priority != 255 {
+            return;
+        }
+        let is_rival = heard.priority == 255;
+        match self.owner {
+            Owner::Sole if is_rival => {
+                // Two own adverts, then 1.2 times the longer interval.
+                let patience = self.advert_int() * 2 + longer(self.advert_int(), heard.interval) * 6 / 5;
+                self.owner = Owner::Disputed { rival: heard.source, until: scene.now + patience };
+                let text = format!("({}) {} also claims to own the addresses (priority 255)", self.conf.name, heard.source);
+                scene.out.log(Level::Warning, text);
+            }
+            Owner::Disputed { rival, until } if is_rival && rival == heard.source => {
+                let lower = self.port.is_some_and(|port| port.source > heard.source);
+                if lower && scene.now >= until {
+                    self.owner = Owner::Ceded { rival };
+                    self.cede(scene);
+                }
+            }
+            Owner::Disputed { .. } => self.owner = Owner::Sole,
+            Owner::Ceded { rival } if !is_rival || rival != heard.source => {
+                self.owner = Owner::Sole;
+                let text = format!("({}) Changing effective priority from 254 to 255", self.conf.name);
+                scene.out.log(Level::Info, text);
+                self.priority = 255;
+            }
+            Owner::Sole | Owner::Ceded { .. } => {}
+        }
+    }
+
+    fn cede(&mut self, scene: &mut Scene<'_>) {
+        let text = format!("({}) Changing effective priority from 255 to 254: the other owner does not give way", self.conf.name);
+        scene.out.log(Level::Warning, text);
+        self.priority = 254;
+    }
+
+    /// Counts and remarks on what differs though the advert counts.
+    fn remark(&mut self, heard: &Heard, scene: &mut Scene<'_>) {
+        count(&mut self.stats.advert_rcvd);
+        if heard.addrs != Addresses::Same {
+            count(&mut self.stats.addr_list_err);
+            if self.tell(REMARK_ADDRS) {
+                scene.out.log(Level::Warning, self.describe_addrs(heard));
+            }
+        }
+        if self.conf.version == Version::V3 && heard.interval != self.advert_int() && self.tell(REMARK_INTERVAL) {
+            let text = format!(
+                "({}) advert interval of {} is {} ms, ours {} ms: check `advert_int` on both sides",
+                self.conf.name,
+                heard.source,
+                heard.interval.as_millis(),
+                self.advert_int().as_millis()
+            );
+            scene.out.log(Level::Info, text);
+        }
+    }
+
+    fn describe_addrs(&self, heard: &Heard) -> String {
+        let name = &self.conf.name;
+        let from = heard.source;
+        match heard.addrs {
+            Addresses::Count(n) => format!(
+                "({name}) {from} advertises {n} addresses, {} are configured here: check `virtual_ipaddress` on both sides",
+                self.addrs.len()
+            ),
+            Addresses::Foreign(addr) => {
+                format!("({name}) {from} advertises {addr}, which is not configured here: check `virtual_ipaddress` on both sides")
+            }
+            Addresses::Same => String::new(),
+        }
+    }
+
+    /// A packet did not count.
+    pub fn reject(&mut self, why: Reject, source: Ipv4Addr, scene: &mut Scene<'_>) {
+        self.stats.reject(why);
+        if why != Reject::OwnerIgnores && self.tell(why.bit()) {
+            scene.out.log(Level::Warning, format!("({}) advert from {source} dropped: {}", self.conf.name, why.text()));
+        }
+    }
+
+    /// Whether to log this kind of thing: once until the state or the master changes.
+    fn tell(&mut self, bit: u32) -> bool {
+        let first = self.told & bit == 0;
+        self.told |= bit;
+        first
+    }
+}
+
+fn longer(a: Duration, b: Duration) -> Duration {
+    a.max(b)
+}

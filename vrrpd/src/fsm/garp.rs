@@ -1,0 +1,144 @@
+//! When gratuitous ARP is sent. COMPAT: keepalived 2.4.3: a burst is `repeat` rounds over all addresses, advertised ones first.
+
+use super::instance::{Instance, Scene, State};
+use super::link;
+use crate::packet::arp;
+use core::net::IpAddr;
+use core::time::Duration;
+use ipc::msg::vips::{Applied, Arp};
+use ipc::time::Mono;
+
+/// Most rounds in one burst, whatever the configuration says.
+const MAX_REPEAT: u32 = 100;
+
+/// Shortest refresh interval that is kept.
+const MIN_REFRESH: Duration = Duration::from_millis(10);
+
+/// What is still to be sent while the instance is master.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Garp {
+    first: First,
+    second: Option<Mono>,
+    refresh: Option<Mono>,
+    lower_prio: Option<Mono>,
+}
+
+/// The first burst, which waits for the addresses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum First {
+    /// Not wanted, or sent.
+    #[default]
+    Done,
+    /// To be sent when ipvsd says that the addresses are there, the second one too.
+    Awaited,
+    /// The same, but not followed by a second one (a reload that added no address).
+    AwaitedAlone,
+    /// Sent while part of the addresses could not be set; sent again when all are there.
+    Partly,
+}
+
+impl Garp {
+    /// Announce when the addresses are there.
+    pub fn await_addresses(&mut self) {
+        self.first = First::Awaited;
+    }
+
+    /// Announce once when ipvsd has confirmed the addresses again.
+    pub fn await_again(&mut self) {
+        if self.first == First::Done {
+            self.first = First::AwaitedAlone;
+        }
+    }
+
+    /// No longer master: nothing more is sent.
+    pub fn cancel(&mut self) {
+        *self = Garp::default();
+    }
+
+    /// The refresh interval is another one; the next burst sets it.
+    pub fn forget_refresh(&mut self) {
+        self.refresh = None;
+    }
+
+    /// When the next burst is due.
+    pub fn deadline(&self) -> Option<Mono> {
+        [self.second, self.refresh, self.lower_prio].into_iter().flatten().min()
+    }
+}
+
+impl Instance {
+    /// The addresses are in place.
+    pub(super) fn garp_applied(&mut self, result: Applied, scene: &mut Scene<'_>) {
+        let timing = self.conf.garp;
+        match (self.garp.first, result) {
+            (First::Done, _) | (First::Partly, Applied::Partly) => return,
+            (First::Awaited, _) => {
+                self.garp.second = after(scene.now, timing.delay);
+                self.garp.refresh = after(scene.now, timing.refresh).map(|due| due + timing.delay);
+            }
+            (First::AwaitedAlone | First::Partly, _) => {
+                self.garp.refresh = self.garp.refresh.or(after(scene.now, timing.refresh));
+            }
+        }
+        self.garp.first = match result {
+            Applied::All => First::Done,
+            Applied::Partly => First::Partly,
+        };
+        self.burst(timing.repeat, scene);
+    }
+
+    /// Somebody removed an address and ipvsd put it back: caches may have been spoilt meanwhile.
+    pub fn restored(&mut self, scene: &mut Scene<'_>) {
+        if self.state == State::Master {
+            self.burst(self.conf.garp.repeat, scene);
+        }
+    }
+
+    /// Another router claimed to be master: its frames are overridden now and once more a little later.
+    pub(super) fn garp_lower_prio(&mut self, scene: &mut Scene<'_>) {
+        let timing = self.conf.garp;
+        if timing.lower_prio_repeat == 0 {
+            return;
+        }
+        self.burst(timing.lower_prio_repeat, scene);
+        self.garp.lower_prio = after(scene.now, timing.lower_prio_delay);
+    }
+
+    /// Sends the bursts that are due.
+    pub(super) fn garp_expire(&mut self, scene: &mut Scene<'_>) {
+        let timing = self.conf.garp;
+        let now = scene.now;
+        if self.garp.second.take_if(|due| *due <= now).is_some() {
+            self.burst(timing.repeat, scene);
+        }
+        if self.garp.lower_prio.take_if(|due| *due <= now).is_some() {
+            self.burst(timing.lower_prio_repeat, scene);
+        }
+        if let Some(due) = self.garp.refresh.take_if(|due| *due <= now) {
+            let interval = timing.refresh.max(MIN_REFRESH);
+            let next = due + interval;
+            self.garp.refresh = Some(if next > now { next } else { now + interval });
+            self.burst(timing.refresh_repeat, scene);
+        }
+    }
+
+    /// `repeat` rounds over all addresses, where ARP is spoken.
+    fn burst(&self, repeat: u32, scene: &mut Scene<'_>) {
+        if scene.now < scene.quiet_until {
+            return;
+        }
+        for _ in 0..repeat.min(MAX_REPEAT) {
+            for vip in self.conf.vips.iter().chain(&self.conf.excluded) {
+                let (IpAddr::V4(addr), Some(facts)) = (vip.addr, scene.links.facts(vip.link)) else { continue };
+                if facts.arp == Arp::Yes && link::is_up(facts) {
+                    scene.out.announce(facts.ifindex, arp::gratuitous(facts.mac, addr).to_vec());
+                }
+            }
+        }
+    }
+}
+
+/// A point in time, unless the delay is zero, which means never.
+fn after(now: Mono, delay: Duration) -> Option<Mono> {
+    (!delay.is_zero()).then(|| now + delay)
+}

@@ -1,0 +1,14 @@
+//! What one virtual router does: who wins ([`election`]), when ([`timers`]), what to announce ([`garp`]), with which priority
+//! ([`track`], [`script`]), together with whom ([`sync`]). [`instance`] holds the states and the transitions.
+
+pub mod election;
+pub mod garp;
+pub mod instance;
+pub mod link;
+pub mod notify;
+pub mod reconfigure;
+pub mod script;
+pub mod send;
+pub mod sync;
+pub mod timers;
+pub mod track;

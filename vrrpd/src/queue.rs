@@ -1,0 +1,55 @@
+//! Who wants to be woken when: finding the next one costs the same for one instance and for a thousand.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use ipc::config::{InstanceIdx, TrackScriptIdx};
+use ipc::time::Mono;
+
+/// Who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// An instance.
+    Instance(InstanceIdx),
+    /// A script.
+    Script(TrackScriptIdx),
+}
+
+/// The deadlines, each of somebody else.
+#[derive(Clone, Debug, Default)]
+pub struct Queue {
+    by_time: BTreeSet<(Mono, Who)>,
+    by_who: BTreeMap<Who, Mono>,
+}
+
+impl Queue {
+    /// Sets, moves or removes a deadline.
+    pub fn set(&mut self, who: Who, at: Option<Mono>) {
+        let before = match at {
+            Some(at) => self.by_who.insert(who, at),
+            None => self.by_who.remove(&who),
+        };
+        if before == at {
+            return;
+        }
+        if let Some(before) = before {
+            self.by_time.remove(&(before, who));
+        }
+        if let Some(at) = at {
+            self.by_time.insert((at, who));
+        }
+    }
+
+    /// The first deadline.
+    pub fn first(&self) -> Option<Mono> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    /// Removes the first deadline that has passed and answers whose it was.
+    pub fn pop(&mut self, now: Mono) -> Option<Who> {
+        let (at, who) = *self.by_time.first()?;
+        if at > now {
+            return None;
+        }
+        self.set(who, None);
+        Some(who)
+    }
+}

@@ -1,0 +1,139 @@
+//! From one generation to the next: what is the same goes on, what is new starts, what is gone says goodbye.
+//! COMPAT: keepalived 2.4.3 matches instances by virtual router, family, interface and transport, not by name.
+
+use crate::active::{Active, Group};
+use crate::effects::Effects;
+use crate::fsm::instance::{Instance, MIN_ADVERT_INT, Scene, State};
+use crate::fsm::link::Links;
+use crate::fsm::script::{Script, Verdict};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::net::IpAddr;
+use ipc::config::vrrp::{Instance as Conf, Transport, VrrpConfig};
+use ipc::config::{Generation, InstanceIdx};
+use ipc::net::Family;
+use ipc::report::Level;
+use ipc::table::Table;
+use ipc::time::Mono;
+
+/// What makes an instance the same instance.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    vrid: u8,
+    family: u8,
+    link: String,
+    /// The group, or for unicast the configured source.
+    multicast: Option<IpAddr>,
+    source: Option<IpAddr>,
+}
+
+fn key(conf: &Conf, link: &str) -> Key {
+    let (multicast, source) = match &conf.transport {
+        Transport::Multicast { group } => (Some(*group), None),
+        Transport::Unicast { .. } => (None, conf.source),
+    };
+    let family = match conf.family {
+        Family::V4 => 4,
+        Family::V6 => 6,
+    };
+    Key { vrid: conf.vrid, family, link: link.to_string(), multicast, source }
+}
+
+/// What is wrong with a configuration, if anything. The compiler made it, so this finds only what must not be trusted.
+pub fn check(config: &VrrpConfig) -> Result<(), String> {
+    let mut keys = BTreeMap::new();
+    for conf in config.instances.rows() {
+        let name = &conf.name;
+        let link = config.links.at(conf.link).ok_or_else(|| format!("instance {name} names an interface of nothing"))?;
+        let tracked = conf.track_links.iter().map(|tracked| tracked.link);
+        let addrs = conf.vips.iter().chain(&conf.excluded).map(|vip| vip.link);
+        if tracked.chain(addrs).any(|link| !config.links.has(link)) {
+            return Err(format!("instance {name} names an interface of nothing"));
+        }
+        if conf.track_scripts.iter().any(|tracked| !config.track_scripts.has(tracked.script)) {
+            return Err(format!("instance {name} names a script of nothing"));
+        }
+        if conf.group.is_some_and(|group| !config.groups.has(group)) {
+            return Err(format!("instance {name} names a group of nothing"));
+        }
+        if conf.vrid == 0 || conf.priority == 0 || conf.down_timer_adverts == 0 || conf.advert_int < MIN_ADVERT_INT {
+            return Err(format!("instance {name} has a number out of range"));
+        }
+        if let Some(other) = keys.insert(key(conf, &link.name), name) {
+            return Err(format!(
+                "instances {other} and {name} have the same virtual_router_id {} on interface {}; give them different ones",
+                conf.vrid, link.name
+            ));
+        }
+    }
+    for group in config.groups.rows() {
+        if group.members.iter().any(|member| !config.instances.has(*member)) {
+            return Err(format!("group {} names an instance of nothing", group.name));
+        }
+    }
+    Ok(())
+}
+
+/// Makes `config` the running generation; `old` ends.
+pub fn activate(
+    generation: Generation,
+    config: VrrpConfig,
+    old: Option<Active>,
+    now: Mono,
+    quiet_until: Mono,
+    out: &mut Effects,
+) -> Active {
+    let first = old.is_none();
+    let (mut old_instances, old_links, old_scripts, old_groups) = match old {
+        Some(old) => (by_key(&old), old.links, old.scripts, old.groups),
+        None => Default::default(),
+    };
+    let links = Links::new(&config, &old_links);
+    let scripts = config
+        .track_scripts
+        .rows()
+        .iter()
+        .map(|conf| match old_scripts.rows().iter().find(|script| script.conf.name == conf.name) {
+            Some(script) => script.reconfigured(conf.clone()),
+            None => Script::new(conf.clone(), if first { Verdict::Awaited } else { Verdict::Unknown }),
+        })
+        .collect();
+    let groups = config
+        .groups
+        .rows()
+        .iter()
+        .map(|conf| {
+            let state = old_groups.rows().iter().find(|group| group.conf.name == conf.name).map_or(State::Init, |g| g.state);
+            Group { conf: conf.clone(), state }
+        })
+        .collect();
+
+    let mut fresh = Table::new();
+    let mut scene = Scene { now, links: &links, quiet_until, out };
+    for (index, conf) in config.instances.iter() {
+        let link = links.name(conf.link);
+        let instance = match old_instances.remove(&key(conf, link)) {
+            Some(instance) => instance.reconfigured(index, conf.clone(), &old_links, &scene),
+            None => Instance::new(index, conf.clone()),
+        };
+        // A table of the same index type was just read, so there is room.
+        if fresh.push(instance).is_err() {
+            break;
+        }
+    }
+    for mut gone in old_instances.into_values() {
+        gone.removed(&mut scene);
+        scene.out.log(Level::Info, format!("({}) removed from the configuration", gone.conf.name));
+    }
+    let mut active = Active::new(generation, fresh, groups, scripts, links);
+    active.start(now);
+    active
+}
+
+fn by_key(old: &Active) -> BTreeMap<Key, Instance> {
+    let pair = |(_, instance): (InstanceIdx, &Instance)| {
+        (key(&instance.conf, old.links.name(instance.conf.link)), instance.clone())
+    };
+    old.instances.iter().map(pair).collect()
+}

@@ -1,0 +1,167 @@
+//! Counters, with the names of RFC 6527 where it has one, and the text of `keepalived.stats`.
+
+use alloc::string::String;
+use core::fmt::Write;
+
+/// Why a packet did not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reject {
+    /// Shorter or longer than its own header says.
+    Length,
+    /// Multicast with a TTL other than 255, or a peer's TTL out of its range.
+    Ttl,
+    /// Another protocol version.
+    Version,
+    /// An authentication type that does not exist.
+    AuthUnknown,
+    /// Another authentication type than ours.
+    AuthMismatch,
+    /// The wrong password.
+    AuthFailure,
+    /// Another advert interval (version 2).
+    Interval,
+    /// Not an advertisement.
+    Type,
+    /// The IP header's length is not that of the packet.
+    TotalLength,
+    /// Wrong checksum.
+    Checksum,
+    /// Multicast for a unicast instance, or the reverse.
+    Destination,
+    /// `owner_ignore_adverts`.
+    OwnerIgnores,
+    /// Not one of the unicast peers.
+    Source,
+}
+
+impl Reject {
+    /// What the log says.
+    pub fn text(self) -> &'static str {
+        match self {
+            Reject::Length => "the packet's length is not what its header says",
+            Reject::Ttl => "invalid TTL: the packet may have been forwarded",
+            Reject::Version => "invalid version: check `version` on both sides",
+            Reject::AuthUnknown => "unknown authentication type",
+            Reject::AuthMismatch => "authentication type mismatch: check `auth_type` on both sides",
+            Reject::AuthFailure => "authentication failure: check `auth_pass` on both sides",
+            Reject::Interval => "advertisement interval mismatch: check `advert_int` on both sides",
+            Reject::Type => "invalid type: not an advertisement",
+            Reject::TotalLength => "the IP header's length is not that of the packet",
+            Reject::Checksum => "invalid checksum",
+            Reject::Destination => "multicast where unicast is configured, or the reverse: check `unicast_peer` on both sides",
+            Reject::OwnerIgnores => "ignored, because `owner_ignore_adverts` is set",
+            Reject::Source => "the sender is not a configured unicast peer",
+        }
+    }
+
+    /// Its bit in a set of reasons.
+    pub fn bit(self) -> u32 {
+        1 << (self as u32)
+    }
+}
+
+/// Counters of one instance. They wrap after 2^64.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Adverts that counted (`vrrpRcvdAdvertisements`).
+    pub advert_rcvd: u64,
+    /// Adverts sent; one to several unicast peers counts once.
+    pub advert_sent: u64,
+    /// Transitions to MASTER (`vrrpMasterTransitions`).
+    pub become_master: u64,
+    /// Transitions from MASTER.
+    pub release_master: u64,
+    /// `vrrpPacketLengthErrors`
+    pub packet_len_err: u64,
+    /// `vrrpIpTtlErrors`
+    pub ip_ttl_err: u64,
+    /// `vrrpRcvdInvalidTypePackets`
+    pub invalid_type_rcvd: u64,
+    /// `vrrpAdvIntervalErrors`
+    pub advert_interval_err: u64,
+    /// `vrrpAddressListErrors`; these adverts counted all the same.
+    pub addr_list_err: u64,
+    /// `vrrpRcvdInvalidAuthentications`, unknown type.
+    pub invalid_authtype: u64,
+    /// Authentication type other than ours.
+    pub authtype_mismatch: u64,
+    /// Wrong password.
+    pub auth_failure: u64,
+    /// `vrrpRouterChecksumErrors`
+    pub checksum_err: u64,
+    /// `vrrpRouterVersionErrors`
+    pub version_err: u64,
+    /// Wrong destination class.
+    pub destination_err: u64,
+    /// Not a peer.
+    pub source_err: u64,
+    /// `owner_ignore_adverts`
+    pub owner_ignored: u64,
+    /// `vrrpRcvdPriZeroPackets`
+    pub pri_zero_rcvd: u64,
+    /// `vrrpSentPriZeroPackets`
+    pub pri_zero_sent: u64,
+}
+
+impl Stats {
+    /// Counts a packet that did not count.
+    pub fn reject(&mut self, why: Reject) {
+        let counter = match why {
+            Reject::Length | Reject::TotalLength => &mut self.packet_len_err,
+            Reject::Ttl => &mut self.ip_ttl_err,
+            Reject::Version => &mut self.version_err,
+            Reject::AuthUnknown => &mut self.invalid_authtype,
+            Reject::AuthMismatch => &mut self.authtype_mismatch,
+            Reject::AuthFailure => &mut self.auth_failure,
+            Reject::Interval => &mut self.advert_interval_err,
+            Reject::Type => &mut self.invalid_type_rcvd,
+            Reject::Checksum => &mut self.checksum_err,
+            Reject::Destination => &mut self.destination_err,
+            Reject::OwnerIgnores => &mut self.owner_ignored,
+            Reject::Source => &mut self.source_err,
+        };
+        count(counter);
+    }
+
+    /// Appends this instance's part of `keepalived.stats`. COMPAT: keepalived 2.2.7 layout, compared with its output.
+    pub fn write(&self, name: &str, out: &mut String) {
+        // Writing to a String cannot fail.
+        let _ = write!(
+            out,
+            "VRRP Instance: {name}\n  Advertisements:\n    Received: {}\n    Sent: {}\n  Became master: {}\n  Released master: {}\n  \
+             Packet Errors:\n    Length: {}\n    TTL: {}\n    Invalid Type: {}\n    Advertisement Interval: {}\n    Address List: {}\n  \
+             Authentication Errors:\n    Invalid Type: {}\n    Type Mismatch: {}\n    Failure: {}\n  \
+             Priority Zero:\n    Received: {}\n    Sent: {}\n",
+            self.advert_rcvd,
+            self.advert_sent,
+            self.become_master,
+            self.release_master,
+            self.packet_len_err,
+            self.ip_ttl_err,
+            self.invalid_type_rcvd,
+            self.advert_interval_err,
+            self.addr_list_err,
+            self.invalid_authtype,
+            self.authtype_mismatch,
+            self.auth_failure,
+            self.pri_zero_rcvd,
+            self.pri_zero_sent,
+        );
+    }
+}
+
+/// Adds one to a counter.
+pub fn count(counter: &mut u64) {
+    *counter = counter.wrapping_add(1);
+}
+
+/// Counters of packets that could not be given to an instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// Not IPv4, not protocol 112, or shorter than the headers.
+    pub malformed: u64,
+    /// No instance with that virtual router on that interface (`vrrpRouterVrIdErrors`).
+    pub unknown_vrid: u64,
+    /// The instance was in INIT or FAULT, or the start-up delay was running.
+    pub not_listening: u64,
+}
