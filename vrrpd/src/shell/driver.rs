@@ -1,0 +1,254 @@
+//! The event loop: what is ready becomes events of the [`Router`], what it wants becomes system calls.
+//!
+//! One turn: sleep until something is ready or the router's deadline has passed; read the clock once; let due timers run and carry
+//! out what they want before anything is read; then the supervisor, ipvsd and a bounded number of packets of each interface.
+
+use super::outbox::Outbox;
+use super::sockets::Sockets;
+use core::time::Duration;
+use ipc::child::{self, Child, Peer, Vrrp};
+use ipc::config::Generation;
+use ipc::evloop::{EventLoop, Ready, clock};
+use ipc::machine::Machine;
+use ipc::msg::Role;
+use ipc::msg::control::{AtStop, FromVrrp, StopMode, Up};
+use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
+use ipc::time::Mono;
+use mio::Token;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::OwnedFd;
+use vrrpd::io::{Action, Event};
+use vrrpd::router::Router;
+
+const SUPERVISOR: Token = Token(0);
+const IPVS: Token = Token(1);
+
+/// How long saying goodbye may take before the process exits without: ipvsd releases what is left.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A wake-up that comes later than this after the deadline means that the process stood still (a stopped machine, no processor):
+/// the packets that wait are older than the timer's end, so they are read first. Otherwise adverts that came in time would be
+/// found after the election that they should have prevented.
+const STOOD_STILL: Duration = Duration::from_millis(100);
+
+/// Dumps that may wait for their text.
+const DUMPS_LIMIT: usize = 16;
+
+/// Where the end of the process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Running,
+    /// Stopping; exits at this time at the latest.
+    Stopping(Mono),
+    /// Released; exits when this has been said.
+    Stopped(Mono),
+}
+
+/// Everything the loop owns.
+struct Driver {
+    events: EventLoop,
+    child: Child<Vrrp>,
+    ipvs: Peer<VrrpToIpvs, IpvsToVrrp>,
+    router: Router,
+    sockets: Sockets,
+    outbox: Outbox,
+    actions: Vec<Action>,
+    packets: Vec<Vec<u8>>,
+    /// The configuration that was last given to the router.
+    configured: Generation,
+    dumps: VecDeque<OwnedFd>,
+    life: Life,
+}
+
+/// Runs until the supervisor says stop or is gone.
+pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
+    let mut events = EventLoop::new()?;
+    events.add(child.source(), SUPERVISOR)?;
+    let mut driver = Driver {
+        events,
+        child,
+        ipvs: Peer::new(Role::Ipvs, IPVS),
+        router: Router::default(),
+        sockets: Sockets::default(),
+        outbox: Outbox::default(),
+        actions: Vec::new(),
+        packets: Vec::new(),
+        configured: Generation::default(),
+        dumps: VecDeque::new(),
+        life: Life::Running,
+    };
+    let mut ready = Vec::new();
+    while driver.turn(&mut ready)? {}
+    Ok(())
+}
+
+impl Driver {
+    /// One turn; false when it was the last.
+    fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
+        let due = self.router.deadline();
+        let now = self.events.wait(self.deadline(due), ready)?;
+        if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
+            self.read_packets(now, ready);
+        }
+        if due.is_some_and(|due| due <= now) {
+            self.step(now, Event::Timeout);
+            self.carry_out(now);
+        }
+        self.sockets.retry(now, &mut self.events, &mut self.outbox.lines);
+        self.read_supervisor(now);
+        self.read_ipvs(now);
+        self.carry_out(now);
+        self.read_packets(now, ready);
+        self.carry_out(now);
+        self.ipvs.flush(&mut self.child);
+        self.child.turn(now);
+        Ok(match self.life {
+            Life::Running => true,
+            Life::Stopping(end) => now < end,
+            Life::Stopped(end) => now < end && !self.child.is_flushed(),
+        })
+    }
+
+    fn deadline(&self, router: Option<Mono>) -> Option<Mono> {
+        let end = match self.life {
+            Life::Running => None,
+            Life::Stopping(end) | Life::Stopped(end) => Some(end),
+        };
+        [router, self.sockets.deadline(), end].into_iter().flatten().min()
+    }
+
+    fn step(&mut self, now: Mono, event: Event) {
+        self.router.step(now, event, &mut self.actions);
+        self.outbox.take(&mut self.actions);
+    }
+
+    fn read_supervisor(&mut self, now: Mono) {
+        while let Some(event) = self.child.receive() {
+            match event {
+                child::Event::Configured { generation, slice } => {
+                    self.configured = generation;
+                    self.step(now, Event::Configure { generation, config: slice });
+                }
+                child::Event::Activate(_) => self.step(now, Event::Activate),
+                child::Event::Discard(_) => self.step(now, Event::Discard),
+                child::Event::Attach(Role::Ipvs, socket) => self.attach(now, socket),
+                child::Event::Detached(Role::Ipvs) => {
+                    self.ipvs.detach();
+                    self.step(now, Event::IpvsLost);
+                }
+                // vrrpd has no other peer.
+                child::Event::Attach(..) | child::Event::Detached(_) => {}
+                child::Event::Dump(kind, file) => {
+                    if self.dumps.len() < DUMPS_LIMIT {
+                        self.dumps.push_back(file);
+                        self.step(now, Event::Dump(kind));
+                    }
+                }
+                child::Event::Stop(mode) => self.stop(now, mode),
+                child::Event::Other(ended) => self.step(now, Event::ProbeEnded(ended)),
+                child::Event::SupervisorGone => {
+                    self.stop(now, StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
+                }
+            }
+            // Each of these speaks of the generation that counts at this point.
+            self.carry_out(now);
+        }
+    }
+
+    fn attach(&mut self, now: Mono, socket: OwnedFd) {
+        match self.ipvs.attach(socket, &mut self.events) {
+            Ok(()) => self.step(now, Event::IpvsAttached),
+            Err(e) => self.child.logger().error(format!(
+                "Cannot watch the channel to ipvsd: {e}; addresses do not move until holdfast is restarted"
+            )),
+        }
+    }
+
+    fn read_ipvs(&mut self, now: Mono) {
+        while let Some(messages) = self.ipvs.receive(&mut self.child, &mut self.events) {
+            let generation = self.child.generation();
+            for message in messages {
+                self.step(now, Event::Ipvs { generation, message });
+            }
+        }
+    }
+
+    /// Takes the packets of the interfaces that are ready and lets them send what waits; `ready` is empty afterwards.
+    fn read_packets(&mut self, now: Mono, ready: &mut Vec<Ready>) {
+        let mut packets = core::mem::take(&mut self.packets);
+        for ready in ready.drain(..) {
+            if let Some(ifindex) = self.sockets.ready(ready, &mut self.events, &mut packets) {
+                for bytes in packets.drain(..) {
+                    self.step(now, Event::Packet { ifindex, bytes });
+                }
+            }
+        }
+        self.packets = packets;
+    }
+
+    /// Begins to say goodbye; once is enough.
+    fn stop(&mut self, now: Mono, mode: StopMode) {
+        if self.life == Life::Running {
+            self.life = Life::Stopping(now + GOODBYE);
+            self.step(now, Event::Stop(mode));
+        }
+    }
+
+    fn carry_out(&mut self, now: Mono) {
+        let mut lines = core::mem::take(&mut self.outbox.lines);
+        if let Some(wanted) = self.outbox.listen.take() {
+            self.sockets.listen(now, wanted, &mut self.events, &mut lines);
+        }
+        for (ifindex, (adverts, frames)) in core::mem::take(&mut self.outbox.packets) {
+            self.sockets.send(now, ifindex, adverts, frames, &mut lines);
+        }
+        self.ipvs.send(&mut self.child, core::mem::take(&mut self.outbox.ipvs));
+        let runs = core::mem::take(&mut self.outbox.runs);
+        self.child.say_all(runs.into_iter().map(FromVrrp::Run).collect());
+        for line in lines.drain(..) {
+            self.child.log(&line);
+        }
+        self.outbox.lines = lines;
+        for text in core::mem::take(&mut self.outbox.dumps) {
+            self.dump(&text);
+        }
+        for up in core::mem::take(&mut self.outbox.ups) {
+            self.say(up);
+        }
+    }
+
+    fn say(&mut self, up: Up) {
+        match up {
+            Up::Ready => self.child.ready(self.configured),
+            Up::Refused => self.child.refused(self.configured),
+            Up::Activated => self.child.activated(),
+            Up::Violation(Role::Ipvs) => {
+                self.ipvs.violated(&mut self.child, "a message that cannot be");
+            }
+            Up::Violation(role) => self.child.violation(role),
+            Up::Stopped => {
+                self.child.stopped();
+                self.life = Life::Stopped(clock() + GOODBYE);
+            }
+            // The channel's own affair.
+            Up::LogSocketLost => {}
+        }
+    }
+
+    fn dump(&mut self, text: &str) {
+        let Some(file) = self.dumps.pop_front() else { return };
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            match nix::unistd::write(&file, rest) {
+                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
+                Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) => return,
+                Err(e) => {
+                    self.child.logger().error(format!("Cannot write the dump of the VRRP instances: {e}"));
+                    return;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The shell of vrrpd: sockets, event loop, system calls. Read from [`driver`].
+
+pub mod driver;
+pub mod link;
+pub mod outbox;
+pub mod sender;
+pub mod sockets;
+pub mod sys;
+pub mod syscalls;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,212 @@
+//! Which interfaces have sockets: exactly those of the last [`Action::Listen`](vrrpd::io::Action::Listen).
+//!
+//! An interface whose sockets cannot be opened is tried again every second and complained of once. Losses are logged at most
+//! once a minute per interface.
+
+use super::link::{Buffers, Link, Refused};
+use super::sender::{Lost, Packet};
+use core::time::Duration;
+use ipc::evloop::{EventLoop, Ready};
+use ipc::report::{Level, Line};
+use ipc::time::Mono;
+use mio::Token;
+use mio::unix::SourceFd;
+use socket2::Socket;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::fd::AsRawFd;
+use vrrpd::io::Listen;
+
+/// Packets taken from one interface in one turn; more wait for the next, so that timers come in between.
+pub const PACKETS_PER_TURN: usize = 256;
+
+/// Time between attempts to open what could not be opened.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Time between two lines on losses of one interface.
+const LOSS_LINES: Duration = Duration::from_secs(60);
+
+/// The sockets of an interface in the poll set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Receiver,
+    Adverts,
+    Frames,
+}
+
+/// The interface's tokens are above this one.
+const FIRST_TOKEN: usize = 16;
+
+fn token(ifindex: u32, kind: Kind) -> Token {
+    let kind = match kind {
+        Kind::Receiver => 0,
+        Kind::Adverts => 1,
+        Kind::Frames => 2,
+    };
+    Token(usize::try_from(ifindex).unwrap_or(0).saturating_mul(4).saturating_add(FIRST_TOKEN).saturating_add(kind))
+}
+
+fn parse(token: Token) -> Option<(u32, Kind)> {
+    let n = token.0.checked_sub(FIRST_TOKEN)?;
+    let kind = match n % 4 {
+        0 => Kind::Receiver,
+        1 => Kind::Adverts,
+        2 => Kind::Frames,
+        _ => return None,
+    };
+    Some((u32::try_from(n / 4).ok()?, kind))
+}
+
+#[derive(Debug)]
+struct Open {
+    link: Link,
+    listen: Listen,
+    losses: Losses,
+}
+
+#[derive(Debug, Default)]
+struct Losses {
+    adverts: u64,
+    frames: u64,
+    why: Option<nix::errno::Errno>,
+    said: Option<Mono>,
+}
+
+/// All sockets.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    wanted: Vec<Listen>,
+    open: BTreeMap<u32, Open>,
+    /// Interfaces that have been complained of.
+    complained: BTreeSet<u32>,
+    retry: Option<Mono>,
+    buffers: Buffers,
+}
+
+impl Sockets {
+    /// Opens and closes until exactly `wanted` is open.
+    pub fn listen(&mut self, now: Mono, wanted: Vec<Listen>, events: &mut EventLoop, log: &mut Vec<Line>) {
+        let unchanged = |index: &u32| {
+            let of = |list: &[Listen]| list.iter().find(|l| l.ifindex == *index).cloned();
+            of(&wanted) == of(&self.wanted)
+        };
+        self.complained.retain(unchanged);
+        self.wanted = wanted;
+        self.reconcile(now, events, log);
+    }
+
+    /// When [`Sockets::retry`] wants to be called.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.retry
+    }
+
+    /// Tries again what could not be opened, when its time has come.
+    pub fn retry(&mut self, now: Mono, events: &mut EventLoop, log: &mut Vec<Line>) {
+        if self.retry.is_some_and(|at| at <= now) {
+            self.reconcile(now, events, log);
+        }
+    }
+
+    fn reconcile(&mut self, now: Mono, events: &mut EventLoop, log: &mut Vec<Line>) {
+        self.retry = None;
+        // A socket stays bound to an interface that is renamed, but for a name that means another one now it is opened anew.
+        self.open.retain(|_, open| {
+            self.wanted.iter().any(|w| w.ifindex == open.listen.ifindex && w.name == open.listen.name)
+        });
+        for listen in &self.wanted {
+            let opened = match self.open.remove(&listen.ifindex) {
+                Some(open) => Ok(open),
+                None => open(listen, events),
+            };
+            let result = opened.and_then(|mut open| {
+                let joined = open.link.join(&listen.groups);
+                open.listen = listen.clone();
+                self.open.insert(listen.ifindex, open);
+                joined
+            });
+            if let Err(refused) = result {
+                self.retry = Some(now + RETRY);
+                if self.complained.insert(listen.ifindex) {
+                    log.push(Line::new(
+                        Level::Error,
+                        format!(
+                            "VRRP on interface {} (index {}) does not work: {refused}; trying again every second",
+                            listen.name, listen.ifindex
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Takes what is there on a socket that is ready: at most [`PACKETS_PER_TURN`] packets, with the index of their interface.
+    /// `into` is emptied first.
+    pub fn ready(&mut self, ready: Ready, events: &mut EventLoop, into: &mut Vec<Vec<u8>>) -> Option<u32> {
+        into.clear();
+        let (ifindex, kind) = parse(ready.token)?;
+        let open = self.open.get_mut(&ifindex)?;
+        match kind {
+            Kind::Adverts => open.link.adverts.flush(),
+            Kind::Frames => open.link.frames.flush(),
+            Kind::Receiver => {
+                while open.link.receive(&mut self.buffers, into) > 0 {
+                    if into.len() >= PACKETS_PER_TURN {
+                        // The poll set is edge-triggered: registering again makes it report what is left.
+                        let fd = open.link.receiver().as_raw_fd();
+                        let _ = events.rearm(&mut SourceFd(&fd), ready.token);
+                        break;
+                    }
+                }
+            }
+        }
+        Some(ifindex)
+    }
+
+    /// Sends adverts and then frames on an interface; what is for one that has no sockets (any more) is dropped: it is gone,
+    /// and ipvsd has said so or is about to.
+    pub fn send(&mut self, now: Mono, ifindex: u32, adverts: Vec<Packet>, frames: Vec<Packet>, log: &mut Vec<Line>) {
+        if let Some(open) = self.open.get_mut(&ifindex) {
+            open.link.send(adverts, frames);
+            open.report(now, log);
+        }
+    }
+}
+
+fn open(listen: &Listen, events: &mut EventLoop) -> Result<Open, Refused> {
+    let link = Link::open(listen)?;
+    let mut add = |socket: &Socket, kind| events.add(&mut SourceFd(&socket.as_raw_fd()), token(listen.ifindex, kind));
+    let watch = |e: io::Error| Refused::new("watch the sockets", e);
+    add(link.receiver(), Kind::Receiver).map_err(watch)?;
+    add(link.adverts.socket(), Kind::Adverts).map_err(watch)?;
+    add(link.frames.socket(), Kind::Frames).map_err(watch)?;
+    Ok(Open { link, listen: listen.clone(), losses: Losses::default() })
+}
+
+impl Open {
+    fn report(&mut self, now: Mono, log: &mut Vec<Line>) {
+        let count = |into: &mut u64, lost: Option<Lost>| {
+            lost.map(|lost| {
+                *into = into.saturating_add(lost.count);
+                lost.why
+            })
+        };
+        let adverts = count(&mut self.losses.adverts, self.link.adverts.take_lost());
+        let frames = count(&mut self.losses.frames, self.link.frames.take_lost());
+        self.losses.why = adverts.or(frames).or(self.losses.why);
+        let Some(why) = self.losses.why else { return };
+        if self.losses.said.is_some_and(|said| now.since(said) < LOSS_LINES) {
+            return;
+        }
+        log.push(Line::new(
+            Level::Warning,
+            format!(
+                "Could not send {} adverts and {} gratuitous ARP messages on interface {}: {}",
+                self.losses.adverts,
+                self.losses.frames,
+                self.listen.name,
+                why.desc()
+            ),
+        ));
+        self.losses = Losses { said: Some(now), ..Losses::default() };
+    }
+}

@@ -1,0 +1,36 @@
+//! The system calls of vrrpd beside those of every child ([`ipc::seccomp::base::BASE`]): name, when, and what makes it.
+
+use ipc::seccomp::{Arg, Call, call, call_if};
+
+const AF_INET: u32 = libc::AF_INET.cast_unsigned();
+const AF_PACKET: u32 = libc::AF_PACKET.cast_unsigned();
+const RAW: u32 = (libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
+const VRRP: u32 = 112;
+const RAW_SEND_ONLY: u32 = libc::IPPROTO_RAW.cast_unsigned();
+
+/// For vrrpd.
+pub const CALLS: &[Call] = &[
+    call_if(
+        "socket",
+        &[
+            &[Arg::Is(0, AF_INET), Arg::Is(1, RAW), Arg::Is(2, VRRP)],
+            &[Arg::Is(0, AF_INET), Arg::Is(1, RAW), Arg::Is(2, RAW_SEND_ONLY)],
+            &[Arg::Is(0, AF_PACKET), Arg::Is(1, RAW), Arg::Is(2, 0)],
+        ],
+        "shell::link::open: receive adverts, send adverts, send gratuitous ARP",
+    ),
+    call("bind", "shell::sys::bind_to_link"),
+    call_if(
+        "setsockopt",
+        &[
+            &[Arg::Is(1, libc::SOL_SOCKET.cast_unsigned()), Arg::Is(2, libc::SO_BINDTODEVICE.cast_unsigned())],
+            &[Arg::Is(1, libc::SOL_SOCKET.cast_unsigned()), Arg::Is(2, libc::SO_PRIORITY.cast_unsigned())],
+            &[Arg::Is(1, libc::SOL_SOCKET.cast_unsigned()), Arg::Is(2, libc::SO_RCVBUF.cast_unsigned())],
+            &[Arg::Is(1, libc::SOL_SOCKET.cast_unsigned()), Arg::Is(2, libc::SO_SNDBUF.cast_unsigned())],
+            &[Arg::Is(1, libc::IPPROTO_IP.cast_unsigned())],
+        ],
+        "shell::link: device, priority, buffers; header included, multicast groups, all, loop",
+    ),
+    call("recvmmsg", "shell::link::Link::receive"),
+    call("sendmmsg", "shell::sys::send_many"),
+];
