@@ -1,0 +1,154 @@
+//! What the peers want of the ledger now.
+
+use crate::ledger::{DestKey, Ledger};
+use crate::plan::Removal;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use core::net::IpAddr;
+use ipc::config::ipvs::ServiceKey;
+use ipc::config::{InstanceIdx, RealIdx, ServiceIdx};
+use ipc::msg::reals::Standing;
+use ipc::msg::vips::{Applied, Presence};
+use ipc::time::Mono;
+
+/// An address as it is remembered over generations: interface name, address, prefix length.
+pub type AddrName = (String, IpAddr, u8);
+
+/// What vrrpd wants for one instance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vips {
+    /// `None`: it has never been said; then nothing is put there and nothing is removed.
+    pub want: Option<Presence>,
+    /// vrrpd is gone: released at this time, unless a new one says something first.
+    pub hold_until: Option<Mono>,
+    /// Whether its addresses may be removed although vrrpd has not said everything: the hold time is over.
+    pub overdue: Removal,
+    /// What vrrpd has been told about it.
+    pub answer: Answer,
+}
+
+/// What vrrpd has been told about the addresses of an instance since it last said what it wants.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing was asked.
+    #[default]
+    NotAsked,
+    /// Nothing yet.
+    Owed,
+    /// This.
+    Given(Applied),
+}
+
+/// What the peers want.
+#[derive(Clone, Debug, Default)]
+pub struct Desired {
+    /// By instance; missing is [`Vips::default`].
+    vips: BTreeMap<InstanceIdx, Vips>,
+    reals: BTreeMap<RealIdx, Standing>,
+    sorry: BTreeMap<ServiceIdx, Standing>,
+    /// Addresses that an earlier generation put there and the present one does not know: to be removed.
+    pub orphan_addrs: BTreeSet<AddrName>,
+    /// Services of an earlier generation that the present one does not know: to be removed.
+    pub orphan_services: BTreeSet<ServiceKey>,
+}
+
+impl Desired {
+    /// What is wanted for an instance.
+    pub fn vips(&self, idx: InstanceIdx) -> Vips {
+        self.vips.get(&idx).copied().unwrap_or_default()
+    }
+
+    /// The same, to change it. The caller has checked the index.
+    pub fn vips_mut(&mut self, idx: InstanceIdx) -> &mut Vips {
+        self.vips.entry(idx).or_default()
+    }
+
+    /// All instances about which something is known.
+    pub fn all_vips_mut(&mut self) -> impl Iterator<Item = (InstanceIdx, &mut Vips)> {
+        self.vips.iter_mut().map(|(idx, vips)| (*idx, vips))
+    }
+
+    /// All instances about which something is known.
+    pub fn all_vips(&self) -> impl Iterator<Item = (InstanceIdx, &Vips)> {
+        self.vips.iter().map(|(idx, vips)| (*idx, vips))
+    }
+
+    /// When the first held instance is released.
+    pub fn hold_deadline(&self) -> Option<Mono> {
+        self.vips.values().filter_map(|v| v.hold_until).min()
+    }
+
+    /// How a real server shall stand; `None` if that was never said.
+    pub fn real(&self, idx: RealIdx) -> Option<Standing> {
+        self.reals.get(&idx).copied()
+    }
+
+    /// How a sorry server shall stand; `None` if that was never said.
+    pub fn sorry(&self, idx: ServiceIdx) -> Option<Standing> {
+        self.sorry.get(&idx).copied()
+    }
+
+    /// checkd has said how a real server shall stand. The caller has checked the index.
+    pub fn set_real(&mut self, idx: RealIdx, standing: Standing) {
+        self.reals.insert(idx, standing);
+    }
+
+    /// checkd has said how a sorry server shall stand. The caller has checked the index.
+    pub fn set_sorry(&mut self, idx: ServiceIdx, standing: Standing) {
+        self.sorry.insert(idx, standing);
+    }
+
+    /// All real servers about which something was said.
+    pub fn reals(&self) -> impl Iterator<Item = (RealIdx, Standing)> {
+        self.reals.iter().map(|(idx, standing)| (*idx, *standing))
+    }
+
+    /// All sorry servers about which something was said.
+    pub fn sorries(&self) -> impl Iterator<Item = (ServiceIdx, Standing)> {
+        self.sorry.iter().map(|(idx, standing)| (*idx, *standing))
+    }
+
+    /// The same wishes in the words of the next generation: instances are matched by name, services by key, real servers by
+    /// service, address and port. What the next generation does not know any more becomes an orphan.
+    pub fn carry(&self, old: &Ledger, new: &Ledger) -> Desired {
+        let mut next = Desired {
+            orphan_addrs: self.orphan_addrs.clone(),
+            orphan_services: self.orphan_services.clone(),
+            ..Desired::default()
+        };
+        for (idx, vips) in self.all_vips() {
+            let Some(instance) = old.instance(idx) else { continue };
+            if let Some(same) = new.instance_named(&instance.name) {
+                *next.vips_mut(same) = Vips { answer: Answer::NotAsked, ..*vips };
+            }
+            if vips.want == Some(Presence::Present) {
+                let names = instance.addrs.iter().filter_map(|spec| {
+                    old.link(spec.link).map(|link| (link.to_string(), spec.prefix.addr, spec.prefix.len))
+                });
+                next.orphan_addrs.extend(names);
+            }
+        }
+        next.orphan_addrs.retain(|(link, addr, len)| !new.has_addr(link, *addr, *len));
+        next.orphan_services.extend(old.services().map(|(_, service)| service.key));
+        next.orphan_services.retain(|key| new.service_with(key).is_none());
+        for (idx, standing) in self.reals() {
+            if let Some(same) = real_key(old, idx).and_then(|key| new.real_with(&key)) {
+                next.set_real(same, standing);
+            }
+        }
+        for (idx, standing) in self.sorries() {
+            let same = old.service(idx).and_then(|service| new.service_with(&service.key));
+            if let Some(same) = same.filter(|idx| new.service(*idx).is_some_and(|s| s.sorry.is_some())) {
+                next.set_sorry(same, standing);
+            }
+        }
+        next
+    }
+}
+
+/// What makes that real server the same in another generation.
+pub fn real_key(ledger: &Ledger, idx: RealIdx) -> Option<DestKey> {
+    let real = ledger.real(idx)?;
+    let service = ledger.service(real.service)?;
+    Some((service.key, real.dest.addr, real.dest.port))
+}

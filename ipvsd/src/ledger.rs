@@ -1,0 +1,189 @@
+//! What the configuration authorises. The slice was compiled by a process without privilege and relayed unopened: it is
+//! checked here, so that an index or a number that cannot be is refused as a whole and never reaches the kernel.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
+use core::net::IpAddr;
+use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Real, Service, ServiceKey};
+use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
+use ipc::net::Family;
+
+/// IFNAMSIZ and IP_VS_SCHEDNAME_MAXLEN without their closing zero.
+const NAME_LIMIT: usize = 15;
+
+/// What makes a destination the same destination, over generations as well.
+pub type DestKey = (ServiceKey, IpAddr, u16);
+
+/// A configuration that has been checked, with its lookups.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    config: IpvsConfig,
+    virtual_addrs: BTreeSet<IpAddr>,
+    services: BTreeMap<ServiceKey, ServiceIdx>,
+    reals: BTreeMap<DestKey, RealIdx>,
+}
+
+impl Ledger {
+    /// Checks a configuration. The error names what is wrong, with the line that asked for it.
+    pub fn new(config: IpvsConfig) -> Result<Ledger, String> {
+        let mut ledger = Ledger::default();
+        for (_, link) in config.links.iter() {
+            name(&link.name).map_err(|why| format!("{}: interface name {:?} {why}", link.origin, link.name))?;
+        }
+        for (_, instance) in config.instances.iter() {
+            for spec in &instance.addrs {
+                let why = |why| format!("{}: address {} of {}: {why}", spec.origin, spec.prefix, instance.name);
+                address(&config, spec).map_err(why)?;
+                ledger.virtual_addrs.insert(spec.prefix.addr);
+            }
+        }
+        for (idx, service) in config.services.iter() {
+            check_service(service).map_err(|why| format!("{}: virtual_server: {why}", service.origin))?;
+            if ledger.services.insert(service.key, idx).is_some() {
+                return Err(format!("{}: virtual_server: this one is there twice", service.origin));
+            }
+        }
+        for (idx, real) in config.reals.iter() {
+            let Some(service) = config.services.at(real.service) else {
+                return Err(format!("{}: real_server of no virtual_server", real.origin));
+            };
+            dest(&real.dest).map_err(|why| format!("{}: real_server: {why}", real.origin))?;
+            // Two lines for one destination: the first one counts for what is carried over a reload.
+            ledger.reals.entry((service.key, real.dest.addr, real.dest.port)).or_insert(idx);
+        }
+        ledger.config = config;
+        Ok(ledger)
+    }
+
+    /// The instances in order.
+    pub fn instances(&self) -> impl Iterator<Item = (InstanceIdx, &InstanceAddrs)> {
+        self.config.instances.iter()
+    }
+
+    /// An instance.
+    pub fn instance(&self, idx: InstanceIdx) -> Option<&InstanceAddrs> {
+        self.config.instances.at(idx)
+    }
+
+    /// The instance of that name.
+    pub fn instance_named(&self, name: &str) -> Option<InstanceIdx> {
+        self.config.instances.find(|i| i.name == name)
+    }
+
+    /// The name of an interface.
+    pub fn link(&self, idx: LinkIdx) -> Option<&str> {
+        self.config.links.at(idx).map(|l| l.name.as_str())
+    }
+
+    /// The interfaces that the configuration names.
+    pub fn links(&self) -> impl Iterator<Item = (LinkIdx, &str)> {
+        self.config.links.iter().map(|(idx, l)| (idx, l.name.as_str()))
+    }
+
+    /// Whether some instance may put that address somewhere.
+    pub fn is_virtual(&self, addr: IpAddr) -> bool {
+        self.virtual_addrs.contains(&addr)
+    }
+
+    /// Whether some instance may put that address with that prefix length on that interface.
+    pub fn has_addr(&self, link: &str, addr: IpAddr, len: u8) -> bool {
+        self.is_virtual(addr)
+            && self
+                .config
+                .instances
+                .rows()
+                .iter()
+                .flat_map(|i| &i.addrs)
+                .any(|spec| spec.prefix.addr == addr && spec.prefix.len == len && self.link(spec.link) == Some(link))
+    }
+
+    /// The services in order.
+    pub fn services(&self) -> impl Iterator<Item = (ServiceIdx, &Service)> {
+        self.config.services.iter()
+    }
+
+    /// A service.
+    pub fn service(&self, idx: ServiceIdx) -> Option<&Service> {
+        self.config.services.at(idx)
+    }
+
+    /// The service with that key.
+    pub fn service_with(&self, key: &ServiceKey) -> Option<ServiceIdx> {
+        self.services.get(key).copied()
+    }
+
+    /// The real servers in order.
+    pub fn reals(&self) -> impl Iterator<Item = (RealIdx, &Real)> {
+        self.config.reals.iter()
+    }
+
+    /// A real server.
+    pub fn real(&self, idx: RealIdx) -> Option<&Real> {
+        self.config.reals.at(idx)
+    }
+
+    /// The real server with that key.
+    pub fn real_with(&self, key: &DestKey) -> Option<RealIdx> {
+        self.reals.get(key).copied()
+    }
+
+    /// Whether there is any service.
+    pub fn has_services(&self) -> bool {
+        !self.config.services.is_empty()
+    }
+
+    /// Whether there is any instance.
+    pub fn has_instances(&self) -> bool {
+        !self.config.instances.is_empty()
+    }
+}
+
+fn name(name: &str) -> Result<(), &'static str> {
+    match name.len() {
+        0 => Err("is empty"),
+        n if n > NAME_LIMIT => Err("is longer than 15 bytes"),
+        _ if name.bytes().any(|b| b == 0) => Err("holds a zero byte"),
+        _ => Ok(()),
+    }
+}
+
+fn address(config: &IpvsConfig, spec: &AddrSpec) -> Result<(), String> {
+    if !config.links.has(spec.link) {
+        return Err("its interface is not in the table of interfaces".into());
+    }
+    let most = if spec.prefix.addr.is_ipv4() { 32 } else { 128 };
+    if spec.prefix.len > most {
+        return Err(format!("a prefix is at most {most} bits"));
+    }
+    match &spec.label {
+        Some(label) => name(label).map_err(|why| format!("label {label:?} {why}")),
+        None => Ok(()),
+    }
+}
+
+fn check_service(service: &Service) -> Result<(), String> {
+    name(&service.scheduler).map_err(|why| format!("scheduler {:?} {why}", service.scheduler))?;
+    match service.key {
+        ServiceKey::Fwmark { mark: 0, .. } => Err("firewall mark 0 means none".into()),
+        _ => service.sorry.as_ref().map_or(Ok(()), |d| dest(d).map_err(|why| format!("sorry_server: {why}"))),
+    }
+}
+
+fn dest(dest: &Dest) -> Result<(), String> {
+    if dest.weight > i32::MAX.unsigned_abs() {
+        return Err(format!("weight {} is more than 2147483647", dest.weight));
+    }
+    if dest.upper != 0 && dest.lower > dest.upper {
+        return Err(format!("lthreshold {} is more than uthreshold {}", dest.lower, dest.upper));
+    }
+    Ok(())
+}
+
+/// The family of a service.
+pub fn family(key: &ServiceKey) -> Family {
+    match key {
+        ServiceKey::Addr { addr, .. } => Family::of(*addr),
+        ServiceKey::Fwmark { family, .. } => *family,
+    }
+}

@@ -1,0 +1,72 @@
+//! Many requests in few writes.
+
+use super::Bus;
+use alloc::vec::Vec;
+use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkSerializable};
+
+/// Most bytes in one write. The kernel takes as much as the send buffer holds (212,992 bytes by default); a third of it
+/// leaves room for its bookkeeping.
+pub const WRITE_LIMIT: usize = 60 * 1024;
+
+/// What kind of request: decides the flags.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A change; the kernel acknowledges it.
+    Change,
+    /// A question with one answer; acknowledged as well.
+    Ask,
+    /// A question with many answers; ends with NLMSG_DONE.
+    Dump,
+}
+
+impl Kind {
+    /// COMPAT: keepalived 2.2.7 sends RTM_NEWADDR with REQUEST and ACK alone, neither CREATE nor EXCL.
+    fn flags(self) -> u16 {
+        match self {
+            Kind::Change | Kind::Ask => NLM_F_REQUEST | NLM_F_ACK,
+            Kind::Dump => NLM_F_REQUEST | NLM_F_DUMP,
+        }
+    }
+}
+
+/// Finished requests for one socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Which socket.
+    pub bus: Bus,
+    /// What to write, in order; each entry is one write with one or more whole netlink messages.
+    pub writes: Vec<Vec<u8>>,
+}
+
+impl Batch {
+    /// An empty one.
+    pub fn new(bus: Bus) -> Self {
+        Batch { bus, writes: Vec::new() }
+    }
+
+    /// Appends a request with its sequence number.
+    pub fn push<M>(&mut self, seq: u32, kind: Kind, message: M)
+    where
+        NetlinkMessage<M>: From<M>,
+        M: NetlinkSerializable,
+    {
+        let mut message = NetlinkMessage::from(message);
+        message.header.flags = kind.flags();
+        message.header.sequence_number = seq;
+        message.finalize();
+        let mut bytes = alloc::vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        match self.writes.last_mut() {
+            Some(last) if last.len().saturating_add(bytes.len()) <= WRITE_LIMIT => {
+                // Netlink messages are aligned to four bytes; all that are made here are so by their attributes.
+                last.extend_from_slice(&bytes);
+            }
+            _ => self.writes.push(bytes),
+        }
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+}

@@ -1,0 +1,150 @@
+//! Links and addresses.
+
+use super::reply::{Fact, Heard};
+use crate::observed::{AddrFact, AddrKey, LinkFact};
+use alloc::string::{String, ToString};
+use core::net::IpAddr;
+use ipc::config::ipvs::AddrSpec;
+use ipc::net::Mac;
+use netlink_packet_core::{NlaBuffer, NlasIterator, Parseable};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressFlags, AddressHeader, AddressMessage, AddressProtocol, AddressScope, CacheInfo,
+};
+use netlink_packet_route::link::{LinkHeader, LinkMessage};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const LINK_HEADER: usize = 16;
+const ADDRESS_HEADER: usize = 8;
+
+/// The number by which `ip address` knows who put an address there (`keepalived` in iproute2's rt_addrprotos).
+/// COMPAT: keepalived 2.4.3 sends it, 2.2.7 does not (seen with strace). Kernels before 5.18 ignore it.
+pub const OWNER: u8 = 18;
+
+/// Asks for all links.
+pub fn dump_links() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetLink(LinkMessage::default())
+}
+
+/// Asks for all addresses, of both families.
+pub fn dump_addrs() -> RouteNetlinkMessage {
+    RouteNetlinkMessage::GetAddress(AddressMessage::default())
+}
+
+fn message(key: &AddrKey, scope: u8) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header = AddressHeader {
+        family: if key.addr.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 },
+        prefix_len: key.len,
+        scope: AddressScope::from(scope),
+        index: key.ifindex,
+        ..AddressHeader::default()
+    };
+    message.attributes.push(AddressAttribute::Local(key.addr));
+    message
+}
+
+/// Puts an address on an interface. COMPAT: keepalived 2.2.7 and 2.4.3: IFA_LOCAL alone, no IFA_ADDRESS; a broadcast
+/// address only if one is configured; IPv6 without duplicate address detection, a /128 never chosen as source.
+pub fn add_addr(key: &AddrKey, spec: &AddrSpec) -> RouteNetlinkMessage {
+    let mut message = message(key, spec.scope);
+    match key.addr {
+        IpAddr::V4(_) => {
+            message.attributes.extend(spec.broadcast.map(AddressAttribute::Broadcast));
+            message.attributes.extend(spec.label.clone().map(AddressAttribute::Label));
+        }
+        IpAddr::V6(_) => {
+            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+            if key.len == 128 {
+                let mut lifetime = CacheInfo::default();
+                lifetime.ifa_valid = u32::MAX;
+                lifetime.ifa_preferred = 0;
+                message.attributes.push(AddressAttribute::CacheInfo(lifetime));
+            }
+        }
+    }
+    message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(OWNER)));
+    RouteNetlinkMessage::NewAddress(message)
+}
+
+/// Takes an address off. COMPAT: keepalived passes IFA_ADDRESS as well for IPv4.
+pub fn remove_addr(key: &AddrKey) -> RouteNetlinkMessage {
+    let mut message = message(key, 0);
+    if key.addr.is_ipv4() {
+        message.attributes.push(AddressAttribute::Address(key.addr));
+    }
+    RouteNetlinkMessage::DelAddress(message)
+}
+
+/// What a message of NETLINK_ROUTE says; `None` for kinds that do not matter here.
+pub(super) fn fact(kind: u16, payload: &[u8], heard: Heard) -> Result<Option<Fact>, String> {
+    Ok(match kind {
+        RTM_NEWLINK => link(payload)?.map(|l| Fact::LinkSeen(l, heard)),
+        RTM_DELLINK => link(payload)?.map(|l| Fact::LinkGone { ifindex: l.ifindex }),
+        RTM_NEWADDR => address(payload)?.map(|a| Fact::AddrSeen(a, heard)),
+        RTM_DELADDR => address(payload)?.map(|a| Fact::AddrGone(a.key, heard)),
+        _ => None,
+    })
+}
+
+/// Reads the four attributes that matter and steps over the others: an attribute of a newer kernel that the packet
+/// crate cannot read must not hide the interface. `None`: the bridge's own view of a port (AF_BRIDGE), or no name.
+fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
+    let header = LinkHeader::parse(payload).map_err(|e| e.to_string())?;
+    if header.interface_family != AddressFamily::Unspec {
+        return Ok(None);
+    }
+    let mut fact = LinkFact {
+        ifindex: header.index,
+        name: String::new(),
+        flags: header.flags.bits(),
+        kind: u16::from(header.link_layer_type),
+        mac: Mac::default(),
+        mtu: 0,
+    };
+    for attribute in NlasIterator::new(payload.get(LINK_HEADER..).unwrap_or_default()) {
+        let attribute = attribute.map_err(|e| e.to_string())?;
+        let value = attribute.value();
+        match attribute.kind() {
+            IFLA_IFNAME => fact.name = text(value),
+            IFLA_MTU => fact.mtu = value.first_chunk().map(|b| u32::from_ne_bytes(*b)).unwrap_or_default(),
+            IFLA_ADDRESS => fact.mac = <[u8; 6]>::try_from(value).map(Mac).unwrap_or_default(),
+            _ => {}
+        }
+    }
+    Ok(if fact.name.is_empty() { None } else { Some(fact) })
+}
+
+fn text(value: &[u8]) -> String {
+    let end = value.iter().position(|b| *b == 0).unwrap_or(value.len());
+    String::from_utf8_lossy(value.get(..end).unwrap_or_default()).to_string()
+}
+
+/// The local address of an entry: IFA_LOCAL, or IFA_ADDRESS where there is none (IPv6).
+fn address(payload: &[u8]) -> Result<Option<AddrFact>, String> {
+    let header = AddressHeader::parse(payload).map_err(|e| e.to_string())?;
+    let mut local = None;
+    let mut peer = None;
+    let mut owner = 0;
+    for attribute in NlasIterator::new(payload.get(ADDRESS_HEADER..).unwrap_or_default()) {
+        let attribute: NlaBuffer<&[u8]> = attribute.map_err(|e| e.to_string())?;
+        // An attribute that cannot be read is one that does not matter: these three are checked below.
+        match AddressAttribute::parse(&attribute) {
+            Ok(AddressAttribute::Local(addr)) => local = Some(addr),
+            Ok(AddressAttribute::Address(addr)) => peer = Some(addr),
+            Ok(AddressAttribute::Protocol(by)) => owner = u8::from(by),
+            _ => {}
+        }
+    }
+    Ok(local.or(peer).map(|addr| AddrFact {
+        key: AddrKey { ifindex: header.index, addr, len: header.prefix_len },
+        scope: u8::from(header.scope),
+        owner,
+    }))
+}

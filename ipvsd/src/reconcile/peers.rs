@@ -1,0 +1,241 @@
+//! The conversations with vrrpd and checkd.
+
+use super::route::Work;
+use super::{Reconciler, log};
+use crate::desired::Answer;
+use crate::event::Action;
+use crate::link;
+use crate::patience::Item;
+use crate::plan::{self, Removal};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+use ipc::config::{InstanceIdx, LinkIdx};
+use ipc::msg::Role;
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
+use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
+use ipc::report::Level;
+
+/// How far the conversation with a peer is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Talk {
+    /// There is no channel, or the peer has not asked for everything since it is there (or since the activation).
+    #[default]
+    Silent,
+    /// It has asked for everything and gets it as soon as it is known.
+    Asked,
+    /// It has it; changes are told from now on.
+    Told,
+}
+
+/// vrrpd.
+#[derive(Debug, Default)]
+pub(super) struct Vrrp {
+    talk: Talk,
+    removal: Removal,
+    told: BTreeMap<LinkIdx, IpvsToVrrp>,
+    words: Vec<IpvsToVrrp>,
+}
+
+impl Vrrp {
+    /// Queues a message; dropped while vrrpd has not asked for everything.
+    pub(super) fn say(&mut self, message: IpvsToVrrp) {
+        if self.talk != Talk::Silent {
+            self.words.push(message);
+        }
+    }
+
+    /// Whether vrrpd has said everything.
+    pub(super) fn removal(&self) -> Removal {
+        self.removal
+    }
+
+    pub(super) fn reset(&mut self) {
+        *self = Vrrp::default();
+    }
+}
+
+/// checkd.
+#[derive(Debug, Default)]
+pub(super) struct Check {
+    talk: Talk,
+    removal: Removal,
+}
+
+impl Check {
+    /// Whether checkd has said everything.
+    pub(super) fn removal(&self) -> Removal {
+        self.removal
+    }
+
+    pub(super) fn reset(&mut self) {
+        *self = Check::default();
+    }
+}
+
+impl Reconciler {
+    pub(super) fn vrrp_attached(&mut self) {
+        self.vrrp_lost();
+    }
+
+    /// vrrpd is gone: what it had put there stays for the hold time of each instance.
+    pub(super) fn vrrp_lost(&mut self) {
+        self.vrrp.reset();
+        let now = self.now;
+        for (idx, vips) in self.desired.all_vips_mut() {
+            vips.answer = Answer::NotAsked;
+            if vips.want == Some(Presence::Present) && vips.hold_until.is_none() {
+                vips.hold_until = self.ledger.instance(idx).map(|i| now + i.hold);
+            }
+        }
+    }
+
+    /// Releases what is held for longer than a backup needs to take over.
+    pub(super) fn release_overdue(&mut self, out: &mut Vec<Action>) {
+        let now = self.now;
+        for (idx, vips) in self.desired.all_vips_mut() {
+            if vips.hold_until.is_none_or(|t| now < t) {
+                continue;
+            }
+            vips.hold_until = None;
+            vips.want = Some(Presence::Absent);
+            vips.overdue = Removal::Allowed;
+            if let Some(instance) = self.ledger.instance(idx) {
+                log(
+                    out,
+                    Level::Warning,
+                    format!(
+                        "({}) vrrpd has not come back within {:?}: releasing its addresses",
+                        instance.name, instance.hold
+                    ),
+                );
+            }
+            self.route.replan();
+        }
+    }
+
+    pub(super) fn from_vrrp(&mut self, messages: Vec<VrrpToIpvs>, out: &mut Vec<Action>) {
+        for message in messages {
+            match message {
+                VrrpToIpvs::Resync => {
+                    self.vrrp.reset();
+                    self.vrrp.talk = Talk::Asked;
+                }
+                VrrpToIpvs::SetVips { instance, want } => {
+                    if self.ledger.instance(instance).is_none() {
+                        let what = format!("instance {} is not in the configuration", instance.0);
+                        out.push(Action::Violation(Role::Vrrp, what));
+                        return;
+                    }
+                    self.set_vips(instance, want);
+                }
+                VrrpToIpvs::Synced => self.vrrp_synced(),
+            }
+        }
+        self.route.replan();
+    }
+
+    fn set_vips(&mut self, instance: InstanceIdx, want: Presence) {
+        let vips = self.desired.vips_mut(instance);
+        let changed = vips.want != Some(want);
+        vips.want = Some(want);
+        vips.hold_until = None;
+        vips.overdue = Removal::NotYet;
+        vips.answer = Answer::Owed;
+        if changed && let Some(addrs) = self.ledger.instance(instance) {
+            for spec in &addrs.addrs {
+                if let Some(key) = plan::resolve(&self.ledger, &self.route.network, spec) {
+                    self.patience.forget(&Item::Addr(key));
+                    self.route.missing.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn vrrp_synced(&mut self) {
+        self.vrrp.removal = Removal::Allowed;
+        for (_, vips) in self.desired.all_vips_mut() {
+            // Held for a vrrpd that does not speak of it: nobody wants it.
+            if vips.hold_until.take().is_some() {
+                vips.want = Some(Presence::Absent);
+            }
+        }
+    }
+
+    /// Tells vrrpd what it has asked for, what has changed, and what was queued, in one frame.
+    pub(super) fn speak_to_vrrp(&mut self, out: &mut Vec<Action>) {
+        if self.vrrp.talk == Talk::Silent || !self.route.is_known() {
+            return;
+        }
+        let mut words = Vec::new();
+        if self.vrrp.talk == Talk::Asked || self.route.changed == Work::Due {
+            for (idx, name) in self.ledger.links() {
+                let facts = link::describe(name, &self.ledger, &self.route.network);
+                if self.vrrp.told.get(&idx) != Some(&facts) {
+                    words.push(facts.clone());
+                    self.vrrp.told.insert(idx, facts);
+                }
+            }
+            self.route.changed = Work::Done;
+        }
+        if self.vrrp.talk == Talk::Asked {
+            let held = self.desired.all_vips().filter(|(_, vips)| vips.want == Some(Presence::Present));
+            words.extend(held.map(|(instance, _)| IpvsToVrrp::Held { instance }));
+            words.push(IpvsToVrrp::Synced);
+            self.vrrp.talk = Talk::Told;
+        }
+        words.append(&mut self.vrrp.words);
+        if !words.is_empty() {
+            out.push(Action::ToVrrp(words));
+        }
+    }
+
+    pub(super) fn check_attached(&mut self) {
+        self.check.reset();
+    }
+
+    /// checkd is gone: real servers keep their state.
+    pub(super) fn check_lost(&mut self) {
+        self.check.reset();
+    }
+
+    pub(super) fn from_check(&mut self, messages: Vec<CheckToIpvs>, out: &mut Vec<Action>) {
+        for message in messages {
+            match message {
+                CheckToIpvs::Resync => {
+                    self.check.reset();
+                    self.check.talk = Talk::Asked;
+                }
+                CheckToIpvs::SetReal { real, want } => {
+                    if self.ledger.real(real).is_none() {
+                        let what = format!("real server {} is not in the configuration", real.0);
+                        out.push(Action::Violation(Role::Check, what));
+                        return;
+                    }
+                    self.desired.set_real(real, want);
+                }
+                CheckToIpvs::SetSorry { service, want } => {
+                    if self.ledger.service(service).is_none_or(|s| s.sorry.is_none()) {
+                        let what = format!("service {} has no sorry server in the configuration", service.0);
+                        out.push(Action::Violation(Role::Check, what));
+                        return;
+                    }
+                    self.desired.set_sorry(service, want);
+                }
+                CheckToIpvs::Synced => self.check.removal = Removal::Allowed,
+            }
+        }
+        self.ipvs.replan();
+    }
+
+    /// Tells checkd what it has asked for.
+    pub(super) fn speak_to_check(&mut self, out: &mut Vec<Action>) {
+        if self.check.talk != Talk::Asked {
+            return;
+        }
+        self.check.talk = Talk::Told;
+        let reals = self.desired.reals().map(|(real, standing)| IpvsToCheck::HeldReal { real, standing });
+        let sorries = self.desired.sorries().map(|(service, standing)| IpvsToCheck::HeldSorry { service, standing });
+        out.push(Action::ToCheck(reals.chain(sorries).chain([IpvsToCheck::Synced]).collect()));
+    }
+}

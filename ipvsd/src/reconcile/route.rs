@@ -1,0 +1,462 @@
+//! Addresses: dump, plan, send, acknowledge.
+
+use super::{ANSWER_LIMIT, BATCH_LIMIT, Reconciler, log};
+use crate::desired::Answer;
+use crate::event::Action;
+use crate::netlink::batch::{Batch, Kind};
+use crate::netlink::reply::{Dump, Fact, Heard};
+use crate::netlink::{Bus, Errno, route};
+use crate::observed::{AddrFact, AddrKey, Network};
+use crate::patience::{Complaint, Item};
+use crate::plan::{self, AddrOp, AddrPlan, Removal, State};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+use ipc::config::InstanceIdx;
+use ipc::msg::vips::{Applied, IpvsToVrrp, Presence};
+use ipc::report::Level;
+use ipc::time::Mono;
+
+/// After so many dumps that were torn by changes the last one is taken as it is: notifications make up for it.
+const TORN_LIMIT: u32 = 5;
+/// Least time between two dumps after messages were lost.
+const LOST_PAUSE: Duration = Duration::from_millis(200);
+/// Least time between two dumps after a message that could not be read.
+const UNREADABLE_PAUSE: Duration = Duration::from_secs(10);
+
+/// What is known and under way on NETLINK_ROUTE.
+#[derive(Debug, Default)]
+pub(super) struct Lane {
+    pub(super) network: Network,
+    stage: Stage,
+    known: Known,
+    torn: u32,
+    dump_again: Option<Mono>,
+    last_dump: Mono,
+    in_flight: BTreeMap<u32, AddrOp>,
+    answers_until: Option<Mono>,
+    work: Work,
+    /// Interfaces or addresses changed since vrrpd was last told.
+    pub(super) changed: Work,
+    /// Our last request for an address, to tell late notifications of our own doings from news.
+    own: BTreeMap<AddrKey, u32>,
+    /// Wanted addresses that somebody else removed and that are not back yet.
+    pub(super) missing: BTreeSet<AddrKey>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The sockets are not open yet.
+    #[default]
+    NotStarted,
+    /// The state has to be taken.
+    Due,
+    /// The dump of links with this sequence number is under way.
+    Links(u32),
+    /// The dump of addresses is.
+    Addrs(u32),
+    /// The state is known.
+    Ready,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    #[default]
+    NotYet,
+    Yes,
+}
+
+/// Whether there is something to look at.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    #[default]
+    Due,
+    Done,
+}
+
+impl Lane {
+    pub(super) fn start(&mut self) {
+        if self.stage == Stage::NotStarted {
+            self.stage = Stage::Due;
+        }
+    }
+
+    pub(super) fn replan(&mut self) {
+        self.work = Work::Due;
+    }
+
+    /// Whether the state has been taken at least once.
+    pub(super) fn is_known(&self) -> bool {
+        self.known == Known::Yes
+    }
+
+    /// Whether nothing is under way and nothing is to be done.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.stage == Stage::Ready && self.in_flight.is_empty() && self.work == Work::Done
+    }
+
+    pub(super) fn deadline(&self) -> Option<Mono> {
+        let again = if self.stage == Stage::Ready && self.in_flight.is_empty() { self.dump_again } else { None };
+        again.into_iter().chain(self.answers_until).min()
+    }
+
+    pub(super) fn expire(&mut self, now: Mono) {
+        if self.answers_until.is_some_and(|t| t <= now) {
+            self.lost(now);
+        }
+    }
+
+    /// Answers or notifications were lost: what was asked for may have been done or not.
+    pub(super) fn lost(&mut self, now: Mono) {
+        self.in_flight.clear();
+        self.answers_until = None;
+        if self.stage != Stage::NotStarted {
+            self.stage = Stage::Ready;
+            self.again(now, LOST_PAUSE);
+        }
+    }
+
+    pub(super) fn unreadable(&mut self, now: Mono) {
+        self.again(now, UNREADABLE_PAUSE);
+    }
+
+    fn again(&mut self, now: Mono, pause: Duration) {
+        let at = now.max(self.last_dump + pause);
+        self.dump_again = Some(self.dump_again.map_or(at, |t| t.min(at)));
+    }
+
+    fn dump_is_due(&self, now: Mono) -> bool {
+        let again = self.stage == Stage::Ready && self.dump_again.is_some_and(|t| t <= now);
+        self.in_flight.is_empty() && (self.stage == Stage::Due || again)
+    }
+}
+
+impl Reconciler {
+    pub(super) fn proceed_route(&mut self, out: &mut Vec<Action>) {
+        if self.route.dump_is_due(self.now) {
+            self.dump_links(out);
+        }
+        if self.route.stage != Stage::Ready || !self.route.in_flight.is_empty() || self.route.work == Work::Done {
+            return;
+        }
+        self.route.work = Work::Done;
+        if self.keeps_vips() {
+            return;
+        }
+        let plan = plan::addrs(&self.ledger, &self.desired, &self.route.network, &self.patience, self.addr_removal());
+        for item in &plan.settled {
+            self.patience.settled(item);
+        }
+        self.send_plan(&plan, out);
+        if self.route.in_flight.is_empty() {
+            self.answer(&plan);
+            let network = &self.route.network;
+            self.desired.orphan_addrs.retain(|(link, addr, len)| {
+                network.link(link).is_some_and(|l| network.has(&AddrKey { ifindex: l.ifindex, addr: *addr, len: *len }))
+            });
+        }
+    }
+
+    fn dump_links(&mut self, out: &mut Vec<Action>) {
+        let seq = self.seq();
+        self.route.network.take();
+        self.route.stage = Stage::Links(seq);
+        self.route.dump_again = None;
+        self.route.last_dump = self.now;
+        self.route.answers_until = Some(self.now + ANSWER_LIMIT);
+        let mut batch = Batch::new(Bus::Route);
+        batch.push(seq, Kind::Dump, route::dump_links());
+        out.push(Action::Send(batch));
+    }
+
+    fn dump_addrs(&mut self, out: &mut Vec<Action>) {
+        let seq = self.seq();
+        self.route.stage = Stage::Addrs(seq);
+        self.route.answers_until = Some(self.now + ANSWER_LIMIT);
+        let mut batch = Batch::new(Bus::Route);
+        batch.push(seq, Kind::Dump, route::dump_addrs());
+        out.push(Action::Send(batch));
+    }
+
+    fn send_plan(&mut self, plan: &AddrPlan, out: &mut Vec<Action>) {
+        let mut batch = Batch::new(Bus::Route);
+        for op in plan.ops.iter().take(BATCH_LIMIT) {
+            let request = match op {
+                AddrOp::Remove { key, .. } => route::remove_addr(key),
+                AddrOp::Add { key, instance, record } => {
+                    let spec = self.ledger.instance(*instance).and_then(|i| i.addrs.get(*record));
+                    let Some(spec) = spec else { continue };
+                    route::add_addr(key, spec)
+                }
+            };
+            let seq = self.seq();
+            batch.push(seq, Kind::Change, request);
+            self.route.in_flight.insert(seq, *op);
+        }
+        if !batch.is_empty() {
+            self.route.answers_until = Some(self.now + ANSWER_LIMIT);
+            out.push(Action::Send(batch));
+        }
+    }
+
+    /// Answers every instance about which vrrpd has spoken and which does not move any more.
+    fn answer(&mut self, plan: &AddrPlan) {
+        for (instance, state) in &plan.states {
+            let vips = self.desired.vips_mut(*instance);
+            let Some(now) = vips.want else { continue };
+            let result = match (vips.answer, state) {
+                (Answer::Owed | Answer::Given(Applied::Partly), State::Settled) => Applied::All,
+                (Answer::Owed, State::Stuck) => Applied::Partly,
+                _ => continue,
+            };
+            vips.answer = Answer::Given(result);
+            self.vrrp.say(IpvsToVrrp::VipsApplied { instance: *instance, now, result });
+        }
+    }
+
+    /// Takes what is about links, addresses or a request of this bus; gives back the rest.
+    pub(super) fn route_fact(&mut self, fact: Fact, out: &mut Vec<Action>) -> Option<Fact> {
+        match fact {
+            Fact::LinkSeen(link, Heard::InDump(seq)) => {
+                if self.route.stage == Stage::Links(seq) {
+                    self.route.network.dumped_link(link);
+                }
+            }
+            Fact::AddrSeen(addr, Heard::InDump(seq)) => {
+                if self.route.stage == Stage::Addrs(seq) {
+                    self.route.network.dumped_addr(addr);
+                }
+            }
+            Fact::LinkSeen(link, _) => {
+                self.route.network.link_seen(link);
+                self.network_changed();
+            }
+            Fact::LinkGone { ifindex } => {
+                self.route.network.link_gone(ifindex);
+                self.route.missing.retain(|key| key.ifindex != ifindex);
+                self.network_changed();
+            }
+            Fact::AddrSeen(addr, heard) => {
+                if self.is_news(&addr.key, heard) {
+                    self.route.network.addr_seen(addr);
+                    self.network_changed();
+                }
+            }
+            Fact::AddrGone(key, heard) => {
+                if self.is_news(&key, heard) && self.route.network.addr_gone(&key) {
+                    self.removed(key, heard);
+                    self.network_changed();
+                }
+            }
+            Fact::Acked { seq } => match self.route.in_flight.remove(&seq) {
+                Some(op) => self.addr_done(op, seq, out),
+                None => return Some(fact),
+            },
+            Fact::Refused { seq, errno, ref text } => match self.route.in_flight.remove(&seq) {
+                Some(op) => self.addr_refused(op, seq, errno, text.as_deref(), out),
+                None if self.is_route_dump(seq) => self.dump_refused(errno, out),
+                None => return Some(fact),
+            },
+            Fact::DumpTorn { seq } if self.is_route_dump(seq) => {
+                self.route.torn = self.route.torn.saturating_add(1);
+            }
+            Fact::DumpEnded { seq, dump } if self.is_route_dump(seq) => self.dump_ended(dump, out),
+            other => return Some(other),
+        }
+        None
+    }
+
+    fn is_route_dump(&self, seq: u32) -> bool {
+        matches!(self.route.stage, Stage::Links(s) | Stage::Addrs(s) if s == seq)
+    }
+
+    fn dump_ended(&mut self, dump: Dump, out: &mut Vec<Action>) {
+        self.route.answers_until = None;
+        let torn = dump == Dump::Interrupted || self.route.torn > 0;
+        if torn && self.route.torn < TORN_LIMIT {
+            // Counts over attempts, so that a busy machine gets past it.
+            self.route.torn = self.route.torn.saturating_add(1);
+            return self.dump_links(out);
+        }
+        if matches!(self.route.stage, Stage::Links(_)) {
+            return self.dump_addrs(out);
+        }
+        self.route.torn = 0;
+        self.route.stage = Stage::Ready;
+        self.route.own.clear();
+        let had = self.wanted_and_there();
+        self.route.network.taken();
+        if self.route.known == Known::Yes {
+            // What went while notifications were lost.
+            for key in had.into_iter().filter(|key| !self.route.network.has(key)).collect::<Vec<_>>() {
+                self.removed(key, Heard::ByOther);
+            }
+        }
+        self.route.known = Known::Yes;
+        self.network_changed();
+    }
+
+    fn dump_refused(&mut self, errno: Errno, out: &mut Vec<Action>) {
+        self.route.answers_until = None;
+        self.route.stage = Stage::Ready;
+        self.route.dump_again = Some(self.now + Duration::from_secs(1));
+        log(
+            out,
+            Level::Error,
+            format!("Cannot read interfaces and addresses from the kernel: {errno}; trying again every second"),
+        );
+    }
+
+    fn network_changed(&mut self) {
+        self.route.work = Work::Due;
+        self.route.changed = Work::Due;
+    }
+
+    /// A notification of our own request that is not newer than our last request for that address is no news: the
+    /// acknowledgement has told it, and something later may have changed it since.
+    fn is_news(&self, key: &AddrKey, heard: Heard) -> bool {
+        match heard {
+            Heard::ByOwn(seq) => {
+                self.route.own.get(key).is_none_or(|last| *last < seq)
+                    && !self.route.in_flight.iter().any(|(s, op)| *s <= seq && op.key() == *key)
+            }
+            Heard::ByOther | Heard::InDump(_) => true,
+        }
+    }
+
+    /// An address disappeared. If it is wanted it is put back, the more slowly the more often it happens. One that our own
+    /// removal of its primary address took along is put back without a word.
+    fn removed(&mut self, key: AddrKey, heard: Heard) {
+        if heard == Heard::ByOther && self.is_wanted(&key) {
+            self.route.missing.insert(key);
+            self.patience.removed(self.now, Item::Addr(key));
+        }
+    }
+
+    fn wanted_and_there(&self) -> Vec<AddrKey> {
+        let network = &self.route.network;
+        let present =
+            self.ledger.instances().filter(|(idx, _)| self.desired.vips(*idx).want == Some(Presence::Present));
+        let keys = present.flat_map(|(_, i)| &i.addrs).filter_map(|spec| plan::resolve(&self.ledger, network, spec));
+        keys.filter(|key| network.has(key)).collect()
+    }
+
+    fn is_wanted(&self, key: &AddrKey) -> bool {
+        self.ledger.is_virtual(key.addr)
+            && self.ledger.instances().any(|(idx, instance)| {
+                self.desired.vips(idx).want == Some(Presence::Present)
+                    && instance
+                        .addrs
+                        .iter()
+                        .any(|spec| plan::resolve(&self.ledger, &self.route.network, spec) == Some(*key))
+            })
+    }
+
+    fn addr_done(&mut self, op: AddrOp, seq: u32, out: &mut Vec<Action>) {
+        self.route.own.insert(op.key(), seq);
+        match op {
+            AddrOp::Remove { key, .. } => {
+                self.route.network.addr_gone(&key);
+                self.patience.settled(&Item::Addr(key));
+            }
+            AddrOp::Add { key, instance, record } => {
+                let spec = self.ledger.instance(instance).and_then(|i| i.addrs.get(record));
+                let scope = spec.map_or(0, |s| s.scope);
+                self.route.network.addr_seen(AddrFact { key, scope, owner: route::OWNER });
+                self.patience.settled(&Item::Addr(key));
+                if self.route.missing.remove(&key) {
+                    self.restored(key, instance, out);
+                }
+            }
+        }
+        self.answered();
+    }
+
+    fn restored(&mut self, key: AddrKey, instance: InstanceIdx, out: &mut Vec<Action>) {
+        let text = format!(
+            "({}) {} was removed by somebody else and has been put back",
+            self.whose(Some(instance)),
+            self.place(&key)
+        );
+        log(out, Level::Warning, text);
+        self.vrrp.say(IpvsToVrrp::VipsRestored { instance });
+    }
+
+    /// COMPAT: keepalived 2.4.3, behaviour: EEXIST on adding is success and the address is adopted; an address, or its
+    /// interface, that is gone already is success on removing.
+    fn addr_refused(&mut self, op: AddrOp, seq: u32, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
+        let key = op.key();
+        match (op, errno.0) {
+            (AddrOp::Add { .. }, libc::EEXIST) => {
+                self.route.own.insert(key, seq);
+                self.route.missing.remove(&key);
+                self.patience.settled(&Item::Addr(key));
+                if !self.route.network.has(&key) {
+                    self.route.network.addr_seen(AddrFact { key, scope: 0, owner: 0 });
+                }
+            }
+            (AddrOp::Remove { .. }, libc::EADDRNOTAVAIL | libc::ENODEV | libc::ENOENT | libc::ESRCH) => {
+                self.route.own.insert(key, seq);
+                self.patience.settled(&Item::Addr(key));
+                self.route.network.addr_gone(&key);
+            }
+            (AddrOp::Add { .. }, libc::ENODEV) => {
+                // The interface has just gone; its notification is on the way.
+                let _ = self.patience.refused(self.now, Item::Addr(key));
+            }
+            (op, _) => {
+                if self.patience.refused(self.now, Item::Addr(key)) == Complaint::First {
+                    let why = match text {
+                        Some(text) => format!("{errno} ({text})"),
+                        None => errno.to_string(),
+                    };
+                    self.complain(op, &why, out);
+                }
+            }
+        }
+        self.answered();
+    }
+
+    fn complain(&self, op: AddrOp, why: &str, out: &mut Vec<Action>) {
+        let place = self.place(&op.key());
+        let line = match op {
+            AddrOp::Add { instance, record, .. } => {
+                let spec = self.ledger.instance(instance).and_then(|i| i.addrs.get(record));
+                let origin = spec.map(|s| format!("; {} asks for it", s.origin)).unwrap_or_default();
+                format!(
+                    "({}) Cannot add {place}: {why}{origin}; trying again after 1, 2, 4 and at most every 60 seconds",
+                    self.whose(Some(instance))
+                )
+            }
+            AddrOp::Remove { instance, .. } => format!(
+                "({}) Cannot remove {place}: {why}; trying again after 1, 2, 4 and at most every 60 seconds; until it is gone \
+                 two machines may hold the address",
+                self.whose(instance)
+            ),
+        };
+        log(out, Level::Error, line);
+    }
+
+    fn whose(&self, instance: Option<InstanceIdx>) -> &str {
+        instance.and_then(|idx| self.ledger.instance(idx)).map_or("an earlier configuration", |i| i.name.as_str())
+    }
+
+    fn place(&self, key: &AddrKey) -> String {
+        let link = self.route.network.name(key.ifindex).unwrap_or("an interface that is gone");
+        format!("{}/{} on {link}", key.addr, key.len)
+    }
+
+    fn answered(&mut self) {
+        self.route.changed = Work::Due;
+        if self.route.in_flight.is_empty() {
+            self.route.answers_until = None;
+            self.route.work = Work::Due;
+        }
+    }
+
+    fn addr_removal(&self) -> Removal {
+        if self.stopping.is_some() || !self.ledger.has_instances() { Removal::Allowed } else { self.vrrp.removal() }
+    }
+}

@@ -1,0 +1,210 @@
+//! Carries events to the reconciler and its actions out.
+
+use super::sockets::{Drained, Sockets, TOKENS};
+use ipc::child::{self, Child, Ipvs, Peer};
+use ipc::evloop::{self, EventLoop, Ready};
+use ipc::machine::Machine;
+use ipc::msg::Role;
+use ipc::msg::control::{AtStop, FromIpvs, StopMode};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
+use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
+use ipc::time::Mono;
+use ipvsd::event::{Action, Event};
+use ipvsd::netlink::reply::Fact;
+use ipvsd::reconcile::Reconciler;
+use mio::Token;
+use nix::unistd::write;
+use std::io;
+
+const SUPERVISOR: Token = Token(0);
+const VRRP: Token = Token(1);
+const CHECK: Token = Token(2);
+
+/// Rounds of reading the kernel's answers and acting on them in one turn.
+const ROUNDS_PER_TURN: u32 = 64;
+
+/// The event loop of ipvsd.
+pub struct Driver {
+    child: Child<Ipvs>,
+    events: EventLoop,
+    sockets: Sockets,
+    vrrp: Peer<IpvsToVrrp, VrrpToIpvs>,
+    check: Peer<IpvsToCheck, CheckToIpvs>,
+    machine: Reconciler,
+    now: Mono,
+    end: End,
+    kernel: Kernel,
+    /// Requests that could not be written.
+    facts: Vec<Fact>,
+}
+
+/// Whether there may be something to read on a netlink socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kernel {
+    Silent,
+    Speaks,
+}
+
+/// Whether the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    NotYet,
+    /// Everything is released and said.
+    Released,
+}
+
+impl Driver {
+    /// Opens the sockets.
+    pub fn new(mut child: Child<Ipvs>) -> io::Result<Self> {
+        let mut events = EventLoop::new()?;
+        events.add(child.source(), SUPERVISOR)?;
+        let mut sockets = Sockets::open().map_err(|e| {
+            io::Error::new(
+                e.kind(),
+                format!("cannot open netlink sockets: {e}; CAP_NET_ADMIN is needed in this network namespace"),
+            )
+        })?;
+        sockets.register(&mut events)?;
+        Ok(Driver {
+            child,
+            events,
+            sockets,
+            vrrp: Peer::new(Role::Vrrp, VRRP),
+            check: Peer::new(Role::Check, CHECK),
+            machine: Reconciler::new(),
+            now: evloop::clock(),
+            end: End::NotYet,
+            kernel: Kernel::Silent,
+            facts: Vec::new(),
+        })
+    }
+
+    /// Runs until everything is released.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut ready: Vec<Ready> = Vec::new();
+        self.step(Event::Start);
+        while self.end == End::NotYet {
+            self.now = self.events.wait(self.machine.deadline(), &mut ready)?;
+            if self.machine.deadline().is_some_and(|t| t <= self.now) {
+                self.step(Event::Timeout);
+            }
+            self.supervisor()?;
+            self.peers(&ready);
+            if ready.iter().any(|r| TOKENS.contains(&r.token)) {
+                self.kernel = Kernel::Speaks;
+                self.settle();
+            }
+            if self.kernel == Kernel::Speaks {
+                // The poll set is edge-triggered: what is left has to be asked for.
+                self.sockets.rearm(&mut self.events)?;
+            }
+            self.child.turn(self.now);
+        }
+        self.vrrp.flush(&mut self.child);
+        self.child.turn(self.now);
+        Ok(())
+    }
+
+    fn supervisor(&mut self) -> io::Result<()> {
+        while let Some(event) = self.child.receive() {
+            match event {
+                child::Event::Configured { generation, slice } => self.step(Event::Configure(generation, slice)),
+                child::Event::Activate(generation) => self.step(Event::Activate(generation)),
+                child::Event::Discard(generation) => self.step(Event::Discard(generation)),
+                child::Event::Attach(Role::Vrrp, socket) => {
+                    self.vrrp.attach(socket, &mut self.events)?;
+                    self.step(Event::VrrpAttached);
+                }
+                child::Event::Attach(Role::Check, socket) => {
+                    self.check.attach(socket, &mut self.events)?;
+                    self.step(Event::CheckAttached);
+                }
+                child::Event::Detached(Role::Vrrp) => {
+                    self.vrrp.detach();
+                    self.step(Event::VrrpLost);
+                }
+                child::Event::Detached(Role::Check) => {
+                    self.check.detach();
+                    self.step(Event::CheckLost);
+                }
+                child::Event::Attach(..) | child::Event::Detached(_) => {}
+                child::Event::Dump(_, file) => {
+                    // A dump is small; a file takes it at once. What does not fit is left out.
+                    let _ = write(&file, self.machine.dump().as_bytes());
+                }
+                child::Event::Other((_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
+                child::Event::Stop(mode) => self.step(Event::Stop(mode)),
+                child::Event::SupervisorGone => {
+                    self.step(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn peers(&mut self, ready: &[Ready]) {
+        for r in ready {
+            if r.token == VRRP {
+                self.vrrp.flush(&mut self.child);
+                while let Some(messages) = self.vrrp.receive(&mut self.child, &mut self.events) {
+                    self.step(Event::FromVrrp(messages));
+                }
+            } else if r.token == CHECK {
+                self.check.flush(&mut self.child);
+                while let Some(messages) = self.check.receive(&mut self.child, &mut self.events) {
+                    self.step(Event::FromCheck(messages));
+                }
+            }
+        }
+    }
+
+    /// One event, and all that follows from it at once: the kernel answers requests while they are written, and the answers
+    /// are read and acted upon here, not in the next turn.
+    fn step(&mut self, event: Event) {
+        self.act(event);
+        self.settle();
+    }
+
+    /// Reads the kernel and acts upon it until there is nothing more to read and nothing was sent.
+    fn settle(&mut self) {
+        for _ in 0..ROUNDS_PER_TURN {
+            if self.kernel == Kernel::Silent {
+                return;
+            }
+            self.kernel = Kernel::Silent;
+            let mut facts = std::mem::take(&mut self.facts);
+            if self.sockets.receive(&mut facts) == Drained::No {
+                self.kernel = Kernel::Speaks;
+            }
+            if !facts.is_empty() {
+                self.act(Event::Kernel(facts));
+            }
+        }
+    }
+
+    fn act(&mut self, event: Event) {
+        let mut actions = Vec::new();
+        self.machine.step(self.now, event, &mut actions);
+        for action in actions {
+            match action {
+                Action::Send(batch) => {
+                    self.sockets.send(&batch, &mut self.facts);
+                    self.kernel = Kernel::Speaks;
+                }
+                Action::ToVrrp(messages) => self.vrrp.send(&mut self.child, messages),
+                Action::ToCheck(messages) => self.check.send(&mut self.child, messages),
+                Action::Violation(Role::Vrrp, what) => self.vrrp.violated(&mut self.child, &what),
+                Action::Violation(_, what) => self.check.violated(&mut self.child, &what),
+                Action::Ready(generation) => self.child.ready(generation),
+                Action::Refused(generation) => self.child.refused(generation),
+                Action::Activated => self.child.activated(),
+                Action::LoadModule(module) => self.child.say(FromIpvs::LoadModule(module)),
+                Action::Stopped => {
+                    self.child.stopped();
+                    self.end = End::Released;
+                }
+                Action::Log(line) => self.child.log(&line),
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The netlink sockets: one for requests of links and addresses, one for what changes them, one for generic netlink.
+//!
+//! Requests and notifications are kept apart so that a storm of notifications never costs an acknowledgement.
+
+use ipvsd::netlink::Bus;
+use ipvsd::netlink::batch::Batch;
+use ipvsd::netlink::reply::{self, Fact};
+use mio::Token;
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use netlink_sys::{Socket, SocketAddr};
+use nix::sys::socket::{setsockopt, sockopt};
+use std::io;
+
+use ipc::evloop::EventLoop;
+
+/// Tokens of the three sockets in the event loop.
+pub const TOKENS: [Token; 3] = [Token(10), Token(11), Token(12)];
+
+/// Receive buffer in bytes. An acknowledgement takes about 1 KiB of it, and at most
+/// [`ipvsd::reconcile::BATCH_LIMIT`] are under way; notifications of a whole router's interfaces fit.
+const RECEIVE_BUFFER: usize = 8 * 1024 * 1024;
+
+/// Largest datagram; the kernel fills dumps up to 32 KiB.
+const DATAGRAM: usize = 64 * 1024;
+
+/// Datagrams taken from one socket in one go.
+pub const DATAGRAMS_PER_TURN: u32 = 4096;
+
+/// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
+const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+
+/// The sockets.
+pub struct Sockets {
+    route: Socket,
+    monitor: Socket,
+    generic: Socket,
+    own_port: u32,
+    buffer: Vec<u8>,
+}
+
+/// Whether a socket has been read until there was nothing more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// It has.
+    Yes,
+    /// Something is left.
+    No,
+}
+
+impl Sockets {
+    /// Opens them. Needs CAP_NET_ADMIN.
+    pub fn open() -> io::Result<Self> {
+        let (route, own_port) = open(NETLINK_ROUTE, 0)?;
+        let (monitor, _) = open(NETLINK_ROUTE, GROUPS)?;
+        let (generic, _) = open(NETLINK_GENERIC, 0)?;
+        Ok(Sockets { route, monitor, generic, own_port, buffer: vec![0; DATAGRAM] })
+    }
+
+    /// Adds them to the event loop.
+    pub fn register(&mut self, events: &mut EventLoop) -> io::Result<()> {
+        for (socket, token) in [&mut self.monitor, &mut self.route, &mut self.generic].into_iter().zip(TOKENS) {
+            events.add(socket, token)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the event loop report again what is left to read.
+    pub fn rearm(&mut self, events: &mut EventLoop) -> io::Result<()> {
+        for (socket, token) in [&mut self.monitor, &mut self.route, &mut self.generic].into_iter().zip(TOKENS) {
+            events.rearm(socket, token)?;
+        }
+        Ok(())
+    }
+
+    /// Writes requests. The kernel carries them out before the write returns; their answers are there to read then.
+    /// What cannot be written is lost like an answer.
+    pub fn send(&mut self, batch: &Batch, facts: &mut Vec<Fact>) {
+        let socket = match batch.bus {
+            Bus::Route => &self.route,
+            Bus::Generic => &self.generic,
+        };
+        let kernel = SocketAddr::new(0, 0);
+        for write in &batch.writes {
+            match socket.send_to(write, &kernel, libc::MSG_DONTWAIT) {
+                Ok(n) if n == write.len() => {}
+                Ok(_) | Err(_) => facts.push(Fact::Lost(batch.bus)),
+            }
+        }
+    }
+
+    /// Reads everything that is there, notifications first: they are older than the answers of requests that were made
+    /// because of them.
+    pub fn receive(&mut self, facts: &mut Vec<Fact>) -> Drained {
+        let monitor = reply::Socket::Monitor { own_port: self.own_port };
+        let mut drained = Drained::Yes;
+        for (socket, kind) in [
+            (&self.monitor, monitor),
+            (&self.route, reply::Socket::Command(Bus::Route)),
+            (&self.generic, reply::Socket::Command(Bus::Generic)),
+        ] {
+            if receive(socket, kind, &mut self.buffer, facts) == Drained::No {
+                drained = Drained::No;
+            }
+        }
+        drained
+    }
+}
+
+fn open(protocol: isize, groups: u32) -> io::Result<(Socket, u32)> {
+    let mut socket = Socket::new(protocol)?;
+    socket.set_non_blocking(true)?;
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
+    socket.set_cap_ack(true)?;
+    socket.set_ext_ack(true)?;
+    socket.bind(&SocketAddr::new(0, groups))?;
+    let mut own = SocketAddr::new(0, 0);
+    socket.get_address(&mut own)?;
+    Ok((socket, own.port_number()))
+}
+
+fn receive(socket: &Socket, kind: reply::Socket, buffer: &mut [u8], facts: &mut Vec<Fact>) -> Drained {
+    let bus = match kind {
+        reply::Socket::Command(bus) => bus,
+        reply::Socket::Monitor { .. } => Bus::Route,
+    };
+    for _ in 0..DATAGRAMS_PER_TURN {
+        match socket.recv_from(&mut &mut *buffer, libc::MSG_DONTWAIT | libc::MSG_TRUNC) {
+            // Anybody on this machine may write to a netlink socket; the kernel's port number is 0.
+            Ok((_, from)) if from.port_number() != 0 => {}
+            Ok((length, _)) => match buffer.get(..length) {
+                Some(datagram) => reply::read(kind, datagram, facts),
+                None => facts.push(Fact::Lost(bus)),
+            },
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Drained::Yes,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            // ENOBUFS: something did not fit into the receive buffer. Reading goes on after it.
+            Err(_) => facts.push(Fact::Lost(bus)),
+        }
+    }
+    Drained::No
+}

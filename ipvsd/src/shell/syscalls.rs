@@ -1,0 +1,42 @@
+//! The system calls of ipvsd beside those of every child ([`ipc::seccomp::base::BASE`]): name, when, and what makes it.
+
+use ipc::seccomp::{Arg, Call, call, call_if};
+
+const AF_NETLINK: u32 = libc::AF_NETLINK.cast_unsigned();
+const ROUTE: u32 = libc::NETLINK_ROUTE.cast_unsigned();
+const GENERIC: u32 = libc::NETLINK_GENERIC.cast_unsigned();
+const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
+const SOL_NETLINK: u32 = libc::SOL_NETLINK.cast_unsigned();
+
+/// For ipvsd.
+pub const CALLS: &[Call] = &[
+    call_if(
+        "socket",
+        &[&[Arg::Is(0, AF_NETLINK), Arg::Is(2, ROUTE)], &[Arg::Is(0, AF_NETLINK), Arg::Is(2, GENERIC)]],
+        "shell::sockets::Sockets::open: links and addresses, IPVS",
+    ),
+    call("bind", "shell::sockets::open"),
+    call("getsockname", "shell::sockets::open: the port number that notifications of our own requests carry"),
+    call_if("ioctl", &[&[Arg::Is(1, FIONBIO)]], "netlink_sys::Socket::set_non_blocking"),
+    call_if(
+        "setsockopt",
+        &[
+            &[Arg::Is(1, SOL_SOCKET), Arg::Is(2, libc::SO_RCVBUFFORCE.cast_unsigned())],
+            &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_CAP_ACK.cast_unsigned())],
+            &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_EXT_ACK.cast_unsigned())],
+        ],
+        "shell::sockets::open: receive buffer, short acknowledgements with the kernel's words",
+    ),
+    call("recvfrom", "shell::sockets::receive"),
+];
+
+/// The lower 32 bits, which are what a filter compares.
+const FIONBIO: u32 = 0x5421;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn fionbio_is_what_the_table_says() {
+        assert_eq!(u64::from(super::FIONBIO), libc::FIONBIO);
+    }
+}

@@ -1,0 +1,302 @@
+//! Addresses and links on the real kernel, in namespaces of the tests' own. Needs root.
+
+mod common;
+
+use common::{Ipvsd, eventually, ip, link, namespace};
+use ipc::config::InstanceIdx;
+use ipc::config::ipvs::{AddrSpec, InstanceAddrs, IpvsConfig};
+use ipc::config::vrrp::Link;
+use ipc::config::{LinkIdx, Origin};
+use ipc::msg::Role;
+use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence, VrrpToIpvs};
+use ipc::net::Prefix;
+use ipc::table::Table;
+use std::time::{Duration, Instant};
+
+fn origin() -> Origin {
+    Origin { file: "test.conf".into(), line: 7 }
+}
+
+fn links(names: &[&str]) -> Table<LinkIdx, Link> {
+    names.iter().map(|name| Link { name: (*name).into(), origin: origin() }).collect()
+}
+
+fn spec(prefix: &str) -> AddrSpec {
+    let (addr, len) = prefix.split_once('/').expect("ADDR/LEN");
+    let prefix = Prefix { addr: addr.parse().expect("an address"), len: len.parse().expect("a length") };
+    AddrSpec { prefix, link: LinkIdx(0), broadcast: None, scope: 0, label: None, origin: origin() }
+}
+
+fn config(instances: &[(&str, Vec<AddrSpec>)]) -> IpvsConfig {
+    let hold = Duration::from_millis(500);
+    let instances =
+        instances.iter().map(|(name, addrs)| InstanceAddrs { name: (*name).into(), addrs: addrs.clone(), hold });
+    IpvsConfig { links: links(&["v0"]), instances: instances.collect(), ..IpvsConfig::default() }
+}
+
+fn set(instance: u16, want: Presence) -> VrrpToIpvs {
+    VrrpToIpvs::SetVips { instance: InstanceIdx(instance), want }
+}
+
+fn applied(instance: u16, now: Presence) -> IpvsToVrrp {
+    IpvsToVrrp::VipsApplied { instance: InstanceIdx(instance), now, result: Applied::All }
+}
+
+fn synced(message: &IpvsToVrrp) -> bool {
+    *message == IpvsToVrrp::Synced
+}
+
+/// The addresses of `v0` as `ip -o addr` shows them, without lifetimes.
+fn shown() -> Vec<String> {
+    let lines = ip("-o addr show dev v0");
+    let words = |line: &str| {
+        let line = line.split('\\').next().unwrap_or_default();
+        line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")
+    };
+    lines.lines().map(words).filter(|line| !line.contains("fe80:")).collect()
+}
+
+#[test]
+fn addresses_look_as_keepalived_makes_them() {
+    namespace();
+    link();
+    let labelled = AddrSpec { label: Some("v0:vip".into()), ..spec("10.9.0.1/24") };
+    let broadcast = AddrSpec { broadcast: Some("10.8.0.255".parse().expect("v4")), scope: 253, ..spec("10.8.0.2/24") };
+    let plain = spec("10.9.0.3/32");
+    let six = spec("fd00::5/64");
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("VI_1", vec![labelled, broadcast, plain, six])]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync]);
+    let facts = vrrp.hear_until(synced);
+    match facts.first() {
+        Some(IpvsToVrrp::LinkChanged(facts)) => {
+            assert_eq!((facts.name.as_str(), facts.state, facts.mtu), ("v0", LinkState::Up, 1500));
+            assert_eq!(facts.primary, Some("10.9.0.100".parse().expect("v4")));
+        }
+        other => panic!("{other:?}"),
+    }
+    vrrp.say(1, vec![set(0, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Present));
+    // What `ip -o addr` shows with keepalived 2.2.7 and the same records, but for the owner that iproute2 knows by name.
+    let expected = [
+        "inet 10.9.0.100/24 scope global v0",
+        "inet 10.8.0.2/24 brd 10.8.0.255 scope link v0",
+        "inet 10.9.0.3/32 scope global v0",
+        "inet 10.9.0.1/24 scope global secondary v0:vip",
+        "inet6 fd00::5/64 scope global nodad",
+    ];
+    let without_owner = |line: String| line.replace(" proto keepalived", "").replace(" proto 0x12", "");
+    let mut there: Vec<String> = shown().into_iter().map(without_owner).collect();
+    let mut expected: Vec<String> = expected.map(String::from).to_vec();
+    there.sort();
+    expected.sort();
+    assert_eq!(there, expected);
+    vrrp.say(1, vec![set(0, Presence::Absent)]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Absent));
+    assert_eq!(shown(), ["inet 10.9.0.100/24 scope global v0"]);
+    ipvsd.stop();
+}
+
+#[test]
+fn two_hundred_and_fifty_five_instances_at_once() {
+    namespace();
+    link();
+    let instances: Vec<(String, Vec<AddrSpec>)> =
+        (1..=255).map(|n| (format!("VI_{n}"), vec![spec(&format!("10.7.0.{n}/32"))])).collect();
+    let named: Vec<(&str, Vec<AddrSpec>)> = instances.iter().map(|(name, a)| (name.as_str(), a.clone())).collect();
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&named));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync]);
+    vrrp.hear_until(synced);
+    for want in [Presence::Present, Presence::Absent, Presence::Present] {
+        let start = Instant::now();
+        let mut words: Vec<VrrpToIpvs> = (0..255).map(|n| set(n, want)).collect();
+        words.push(VrrpToIpvs::Synced);
+        vrrp.say(1, words);
+        for n in 0..255 {
+            vrrp.hear_until(|m| *m == applied(n, want));
+        }
+        eprintln!("255 addresses {want:?} in {:?}", start.elapsed());
+        let there = shown().iter().filter(|line| line.contains("10.7.0.")).count();
+        assert_eq!(there, if want == Presence::Present { 255 } else { 0 });
+    }
+    ipvsd.stop();
+    assert_eq!(shown(), ["inet 10.9.0.100/24 scope global v0"]);
+}
+
+#[test]
+fn what_somebody_else_removes_is_put_back() {
+    namespace();
+    link();
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("VI_1", vec![spec("10.9.0.1/32")])]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync]);
+    vrrp.hear_until(synced);
+    vrrp.say(1, vec![set(0, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Present));
+    for at_least in [0, 1] {
+        let start = Instant::now();
+        ip("addr del 10.9.0.1/32 dev v0");
+        vrrp.hear_until(|m| *m == IpvsToVrrp::VipsRestored { instance: InstanceIdx(0) });
+        assert!(start.elapsed() >= Duration::from_secs(at_least));
+        assert!(shown().iter().any(|line| line.starts_with("inet 10.9.0.1/32")));
+    }
+    ipvsd.stop();
+}
+
+#[test]
+fn a_primary_that_goes_does_not_take_a_wanted_secondary_along() {
+    namespace();
+    ip("link add v0 type veth peer name v1");
+    ip("link set v0 up");
+    ip("link set v1 up");
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("A", vec![spec("10.9.0.1/24")]), ("B", vec![spec("10.9.0.2/24")])]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync]);
+    vrrp.hear_until(synced);
+    vrrp.say(1, vec![set(0, Presence::Present), set(1, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(1, Presence::Present));
+    vrrp.say(1, vec![set(0, Presence::Absent)]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Absent));
+    eventually("the secondary is back", || {
+        let there = shown();
+        there.len() == 1 && there.iter().all(|line| line.starts_with("inet 10.9.0.2/24"))
+    });
+    ipvsd.stop();
+}
+
+#[test]
+fn addresses_are_held_while_vrrpd_is_away_and_released_when_it_does_not_return() {
+    namespace();
+    link();
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("VI_1", vec![spec("10.9.0.1/32")])]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync, set(0, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Present));
+    let there = || shown().iter().any(|line| line.starts_with("inet 10.9.0.1/32"));
+
+    ipvsd.detached(Role::Vrrp);
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync]);
+    let facts = vrrp.hear_until(synced);
+    assert!(facts.contains(&IpvsToVrrp::Held { instance: InstanceIdx(0) }), "{facts:?}");
+    vrrp.say(1, vec![set(0, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Present));
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(there(), "a vrrpd that came back keeps what it wants");
+
+    ipvsd.detached(Role::Vrrp);
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(there(), "held");
+    eventually("released", || !there());
+    ipvsd.stop();
+}
+
+#[test]
+fn leftovers_go_when_vrrpd_has_said_everything_and_not_before() {
+    namespace();
+    link();
+    ip("addr add 10.9.0.1/32 dev v0");
+    ip("addr add 10.9.0.77/32 dev v0");
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("VI_1", vec![spec("10.9.0.1/32")])]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync]);
+    vrrp.hear_until(synced);
+    vrrp.say(1, vec![set(0, Presence::Absent)]);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(shown().len(), 3);
+    vrrp.say(1, vec![VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Absent));
+    assert_eq!(shown(), ["inet 10.9.0.100/24 scope global v0", "inet 10.9.0.77/32 scope global v0"]);
+    ipvsd.stop();
+}
+
+#[test]
+fn an_interface_that_comes_later_gets_its_addresses() {
+    namespace();
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("VI_1", vec![spec("10.9.0.1/32")])]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync]);
+    assert_eq!(vrrp.hear_until(synced).first(), Some(&IpvsToVrrp::LinkGone { name: "v0".into() }));
+    vrrp.say(1, vec![set(0, Presence::Present), VrrpToIpvs::Synced]);
+    let partly = IpvsToVrrp::VipsApplied { instance: InstanceIdx(0), now: Presence::Present, result: Applied::Partly };
+    vrrp.hear_until(|m| *m == partly);
+    link();
+    vrrp.hear_until(|m| *m == applied(0, Presence::Present));
+    let up = |m: &IpvsToVrrp| matches!(m, IpvsToVrrp::LinkChanged(f) if f.state == LinkState::Up);
+    vrrp.hear_until(up);
+    ip("link set v1 down");
+    vrrp.hear_until(|m| matches!(m, IpvsToVrrp::LinkChanged(f) if f.state == LinkState::Down));
+    ip("link del v0");
+    vrrp.hear_until(|m| *m == IpvsToVrrp::LinkGone { name: "v0".into() });
+    ipvsd.stop();
+}
+
+#[test]
+fn a_reload_touches_only_what_differs() {
+    namespace();
+    link();
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(
+        1,
+        &config(&[("A", vec![spec("10.9.0.1/32"), spec("10.9.0.2/32")]), ("B", vec![spec("10.9.0.3/32")])]),
+    );
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync, set(0, Presence::Present), set(1, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(1, Presence::Present));
+    let monitor = Monitor::start();
+    // A keeps one address, gets another and changes its place; B goes.
+    ipvsd.activate(2, &config(&[("C", vec![]), ("A", vec![spec("10.9.0.1/32"), spec("10.9.0.4/32")])]));
+    vrrp.say(2, vec![VrrpToIpvs::Resync]);
+    let facts = vrrp.hear_until(synced);
+    assert!(facts.contains(&IpvsToVrrp::Held { instance: InstanceIdx(1) }), "{facts:?}");
+    vrrp.say(2, vec![set(0, Presence::Absent), set(1, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(1, Presence::Present));
+    eventually("the rest is gone", || {
+        let there = shown();
+        there.len() == 3
+            && ["10.9.0.100/24", "10.9.0.1/32", "10.9.0.4/32"].iter().all(|a| there.iter().any(|l| l.contains(a)))
+    });
+    let changes = monitor.stop();
+    assert!(!changes.iter().any(|c| c.contains("10.9.0.1/32")), "{changes:?}");
+    ipvsd.stop();
+}
+
+/// `ip monitor address` while something happens.
+struct Monitor(std::process::Child);
+
+impl Monitor {
+    fn start() -> Monitor {
+        let mut command = std::process::Command::new("ip");
+        let child = command.args(["-o", "monitor", "address"]).stdout(std::process::Stdio::piped()).spawn();
+        std::thread::sleep(Duration::from_millis(200));
+        Monitor(child.expect("ip monitor"))
+    }
+
+    fn stop(mut self) -> Vec<String> {
+        std::thread::sleep(Duration::from_millis(100));
+        let _ = self.0.kill();
+        let output = self.0.wait_with_output().expect("ip monitor");
+        String::from_utf8_lossy(&output.stdout).lines().map(String::from).collect()
+    }
+}
+
+#[test]
+fn an_index_of_nothing_is_a_violation_and_changes_nothing() {
+    namespace();
+    link();
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("VI_1", vec![spec("10.9.0.1/32")])]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync, set(9, Presence::Present)]);
+    assert_eq!(ipvsd.answer(), ipc::msg::control::Up::Violation(Role::Vrrp));
+    assert_eq!(shown(), ["inet 10.9.0.100/24 scope global v0"]);
+    ipvsd.stop();
+}
