@@ -3,7 +3,7 @@
 //! One turn: sleep until something is ready or the router's deadline has passed; read the clock once; let due timers run and carry
 //! out what they want before anything is read; then the supervisor, ipvsd and a bounded number of packets of each interface.
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Packets};
 use super::sockets::Sockets;
 use core::time::Duration;
 use ipc::child::{self, Child, Peer, Vrrp};
@@ -13,6 +13,7 @@ use ipc::machine::Machine;
 use ipc::msg::Role;
 use ipc::msg::control::{AtStop, FromVrrp, StopMode, Up};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
+use ipc::report::Line;
 use ipc::time::Mono;
 use mio::Token;
 use std::collections::VecDeque;
@@ -197,12 +198,15 @@ impl Driver {
 
     fn carry_out(&mut self, now: Mono) {
         let mut lines = core::mem::take(&mut self.outbox.lines);
+        // A goodbye goes out on a socket that is closed next, an introduction on one that is opened now.
+        let (before, after): (Packets, Packets) = core::mem::take(&mut self.outbox.packets)
+            .into_iter()
+            .partition(|(ifindex, _)| self.sockets.is_open(*ifindex));
+        self.send(now, before, &mut lines);
         if let Some(wanted) = self.outbox.listen.take() {
             self.sockets.listen(now, wanted, &mut self.events, &mut lines);
         }
-        for (ifindex, (adverts, frames)) in core::mem::take(&mut self.outbox.packets) {
-            self.sockets.send(now, ifindex, adverts, frames, &mut lines);
-        }
+        self.send(now, after, &mut lines);
         self.ipvs.send(&mut self.child, core::mem::take(&mut self.outbox.ipvs));
         let runs = core::mem::take(&mut self.outbox.runs);
         self.child.say_all(runs.into_iter().map(FromVrrp::Run).collect());
@@ -215,6 +219,12 @@ impl Driver {
         }
         for up in core::mem::take(&mut self.outbox.ups) {
             self.say(up);
+        }
+    }
+
+    fn send(&mut self, now: Mono, packets: Packets, lines: &mut Vec<Line>) {
+        for (ifindex, (adverts, frames)) in packets {
+            self.sockets.send(now, ifindex, adverts, frames, lines);
         }
     }
 

@@ -11,13 +11,16 @@ use ipc::report::Line;
 use std::collections::BTreeMap;
 use vrrpd::io::{Action, Listen};
 
+/// By interface index: adverts, frames.
+pub type Packets = BTreeMap<u32, (Vec<Packet>, Vec<Packet>)>;
+
 /// What is to be done at the end of the turn.
 #[derive(Debug, Default)]
 pub struct Outbox {
     /// Only the last counts.
     pub listen: Option<Vec<Listen>>,
-    /// By interface index: adverts, frames.
-    pub packets: BTreeMap<u32, (Vec<Packet>, Vec<Packet>)>,
+    /// What is sent.
+    pub packets: Packets,
     /// For ipvsd, one frame.
     pub ipvs: Vec<VrrpToIpvs>,
     /// For the supervisor, one frame.

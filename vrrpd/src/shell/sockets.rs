@@ -95,6 +95,11 @@ impl Sockets {
         self.reconcile(now, events, log);
     }
 
+    /// Whether an interface has sockets.
+    pub fn is_open(&self, ifindex: u32) -> bool {
+        self.open.contains_key(&ifindex)
+    }
+
     /// When [`Sockets::retry`] wants to be called.
     pub fn deadline(&self) -> Option<Mono> {
         self.retry

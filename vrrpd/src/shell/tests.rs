@@ -1,5 +1,8 @@
 //! The sockets on real interfaces: two namespaces joined by a veth pair. Needs root, `ip` and `tcpdump`.
 
+#[path = "../../tests/lan/mod.rs"]
+mod lan;
+
 use super::sender::Packet;
 use super::sockets::{PACKETS_PER_TURN, Sockets};
 use core::net::Ipv4Addr;
@@ -7,66 +10,12 @@ use core::time::Duration;
 use ipc::evloop::{EventLoop, Ready, clock};
 use ipc::report::Line;
 use ipc::time::Mono;
-use nix::sched::{CloneFlags, setns, unshare};
-use std::fs::File;
+use lan::{LEFT, Namespace, RIGHT, lan};
 use std::io::{BufRead, BufReader, Read};
-use std::os::fd::AsRawFd;
 use std::process::{Child, Command, Stdio};
 use vrrpd::io::Listen;
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-const LEFT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
-const RIGHT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
-
-/// A namespace without a name: it is gone when the file is closed.
-struct Namespace(File);
-
-impl Namespace {
-    fn new() -> Self {
-        std::thread::spawn(|| {
-            unshare(CloneFlags::CLONE_NEWNET).expect("network namespaces need root; tests/run runs all tests");
-            Namespace(File::open("/proc/thread-self/ns/net").unwrap())
-        })
-        .join()
-        .unwrap()
-    }
-
-    fn enter<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(|| {
-                setns(&self.0, CloneFlags::CLONE_NEWNET).unwrap();
-                work()
-            });
-            thread.join().unwrap()
-        })
-    }
-
-    fn ip(&self, arguments: &str) {
-        self.enter(|| {
-            let status = Command::new("ip").args(arguments.split_whitespace()).status().unwrap();
-            assert!(status.success(), "ip {arguments}");
-        });
-    }
-
-    /// Its path, as `ip link … netns` takes it.
-    fn path(&self) -> String {
-        format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
-    }
-
-    fn ifindex(&self, name: &str) -> u32 {
-        self.enter(|| nix::net::if_::if_nametoindex(name).unwrap())
-    }
-}
-
-/// Two namespaces, `left` in the one joined to `right` in the other.
-fn lan() -> (Namespace, Namespace) {
-    let (one, other) = (Namespace::new(), Namespace::new());
-    one.ip(&format!("link add left type veth peer name right netns {}", other.path()));
-    one.ip("link set left up");
-    other.ip("link set right up");
-    other.ip(&format!("addr add {RIGHT}/24 dev right"));
-    (one, other)
-}
 
 /// Sockets of one interface with their event loop.
 struct Side {
