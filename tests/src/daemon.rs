@@ -23,6 +23,15 @@ pub enum Program {
 }
 
 impl Program {
+    /// Whose daemon the tests run where no comparison is made: ours, unless HOLDFAST_TEST_PROGRAM=keepalived asks how
+    /// the reference does in the same test.
+    pub fn under_test() -> Self {
+        match std::env::var("HOLDFAST_TEST_PROGRAM").as_deref() {
+            Ok("keepalived") => Program::Keepalived,
+            _ => Program::Holdfast,
+        }
+    }
+
     /// Its executable.
     pub fn executable(self) -> Outcome<PathBuf> {
         match self {

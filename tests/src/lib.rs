@@ -3,12 +3,17 @@
 
 pub mod capture;
 pub mod cleanup;
+pub mod config;
 pub mod daemon;
 pub mod failure;
 pub mod frame;
 pub mod http;
 pub mod lab;
 pub mod lan;
+pub mod monitor;
 pub mod netns;
+pub mod pair;
 pub mod process;
+pub mod router;
+pub mod sim;
 pub mod web;

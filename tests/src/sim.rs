@@ -1,0 +1,291 @@
+//! Two to five routers on one LAN, in virtual time: loss, delay, duplication, partition, crash and restart. Every router has a
+//! stand-in for ipvsd that puts addresses in place, holds them while vrrpd is away, and lets go when it stays away.
+//! Everything follows from the seed.
+
+use crate::router::{GROUP, config, facts};
+use ipc::config::vrrp::Instance;
+use ipc::config::{Generation, InstanceIdx};
+use ipc::machine::Machine;
+use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
+use ipc::time::Mono;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use vrrpd::fsm::instance::State;
+use vrrpd::fsm::timers;
+use vrrpd::io::{Action, Event};
+use vrrpd::router::Router;
+
+/// The generation of every router here.
+const GENERATION: Generation = Generation(1);
+
+/// How long the stand-in for ipvsd takes for anything.
+const IPVSD: Duration = Duration::from_micros(300);
+
+/// A small generator of random numbers (SplitMix64): the same seed, the same run.
+#[derive(Clone, Debug)]
+pub struct Random(pub u64);
+
+impl Random {
+    /// The next number.
+    pub fn number(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`, which is not 0.
+    pub fn below(&mut self, n: u64) -> u64 {
+        self.number() % n
+    }
+
+    /// Whether something with this chance in a thousand happens.
+    pub fn happens(&mut self, per_mille: u64) -> bool {
+        self.below(1000) < per_mille
+    }
+}
+
+/// How bad the network is.
+#[derive(Clone, Copy, Debug)]
+pub struct Weather {
+    /// Packets lost, in a thousand.
+    pub loss: u64,
+    /// Packets that arrive twice, in a thousand.
+    pub twice: u64,
+    /// Longest delay in microseconds; at least 1.
+    pub delay: u64,
+}
+
+/// A good day.
+pub const CALM: Weather = Weather { loss: 0, twice: 0, delay: 500 };
+
+/// One machine with vrrpd and the stand-in for ipvsd.
+pub struct Node {
+    /// Its address.
+    pub addr: Ipv4Addr,
+    conf: Vec<Instance>,
+    router: Option<Router>,
+    /// Instances whose addresses are in place.
+    present: BTreeSet<u16>,
+    /// Which life of vrrpd this is: messages to an earlier one are lost.
+    life: u32,
+    /// On which side of a partition it is.
+    side: u32,
+    /// When adverts were sent, of instance 0.
+    pub sent: Vec<Mono>,
+}
+
+/// Something on its way.
+#[derive(Clone, Debug)]
+enum Coming {
+    Event { node: usize, life: u32, event: Event },
+    /// vrrpd has been away for too long.
+    Release { node: usize, life: u32 },
+}
+
+/// The LAN.
+pub struct Lan {
+    /// The time.
+    pub now: Mono,
+    /// The machines.
+    pub nodes: Vec<Node>,
+    /// The network.
+    pub weather: Weather,
+    /// Chance.
+    pub random: Random,
+    coming: BTreeMap<(Mono, u64), Coming>,
+    count: u64,
+}
+
+impl Lan {
+    /// A LAN on which nobody has started yet; machine n has address 10.0.0.n+1 and these instances.
+    pub fn new(seed: u64, confs: Vec<Vec<Instance>>) -> Lan {
+        let node = |(n, conf): (usize, Vec<Instance>)| Node {
+            addr: Ipv4Addr::new(10, 0, 0, n as u8 + 1),
+            conf,
+            router: None,
+            present: BTreeSet::new(),
+            life: 0,
+            side: 0,
+            sent: Vec::new(),
+        };
+        Lan {
+            now: Mono(1_000_000_000),
+            nodes: confs.into_iter().enumerate().map(node).collect(),
+            weather: CALM,
+            random: Random(seed),
+            coming: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    /// Starts vrrpd on a machine where it is not running.
+    pub fn start(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        if node.router.is_some() {
+            return;
+        }
+        node.life += 1;
+        node.router = Some(Router::new());
+        let configure = Event::Configure { generation: GENERATION, config: Box::new(config(node.conf.clone())) };
+        for event in [configure, Event::IpvsAttached, Event::Activate] {
+            self.step(n, event);
+        }
+    }
+
+    /// Kills vrrpd; ipvsd stays and waits for `hold`.
+    pub fn kill(&mut self, n: usize, hold: Duration) {
+        let node = &mut self.nodes[n];
+        if node.router.take().is_none() {
+            return;
+        }
+        let life = node.life;
+        node.life += 1;
+        self.schedule(hold, Coming::Release { node: n, life: life + 1 });
+    }
+
+    /// Kills the whole machine.
+    pub fn crash(&mut self, n: usize) {
+        let node = &mut self.nodes[n];
+        node.router = None;
+        node.life += 1;
+        node.present.clear();
+    }
+
+    /// Puts the machines on the two sides of a partition: a bit set of those on the other side; 0 heals it.
+    pub fn partition(&mut self, other_side: u64) {
+        for (n, node) in self.nodes.iter_mut().enumerate() {
+            node.side = ((other_side >> n) & 1) as u32;
+        }
+    }
+
+    /// State of instance `i` on machine `n`; `None` when vrrpd is not running there.
+    pub fn state(&self, n: usize, i: u16) -> Option<State> {
+        Some(self.nodes[n].router.as_ref()?.active()?.instances.at(InstanceIdx(i))?.state)
+    }
+
+    /// The machines that are master of instance `i`.
+    pub fn masters(&self, i: u16) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&n| self.state(n, i) == Some(State::Master)).collect()
+    }
+
+    /// The machines that hold the addresses of instance `i`.
+    pub fn holders(&self, i: u16) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&n| self.nodes[n].present.contains(&i)).collect()
+    }
+
+    /// The machines on which vrrpd runs.
+    pub fn living(&self) -> Vec<usize> {
+        (0..self.nodes.len()).filter(|&n| self.nodes[n].router.is_some()).collect()
+    }
+
+    /// Lets time pass.
+    pub fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        loop {
+            let packet = self.coming.keys().next().map(|(at, _)| *at);
+            let due = |node: &Node| node.router.as_ref().and_then(Router::deadline);
+            let timer = self.nodes.iter().enumerate().filter_map(|(n, node)| Some((due(node)?, n))).min();
+            let at = match (packet, timer) {
+                (Some(packet), Some((timer, _))) => packet.min(timer),
+                (Some(packet), None) => packet,
+                (None, Some((timer, _))) => timer,
+                (None, None) => end,
+            };
+            if at >= end {
+                break;
+            }
+            self.now = self.now.max(at);
+            match timer {
+                Some((timer, n)) if packet.is_none_or(|packet| timer <= packet) => self.step(n, Event::Timeout),
+                _ => self.arrive(),
+            }
+        }
+        self.now = end;
+    }
+
+    /// The first thing on its way arrives.
+    fn arrive(&mut self) {
+        let Some((_, coming)) = self.coming.pop_first() else { return };
+        match coming {
+            Coming::Event { node, life, event } if self.nodes[node].life == life => self.step(node, event),
+            Coming::Release { node, life } if self.nodes[node].life == life => self.nodes[node].present.clear(),
+            Coming::Event { .. } | Coming::Release { .. } => {}
+        }
+    }
+
+    fn schedule(&mut self, after: Duration, coming: Coming) {
+        self.count += 1;
+        self.coming.insert((self.now + after, self.count), coming);
+    }
+
+    fn step(&mut self, n: usize, event: Event) {
+        let mut out = Vec::new();
+        if let Some(router) = &mut self.nodes[n].router {
+            router.step(self.now, event, &mut out);
+        }
+        for action in out {
+            match action {
+                Action::Transmit { bytes, destination, .. } => {
+                    assert_eq!(destination, GROUP);
+                    self.transmit(n, bytes);
+                }
+                Action::ToIpvs(message) => self.ipvsd(n, message),
+                Action::Listen(_) | Action::Announce { .. } | Action::Run(_) | Action::Up(_) | Action::Log(_) | Action::Dump(_) => {}
+            }
+        }
+    }
+
+    fn transmit(&mut self, from: usize, bytes: Vec<u8>) {
+        if bytes.get(22) != Some(&0) && bytes.get(21) == Some(&1) {
+            let now = self.now;
+            self.nodes[from].sent.push(now);
+        }
+        for to in 0..self.nodes.len() {
+            if to == from || self.nodes[to].side != self.nodes[from].side || self.random.happens(self.weather.loss) {
+                continue;
+            }
+            let copies = if self.random.happens(self.weather.twice) { 2 } else { 1 };
+            for _ in 0..copies {
+                let delay = Duration::from_micros(1 + self.random.below(self.weather.delay));
+                let event = Event::Packet { ifindex: 2, bytes: bytes.clone() };
+                let life = self.nodes[to].life;
+                self.schedule(delay, Coming::Event { node: to, life, event });
+            }
+        }
+    }
+
+    /// What ipvsd does and answers.
+    fn ipvsd(&mut self, n: usize, message: VrrpToIpvs) {
+        let node = &mut self.nodes[n];
+        let answers = match message {
+            VrrpToIpvs::Resync => {
+                let mut all = vec![IpvsToVrrp::LinkChanged(facts(node.addr))];
+                all.extend(node.present.iter().map(|&i| IpvsToVrrp::Held { instance: InstanceIdx(i) }));
+                all.push(IpvsToVrrp::Synced);
+                all
+            }
+            VrrpToIpvs::SetVips { instance, want } => {
+                match want {
+                    Presence::Present => node.present.insert(instance.0),
+                    Presence::Absent => node.present.remove(&instance.0),
+                };
+                vec![IpvsToVrrp::VipsApplied { instance, now: want, result: Applied::All }]
+            }
+            VrrpToIpvs::Synced => Vec::new(),
+        };
+        let life = node.life;
+        for message in answers {
+            self.schedule(IPVSD, Coming::Event { node: n, life, event: Event::Ipvs { generation: GENERATION, message } });
+        }
+    }
+}
+
+/// How long a router may take from any disturbance to the state it stays in: whoever is left hears nobody for a
+/// Master_Down_Interval at the least priority, and may do so once more because what it heard last was said by one that is gone.
+pub fn settle_time(conf: &Instance) -> Duration {
+    let longest = timers::master_down_interval(conf.version, 1, conf.advert_int, conf.down_timer_adverts);
+    longest * 2 + conf.advert_int
+}

@@ -1,0 +1,215 @@
+//! Bad input: malformed packets, floods, interfaces that are not there.
+
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::time::{Duration, Instant};
+use tests::config::{VIP, Vrrp};
+use tests::daemon::{Daemon, Program};
+use tests::failure::{Outcome, wait_until};
+use tests::lan::{Host, INTERFACE};
+use tests::pair::{Pair, SOON, STEADY, with_log};
+
+/// The group of RFC 9568 §5.1.1.2.
+const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+/// How many lines a flood of a few seconds may add to the log.
+const LINES: usize = 100;
+
+/// How many packets are sent between two pauses of a millisecond: about 15,000 in a second, which is more than any
+/// receiver's socket buffer holds, and less than what one processor can read.
+const BURST: usize = 20;
+
+/// Sends each of `packets` again and again from `host` until `length` is over; says how many were sent.
+fn flood(host: &Host, packets: &[Vec<u8>], length: Duration) -> Outcome<usize> {
+    let own = host.address;
+    let sent = host.netns.enter(|| -> std::io::Result<usize> {
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112)))?;
+        socket.set_multicast_ttl_v4(255)?;
+        socket.set_multicast_if_v4(&own)?;
+        let to = SockAddr::from(SocketAddrV4::new(GROUP, 0));
+        let (until, mut sent) = (Instant::now() + length, 0);
+        while Instant::now() < until {
+            for packet in packets.iter().cycle().skip(sent % packets.len()).take(BURST) {
+                socket.send_to(packet, &to)?;
+                sent += 1;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(sent)
+    })??;
+    Ok(sent)
+}
+
+/// The checksum of RFC 1071 put in its place.
+fn with_checksum(mut packet: Vec<u8>) -> Vec<u8> {
+    let mut sum: u32 =
+        packet.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0))).sum();
+    while sum > 0xffff {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    packet[6..8].copy_from_slice(&(!(sum as u16)).to_be_bytes());
+    packet
+}
+
+/// Packets of protocol 112 that are wrong in every way a receiver must check (RFC 3768 §7.1), and noise.
+fn malformed() -> Vec<Vec<u8>> {
+    let good = |count: u8, authentication: u8, interval: u8| {
+        let mut packet = vec![0x21, 51, 200, count, authentication, interval, 0, 0];
+        packet.extend([192, 168, 154, 188]);
+        packet.extend([0; 8]);
+        packet
+    };
+    let mut packets = vec![
+        vec![],
+        vec![0x21],
+        with_checksum(good(1, 0, 1))[..7].to_vec(),
+        with_checksum(good(1, 0, 1))[..12].to_vec(),
+        good(1, 0, 1),                                                         // no checksum
+        with_checksum(good(255, 0, 1)),                                        // more addresses than bytes
+        with_checksum(good(0, 0, 1)),                                          // fewer addresses than bytes
+        with_checksum(good(1, 2, 1)),                                          // another authentication
+        with_checksum(good(1, 0, 7)),                                          // another interval
+        with_checksum([vec![0x31], good(1, 0, 1)[1..].to_vec()].concat()),     // another version
+        with_checksum([vec![0x22], good(1, 0, 1)[1..].to_vec()].concat()),     // no advertisement
+        with_checksum([vec![0x21, 77], good(1, 0, 1)[2..].to_vec()].concat()), // another router
+        vec![0xff; 1400],
+    ];
+    // Noise, the same in every run (a linear congruential generator).
+    let mut state: u32 = 1;
+    for length in 0..60 {
+        let noise = (0..length).map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        });
+        packets.push([vec![0x21, 51], noise.collect()].concat());
+    }
+    packets
+}
+
+fn lines(daemon: &Daemon) -> usize {
+    daemon.log().lines().count()
+}
+
+/// A flood must not disturb either router.
+fn withstands(packets: &[Vec<u8>]) -> Outcome {
+    let pair = Pair::new()?;
+    let stranger = pair.lan.host("stranger", "192.168.154.66/24")?;
+    let program = Program::under_test();
+    let [one, two] = pair.start([program; 2], &Vrrp::master(100).to_string(), &Vrrp::backup(90).to_string())?;
+    let before: Vec<i32> =
+        [&one, &two].iter().flat_map(|daemon| daemon.processes()).map(|process| process.pid).collect();
+    let logged = [lines(&one), lines(&two)];
+    pair.wire.clear();
+    let sent = flood(&stranger, packets, Duration::from_secs(4))?;
+    std::thread::sleep(Duration::from_millis(1200));
+
+    assert!(sent > 1000, "only {sent} packets were sent");
+    assert_eq!(pair.adverts_of(&pair.b), [], "the backup stays silent; it logged:\n{}", two.log());
+    let silence = pair.longest_silence(&pair.a)?;
+    assert!(silence < STEADY, "the master was silent for {silence:?}");
+    assert!(pair.adverts_of(&pair.a).iter().all(|(_, advert)| advert.priority == 100), "it stays master");
+    let after: Vec<i32> =
+        [&one, &two].iter().flat_map(|daemon| daemon.processes()).map(|process| process.pid).collect();
+    assert_eq!(after, before, "no process was replaced");
+    for (daemon, logged) in [&one, &two].iter().zip(logged) {
+        let added = lines(daemon) - logged;
+        assert!(added <= LINES, "{sent} packets made {added} lines:\n{}", daemon.log());
+    }
+    assert!(pair.a.has(VIP)?);
+    Ok(())
+}
+
+#[test]
+fn malformed_packets_disturb_nobody() -> Outcome {
+    withstands(&malformed())
+}
+
+#[test]
+fn a_flood_of_good_packets_of_other_routers_disturbs_nobody() -> Outcome {
+    let packets: Vec<Vec<u8>> = (60..=255)
+        .map(|vrid| with_checksum([vec![0x21, vrid, 100, 1, 0, 1, 0, 0], vec![10, 0, 0, vrid], vec![0; 8]].concat()))
+        .collect();
+    withstands(&packets)
+}
+
+#[test]
+fn an_interface_that_is_missing_is_waited_for() -> Outcome {
+    let pair = Pair::new()?;
+    let config = Vrrp::master(100).to_string().replace(INTERFACE, "late0");
+    let one = Daemon::start(Program::Holdfast, &pair.a, &config)?;
+    one.wait_log("late0", SOON)?;
+    one.wait_log("Entering FAULT STATE", SOON)?;
+    pair.a.netns.ip("link add late0 type dummy")?;
+    pair.a.netns.ip("addr add 172.31.0.1/24 dev late0")?;
+    pair.a.netns.ip("link set late0 multicast on up")?;
+    one.wait_log("Entering MASTER STATE", SOON)?;
+    wait_until("the address is on it", SOON, || Ok(pair.a.netns.ip("addr show dev late0")?.contains(VIP)))
+        .map_err(|failure| with_log(&failure, &one))
+}
+
+#[test]
+fn an_interface_that_goes_and_returns_is_a_fault_in_between() -> Outcome {
+    let pair = Pair::new()?;
+    let program = Program::under_test();
+    let [one, _two] = pair.start([program; 2], &Vrrp::master(100).to_string(), &Vrrp::backup(90).to_string())?;
+    pair.wire.clear();
+    pair.lan.unplug(&pair.a)?;
+    one.wait_log("Entering FAULT STATE", SOON)?;
+    pair.wait_master(&pair.b)?;
+    pair.wait_released(&pair.a)?;
+    pair.wire.clear();
+    pair.lan.plug(&pair.a)?;
+    pair.wait_master(&pair.a)?;
+    pair.wait_released(&pair.b)
+}
+
+#[test]
+fn a_stranger_cannot_stop_the_master_with_priority_0() -> Outcome {
+    let pair = Pair::new()?;
+    let stranger = pair.lan.host("stranger", "192.168.154.66/24")?;
+    let config = Vrrp::master(100).password("1111").to_string();
+    let one = Daemon::start(Program::under_test(), &pair.a, &config)?;
+    pair.wait_master(&pair.a)?;
+    pair.wire.clear();
+    let goodbye = with_checksum(
+        [vec![0x21, 51, 255, 1, 1, 1, 0, 0], vec![192, 168, 154, 188], b"9999\0\0\0\0".to_vec()].concat(),
+    );
+    flood(&stranger, &[goodbye], Duration::from_secs(2))?;
+    assert!(pair.longest_silence(&pair.a)? < STEADY);
+    assert!(pair.a.has(VIP)?, "{}", one.log());
+    Ok(())
+}
+
+/// `holdfast -t` with a file, in a namespace that has `ens33`.
+fn tested(host: &Host, config: &str) -> Outcome<(Option<i32>, String)> {
+    let directory = tests::cleanup::Directory::new()?;
+    let file = directory.write("conf", config)?;
+    let output = host.netns.command(Program::Holdfast.executable()?).arg("-t").arg("-f").arg(&file).output()?;
+    let text = [output.stdout, output.stderr].concat();
+    Ok((output.status.code(), String::from_utf8_lossy(&text).into_owned()))
+}
+
+#[test]
+fn config_test_names_file_line_and_column() -> Outcome {
+    let pair = Pair::new()?;
+    let (code, text) = tested(&pair.a, &Vrrp::master(100).to_string())?;
+    assert_eq!(code, Some(0), "{text}");
+    let broken = Vrrp::master(100).to_string().replace("virtual_router_id 51", "virtual_router_id 300");
+    let line = 1 + broken.lines().position(|line| line.contains("virtual_router_id")).unwrap_or_default();
+    let (code, text) = tested(&pair.a, &broken)?;
+    assert!(code.is_some_and(|code| code != 0), "{text}");
+    assert!(text.contains(&format!("conf:{line}:")), "names line {line}: {text}");
+    assert!(text.contains("300") && text.contains('^'), "underlines the word: {text}");
+    Ok(())
+}
+
+#[test]
+fn an_unknown_block_is_skipped_and_the_rest_is_used() -> Outcome {
+    let pair = Pair::new()?;
+    let config = Vrrp::master(100).line("no_such_keyword {\n        priority 3\n    }").to_string();
+    let one = Daemon::start(Program::Holdfast, &pair.a, &config)?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    assert!(pair.adverts_of(&pair.a).iter().all(|(_, advert)| advert.priority == 100));
+    assert!(one.log().contains("no_such_keyword"), "{}", one.log());
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Scripts that decide, and scripts that are told.
+
+use std::fs;
+use std::time::Duration;
+use tests::cleanup::Directory;
+use tests::config::{VIP, Vrrp};
+use tests::daemon::{Daemon, Program};
+use tests::failure::{Outcome, wait_until};
+use tests::pair::{Pair, SOON, with_log};
+
+/// A `vrrp_script` that succeeds while the file `good` is in the directory.
+fn probe(directory: &Directory, more: &str) -> Outcome<String> {
+    let script =
+        directory.script("probe", &format!("#!/bin/sh\nexec test -e {}\n", directory.file("good").display()))?;
+    Ok(format!("vrrp_script probe {{\n    script \"{}\"\n    interval 1\n    {more}\n}}", script.display()))
+}
+
+const TRACK: &str = "track_script {\n        probe\n    }";
+
+#[test]
+fn a_weighted_script_moves_the_service_there_and_back() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    directory.write("good", "")?;
+    let program = Program::under_test();
+    let first =
+        Vrrp::master(100).block(probe(&directory, "weight -20\n    fall 2\n    rise 1")?).line(TRACK).to_string();
+    let [one, two] = pair.start([program; 2], &first, &Vrrp::backup(90).to_string())?;
+
+    pair.wire.clear();
+    fs::remove_file(directory.file("good"))?;
+    pair.wait_master(&pair.b).map_err(|failure| with_log(&failure, &two))?;
+    pair.wait_released(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    one.wait_log("Changing effective priority from 100 to 80", SOON)?;
+    one.wait_log("VRRP_Script(probe) failed (exited with status 1)", SOON)?;
+
+    pair.wire.clear();
+    directory.write("good", "")?;
+    pair.wait_master(&pair.a)?;
+    pair.wait_released(&pair.b)?;
+    one.wait_log("Changing effective priority from 80 to 100", SOON)?;
+    one.wait_log("VRRP_Script(probe) succeeded", SOON)
+}
+
+#[test]
+fn a_script_without_weight_means_fault() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    directory.write("good", "")?;
+    let program = Program::under_test();
+    let first = Vrrp::master(100).block(probe(&directory, "fall 1\n    rise 1")?).line(TRACK).to_string();
+    let [one, _two] = pair.start([program; 2], &first, &Vrrp::backup(90).to_string())?;
+    pair.wire.clear();
+    fs::remove_file(directory.file("good"))?;
+    one.wait_log("Entering FAULT STATE", SOON)?;
+    pair.wait_released(&pair.a)?;
+    pair.wait_master(&pair.b)?;
+    pair.wire.clear();
+    directory.write("good", "")?;
+    pair.wait_master(&pair.a)?;
+    pair.wait_released(&pair.b)
+}
+
+#[test]
+fn a_script_that_hangs_is_a_failure_and_ends() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let script = directory
+        .script("hang", &format!("#!/bin/sh\necho $$ >{}\nexec sleep 1000\n", directory.file("pid").display()))?;
+    let block = format!(
+        "vrrp_script probe {{\n    script \"{}\"\n    interval 2\n    timeout 1\n    weight 5\n}}",
+        script.display()
+    );
+    let config = Vrrp::master(100).block(block).line(TRACK).to_string();
+    let one = Daemon::start(Program::under_test(), &pair.a, &config)?;
+    one.wait_log("timed", SOON)?;
+    let pid = fs::read_to_string(directory.file("pid"))?;
+    wait_until("the hanging script is ended", SOON, || {
+        let now = fs::read_to_string(directory.file("pid"))?;
+        Ok(now != pid || !std::path::Path::new(&format!("/proc/{}", pid.trim())).exists())
+    })?;
+    pair.wait_master(&pair.a)?;
+    assert!(pair.adverts_of(&pair.a).iter().all(|(_, advert)| advert.priority == 100));
+    Ok(())
+}
+
+/// The events that happen to a router: backup, master, fault (its cable is pulled), backup and master again, stop. Returns
+/// what each of its notify scripts was called with, line by line.
+fn notified(program: Program) -> Outcome<Vec<(String, String)>> {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let names = ["notify", "notify_master", "notify_backup", "notify_fault", "notify_stop"];
+    let mut config = Vrrp::backup(100);
+    for name in names {
+        let record = directory.file(&format!("{name}.record"));
+        fs::write(&record, "")?;
+        // Every argument on the line in brackets, so that blanks and empty ones are seen; then who runs it.
+        let text = format!(
+            "#!/bin/sh\nline=\nfor a in \"$@\"; do line=\"$line[$a]\"; done\necho \"$line $(id -u) $(id -g)\" >>{}\n",
+            record.display()
+        );
+        let script = directory.script(name, &text)?;
+        config = config.line(match name {
+            "notify_backup" => format!("{name} \"{} 'two words' \\\"quoted\\\" plain\"", script.display()),
+            _ => format!("{name} {}", script.display()),
+        });
+    }
+    let mut daemon = Daemon::start(program, &pair.a, &config.to_string())?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &daemon))?;
+    std::thread::sleep(Duration::from_millis(500));
+    pair.lan.unplug(&pair.a)?;
+    daemon.wait_log("Entering FAULT STATE", SOON)?;
+    std::thread::sleep(Duration::from_millis(500));
+    pair.wire.clear();
+    pair.lan.plug(&pair.a)?;
+    pair.wait_master(&pair.a)?;
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(daemon.terminate()?.success());
+    assert!(!pair.a.has(VIP)?);
+    std::thread::sleep(Duration::from_millis(300));
+    names
+        .iter()
+        .map(|name| Ok(((*name).to_owned(), fs::read_to_string(directory.file(&format!("{name}.record")))?)))
+        .collect()
+}
+
+#[test]
+fn notify_scripts_are_told_what_keepalived_tells_them() -> Outcome {
+    let theirs = notified(Program::Keepalived)?;
+    let ours = notified(Program::under_test())?;
+    assert!(theirs.iter().all(|(_, record)| !record.is_empty()), "each was called: {theirs:?}");
+    assert_eq!(ours, theirs);
+    Ok(())
+}
