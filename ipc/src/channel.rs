@@ -19,6 +19,9 @@ use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 /// sent with [`Channel::send_slice`], which is not counted.
 pub const BACKLOG_LIMIT: usize = 8 * 1024 * 1024;
 
+/// Most descriptors that wait for a slow peer: each is open here until it is sent.
+pub const BACKLOG_FDS: usize = 64;
+
 /// Why a channel is of no use any more.
 #[derive(Debug)]
 pub enum ChannelError {
@@ -37,7 +40,12 @@ impl fmt::Display for ChannelError {
         match self {
             ChannelError::Closed => f.write_str("the other side closed the channel"),
             ChannelError::Violation(e) => write!(f, "malformed frame: {e}"),
-            ChannelError::Stuck => write!(f, "the other side lets more than {BACKLOG_LIMIT} bytes wait"),
+            ChannelError::Stuck => {
+                write!(
+                    f,
+                    "the other side does not read: more than {BACKLOG_LIMIT} bytes or {BACKLOG_FDS} descriptors wait"
+                )
+            }
             ChannelError::Os(e) => write!(f, "{e}"),
         }
     }
@@ -57,13 +65,16 @@ pub struct Received<M> {
 struct Waiting {
     bytes: Vec<u8>,
     fds: Vec<OwnedFd>,
+    /// What it adds to [`Channel::backlog_bytes`]: nothing for a piece of a slice.
+    counted: usize,
 }
 
 /// One end of a channel: sends `Tx`, receives `Rx`.
 pub struct Channel<Tx, Rx> {
     socket: OwnedFd,
     waiting: VecDeque<Waiting>,
-    waiting_bytes: usize,
+    backlog_bytes: usize,
+    backlog_fds: usize,
     buffer: Vec<u8>,
     types: PhantomData<fn(Tx) -> Rx>,
 }
@@ -76,7 +87,14 @@ pub fn pair() -> Result<(OwnedFd, OwnedFd), Errno> {
 impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     /// Takes one end over.
     pub fn new(socket: OwnedFd) -> Self {
-        Channel { socket, waiting: VecDeque::new(), waiting_bytes: 0, buffer: vec![0; FRAME_LIMIT], types: PhantomData }
+        Channel {
+            socket,
+            waiting: VecDeque::new(),
+            backlog_bytes: 0,
+            backlog_fds: 0,
+            buffer: vec![0; FRAME_LIMIT],
+            types: PhantomData,
+        }
     }
 
     /// Sends messages in as few frames as hold them. What the socket does not take now waits and goes out with
@@ -86,10 +104,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
             return Ok(());
         }
         self.encode_split(generation, messages)?;
-        if self.waiting_bytes > BACKLOG_LIMIT {
-            return Err(ChannelError::Stuck);
-        }
-        self.flush()
+        self.flush_within_bounds()
     }
 
     /// Sends one message with descriptors, in a frame of its own.
@@ -101,7 +116,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     ) -> Result<(), ChannelError> {
         let bytes = encode(&Frame { generation, messages: vec![message] }).map_err(ChannelError::Violation)?;
         self.queue(bytes, fds);
-        self.flush()
+        self.flush_within_bounds()
     }
 
     /// Sends the messages that carry a configuration slice; they may exceed [`BACKLOG_LIMIT`].
@@ -112,7 +127,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     ) -> Result<(), ChannelError> {
         for message in messages {
             let bytes = encode(&Frame { generation, messages: vec![message] }).map_err(ChannelError::Violation)?;
-            self.queue(bytes, Vec::new());
+            self.waiting.push_back(Waiting { bytes, fds: Vec::new(), counted: 0 });
         }
         self.flush()
     }
@@ -137,8 +152,16 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
     }
 
     fn queue(&mut self, bytes: Vec<u8>, fds: Vec<OwnedFd>) {
-        self.waiting_bytes = self.waiting_bytes.saturating_add(bytes.len());
-        self.waiting.push_back(Waiting { bytes, fds });
+        let counted = bytes.len();
+        self.backlog_bytes = self.backlog_bytes.saturating_add(counted);
+        self.backlog_fds = self.backlog_fds.saturating_add(fds.len());
+        self.waiting.push_back(Waiting { bytes, fds, counted });
+    }
+
+    fn flush_within_bounds(&mut self) -> Result<(), ChannelError> {
+        self.flush()?;
+        let stuck = self.backlog_bytes > BACKLOG_LIMIT || self.backlog_fds > BACKLOG_FDS;
+        if stuck { Err(ChannelError::Stuck) } else { Ok(()) }
     }
 
     /// Sends what waits, until the socket is full.
@@ -146,7 +169,8 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
         while let Some(first) = self.waiting.front() {
             match fdpass::send(self.socket.as_fd(), &first.bytes, &first.fds) {
                 Ok(()) => {
-                    self.waiting_bytes = self.waiting_bytes.saturating_sub(first.bytes.len());
+                    self.backlog_bytes = self.backlog_bytes.saturating_sub(first.counted);
+                    self.backlog_fds = self.backlog_fds.saturating_sub(first.fds.len());
                     self.waiting.pop_front();
                 }
                 Err(Errno::EAGAIN) => return Ok(()),

@@ -2,7 +2,8 @@
 // Clippy takes functions without #[test] for production code.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use ipc::channel::{BACKLOG_LIMIT, Channel, ChannelError, pair};
+use ipc::channel::{BACKLOG_FDS, BACKLOG_LIMIT, Channel, ChannelError, pair};
+use ipc::chunk::{self, Assembly};
 use ipc::codec::{CodecError, FRAME_LIMIT, MESSAGES_LIMIT};
 use ipc::config::{Generation, RealIdx};
 use ipc::fdpass::{self, FDS_LIMIT};
@@ -146,16 +147,51 @@ fn a_peer_that_does_not_read_is_stuck_within_the_bound() {
 }
 
 #[test]
-fn a_configuration_may_exceed_the_bound() {
-    let (mut checkd, mut ipvsd) = ends();
-    let count = BACKLOG_LIMIT / FRAME_LIMIT * 4;
-    checkd.send_slice(GENERATION, (0..count).map(|n| set(u32::try_from(n).unwrap()))).unwrap();
-    let mut heard = 0;
-    while heard < count {
-        while ipvsd.receive().unwrap().is_some() {
-            heard += 1;
+fn descriptors_do_not_pile_up() {
+    let (a, _b) = pair().unwrap();
+    let mut channel: Channel<ToVrrp, ToVrrp> = Channel::new(a);
+    let given = unnamed_file();
+    // The socket takes some hundreds before it is full.
+    for _ in 0..100_000 {
+        let fd = OwnedFd::from(given.try_clone().unwrap());
+        match channel.send_with_fds(GENERATION, ToVrrp::Control(Down::LogSocket), vec![fd]) {
+            Ok(()) => {}
+            Err(ChannelError::Stuck) => {
+                let open = std::fs::read_dir("/proc/self/fd").unwrap().count();
+                assert!(open < BACKLOG_FDS + 200, "{open} descriptors are open");
+                return;
+            }
+            Err(e) => panic!("{e}"),
         }
-        checkd.flush().unwrap();
+    }
+    panic!("nobody noticed");
+}
+
+#[test]
+fn a_configuration_may_exceed_the_bound_and_other_messages_follow_it() {
+    let (a, b) = pair().unwrap();
+    let mut supervisor: Channel<ToVrrp, ToVrrp> = Channel::new(a);
+    let mut child: Channel<ToVrrp, ToVrrp> = Channel::new(b);
+    let slice = vec![7; BACKLOG_LIMIT * 2];
+    let pieces = chunk::cut(&slice).map(|piece| ToVrrp::Control(Down::Slice(piece)));
+    supervisor.send_slice(GENERATION, pieces).unwrap();
+    supervisor.send(GENERATION, vec![ToVrrp::Control(Down::Activate)]).unwrap();
+    let mut assembly = Assembly::default();
+    let mut heard = None;
+    loop {
+        while let Some(received) = child.receive().unwrap() {
+            for message in received.frame.messages {
+                match message {
+                    ToVrrp::Control(Down::Slice(piece)) => heard = assembly.push(piece).unwrap(),
+                    other => {
+                        assert_eq!(other, ToVrrp::Control(Down::Activate));
+                        assert!(heard == Some(slice));
+                        return;
+                    }
+                }
+            }
+        }
+        supervisor.flush().unwrap();
     }
 }
 
