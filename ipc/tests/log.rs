@@ -6,7 +6,6 @@ use ipc::evloop::clock;
 use ipc::log::{LINE_BYTES, LINES_BURST, Logger, SyslogState, printable, syslog};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::{Level, Line};
-use nix::errno::Errno;
 use proptest::prelude::*;
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -129,7 +128,6 @@ fn a_restart_of_syslog_loses_nothing() {
     assert_eq!(heard(&daemon).len(), 1);
     drop(daemon);
     fs::remove_file(dir.dev_log()).unwrap();
-    assert!(matches!(syslog::connect(&dir.dev_log()), Err(Errno::ENOENT)));
 
     logger.info("meanwhile 1");
     logger.info("meanwhile 2");
@@ -148,10 +146,32 @@ fn a_restart_of_syslog_loses_nothing() {
 }
 
 #[test]
-fn no_syslog_at_the_start_is_asked_for() {
-    let mut logger = Logger::new("Holdfast", setup(Sink::On, Sink::Off), None, None);
+fn no_syslog_at_the_start_is_asked_for_ever_less_often() {
+    let dir = Dir::new("none");
+    let socket = syslog::connect(&dir.dev_log()).unwrap();
+    let mut logger = Logger::new("Holdfast", setup(Sink::On, Sink::Off), Some(socket), None);
+    let start = clock();
+    assert_eq!(logger.turn(start), SyslogState::Fine);
     logger.info("kept");
-    assert_eq!(logger.turn(clock()), SyslogState::Lost);
+    let mut asked = Vec::new();
+    for second in 0..200 {
+        if logger.turn(start + Duration::from_secs(second)) == SyslogState::Lost {
+            asked.push(second);
+            logger.replace_socket(syslog::connect(&dir.dev_log()).unwrap());
+        }
+    }
+    assert_eq!(asked, [0, 1, 3, 7, 15, 31, 63, 95, 127, 159, 191]);
+    let daemon = syslogd(&dir.dev_log());
+    logger.replace_socket(syslog::connect(&dir.dev_log()).unwrap());
+    assert_eq!(heard(&daemon).len(), 1);
+    // And it is as quick as ever the next time.
+    drop(daemon);
+    logger.info("kept again");
+    assert_eq!(logger.turn(start + Duration::from_secs(192)), SyslogState::Lost);
+}
+
+#[test]
+fn a_log_without_syslog_asks_for_none() {
     let mut silent = Logger::new("Holdfast", setup(Sink::Off, Sink::Off), None, None);
     silent.info("nowhere");
     assert_eq!(silent.turn(clock()), SyslogState::Fine);

@@ -20,15 +20,22 @@ pub const DEV_LOG: &str = "/dev/log";
 /// Lines kept while the socket is full or lost; later ones are counted and dropped.
 pub const PENDING_LINES: usize = 256;
 
-/// Shortest time between two requests for a new socket.
-const ASK_INTERVAL: Duration = Duration::from_secs(1);
+/// Shortest time between two requests for a new socket. It doubles up to [`ASK_SELDOM`] while there is no syslog, as on a
+/// machine without one.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Opens a connected, non-blocking, close-on-exec datagram socket to syslog, to be kept or handed to a child. The error is
-/// that of socket(2) or connect(2): `ENOENT` and `ECONNREFUSED` mean that no syslog is running.
+/// Longest time between two requests for a new socket.
+const ASK_SELDOM: Duration = Duration::from_secs(32);
+
+/// Opens a non-blocking, close-on-exec datagram socket to syslog, to be kept or handed to a child. When no syslog is running the
+/// socket is not connected: whoever writes to it finds that out, keeps [`PENDING_LINES`] lines and asks for another. The error is
+/// one of socket(2), or a path that is too long.
 pub fn connect(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let fd = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
-    connect_to(fd.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let address = UnixAddr::new(path)?;
+    // ENOENT, ECONNREFUSED: nobody listens. Any other reason has the same consequence.
+    let _ = connect_to(fd.as_raw_fd(), &address);
     Ok(fd)
 }
 
@@ -39,6 +46,7 @@ pub(super) struct Syslog {
     dropped: u64,
     socket: Option<OwnedFd>,
     asked: Option<Mono>,
+    patience: Duration,
 }
 
 impl Syslog {
@@ -55,6 +63,7 @@ impl Syslog {
             dropped: 0,
             socket,
             asked: None,
+            patience: ASK_AGAIN,
         }
     }
 
@@ -86,6 +95,7 @@ impl Syslog {
             match send(socket.as_raw_fd(), first, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
                 Ok(_) => {
                     self.pending.pop_front();
+                    self.patience = ASK_AGAIN;
                 }
                 Err(Errno::EINTR) => {}
                 // Full: later. ENOBUFS is the same for lack of memory.
@@ -103,9 +113,15 @@ impl Syslog {
 
     pub fn turn(&mut self, now: Mono) -> SyslogState {
         self.flush();
-        let due = self.asked.is_none_or(|at| now.since(at) >= ASK_INTERVAL);
-        if self.socket.is_some() || !due {
+        if self.socket.is_some() {
             return SyslogState::Fine;
+        }
+        if let Some(asked) = self.asked {
+            let passed = now.since(asked);
+            if passed < ASK_AGAIN || passed < self.patience {
+                return SyslogState::Fine;
+            }
+            self.patience = self.patience.saturating_mul(2).min(ASK_SELDOM);
         }
         self.asked = Some(now);
         SyslogState::Lost
