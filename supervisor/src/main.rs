@@ -1,1 +1,39 @@
-fn main() {}
+//! holdfast: the supervisor. Starts, watches and relays; never reads configuration text, never touches a packet.
+
+mod shell;
+
+use shell::cli::{self, Cli};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ipc::fault::install("holdfast");
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(text) => {
+            eprint!("{text}");
+            return ExitCode::from(1);
+        }
+    };
+    ExitCode::from(answer(&cli).unwrap_or_else(|| shell::start::run(cli)))
+}
+
+/// The options that ask for an answer and nothing else. COMPAT: keepalived 2.4.3: `-v` to standard error, exit code 0.
+fn answer(cli: &Cli) -> Option<u8> {
+    if cli.help {
+        print!("{}", cli::help());
+        return Some(0);
+    }
+    if cli.version {
+        eprintln!("Holdfast v{}", env!("CARGO_PKG_VERSION"));
+        return Some(0);
+    }
+    let name = cli.signum.as_deref()?;
+    match cli::signum(name) {
+        Some(number) => println!("{number}"),
+        None => {
+            eprintln!("Unknown sigfunc {name}");
+            return Some(1);
+        }
+    }
+    Some(0)
+}

@@ -76,7 +76,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Unreadable(why) | Failure::Compiler(why) => f.write_str(why),
-            Failure::Fatal { problems: 1 } => f.write_str("the configuration has 1 problem with which it cannot be run"),
+            Failure::Fatal { problems: 1 } => {
+                f.write_str("the configuration has 1 problem with which it cannot be run")
+            }
             Failure::Fatal { problems } => {
                 write!(f, "the configuration has {problems} problems with which it cannot be run")
             }

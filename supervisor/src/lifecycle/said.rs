@@ -12,14 +12,7 @@ use ipc::report::Level;
 use ipc::time::Mono;
 
 impl Lifecycle {
-    pub(super) fn said(
-        &mut self,
-        now: Mono,
-        daemon: Daemon,
-        generation: Generation,
-        up: Up,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn said(&mut self, now: Mono, daemon: Daemon, generation: Generation, up: Up, out: &mut Vec<Action>) {
         // Of a child that is dead or killed nothing counts; it may have said it before it knew.
         let Some(alive) = self.children.alive_mut(daemon).filter(|a| a.ending != Ending::Killed) else { return };
         if generation > self.newest {
@@ -58,14 +51,7 @@ impl Lifecycle {
         }
     }
 
-    pub(super) fn asked(
-        &mut self,
-        now: Mono,
-        daemon: Daemon,
-        generation: Generation,
-        run: Run,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn asked(&mut self, now: Mono, daemon: Daemon, generation: Generation, run: Run, out: &mut Vec<Action>) {
         let Some(alive) = self.children.at(daemon).alive().filter(|a| a.ending != Ending::Killed) else { return };
         if !alive.may_speak_of(generation) {
             let what = format!("script of generation {}, which it does not run", generation.0);

@@ -411,7 +411,8 @@ impl Scripts {
         }
         if queue.running.is_none() && queue.waiting.is_empty() {
             if queue.left_out > 0 {
-                let text = format!("{subject}: {} script runs were left out; the newest state was told", queue.left_out);
+                let text =
+                    format!("{subject}: {} script runs were left out; the newest state was told", queue.left_out);
                 out.push(Effect::Log(Line::new(Level::Warning, text)));
             }
             self.queues.remove(&subject);

@@ -1,0 +1,315 @@
+//! `checkd compile`: the process that reads configuration text. It asks for files, gives back slices or a verdict, and ends.
+//!
+//! Bounds: [`LIMIT`] for the whole, [`FILES_LIMIT`] files, [`ipc::codec::SLICE_LIMIT`] bytes a slice, [`PATTERN_LIMIT`] bytes a
+//! pattern. Nothing here waits: a reload must not hold the running children up.
+
+use super::accounts::Account;
+use super::glob;
+use super::spawn::{Process, Programs};
+use ipc::channel::{Channel, ChannelError, pair};
+use ipc::chunk::Assembly;
+use ipc::config::script::ScriptConfig;
+use ipc::config::{Generation, Secret, SliceKind};
+use ipc::evloop::EventLoop;
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, ToCompile, Verdict};
+use ipc::msg::control::LogSetup;
+use ipc::time::Mono;
+use mio::Token;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::{Mode, SFlag, fstat};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use supervisor::lifecycle::Death;
+use supervisor::reload::Failure;
+
+/// How long a compilation may take.
+pub const LIMIT: Duration = Duration::from_secs(30);
+
+/// Most files of one configuration.
+pub const FILES_LIMIT: usize = 4_096;
+
+/// Longest pattern of an include.
+pub const PATTERN_LIMIT: usize = 4_096;
+
+/// Most problems that are told for one include, and most bytes of them: they travel in one frame.
+const PROBLEMS_LIMIT: usize = 100;
+const PROBLEM_BYTES_LIMIT: usize = 32 * 1024;
+
+/// Most interfaces that are told.
+const INTERFACES_LIMIT: usize = 4_096;
+
+/// The slices of a generation, as they came.
+pub type Slices = BTreeMap<SliceKind, Secret>;
+
+/// What a compilation gave.
+pub struct Compilation {
+    /// What the compiler thinks of it.
+    pub verdict: Verdict,
+    /// Empty when it has fatal problems.
+    pub slices: Slices,
+}
+
+/// A running compilation.
+pub struct Compiler {
+    /// For which generation.
+    pub generation: Generation,
+    /// When it is given up.
+    pub until: Mono,
+    process: Process,
+    channel: Channel<ToCompile, FromCompile>,
+    files: Vec<PathBuf>,
+    assembly: Assembly,
+    kind: Option<SliceKind>,
+    slices: Slices,
+}
+
+/// What to compile, and for what.
+pub struct Order<'a> {
+    /// Where the programs are.
+    pub programs: &'a Programs,
+    /// Whom the compiler becomes.
+    pub account: Account,
+    /// The main file.
+    pub path: &'a Path,
+    /// `-i`
+    pub config_id: Option<&'a str>,
+    /// For which generation.
+    pub generation: Generation,
+    /// Load or test.
+    pub mode: CompileMode,
+    /// How it logs beside its standard error, with the descriptors of [`ToCompile::Start`].
+    pub log: (LogSetup, Vec<OwnedFd>),
+}
+
+impl Compiler {
+    /// Starts one.
+    pub fn start(now: Mono, order: Order<'_>) -> Result<Compiler, Failure> {
+        let main = open_regular(order.path).map_err(|why| {
+            Failure::Unreadable(format!("the configuration file {} cannot be read: {why}", order.path.display()))
+        })?;
+        let broken = |what: &str| Failure::Compiler(format!("checkd compile cannot be started: {what}"));
+        let (ours, theirs) = pair().map_err(|e| broken(e.desc()))?;
+        let process =
+            order.programs.start("checkd", &["compile"], order.account, theirs).map_err(|why| broken(&why))?;
+        let mut channel = Channel::new(ours);
+        let (log, log_fds) = order.log;
+        let facts = facts(order.path, order.config_id);
+        let mut fds = vec![main];
+        fds.extend(log_fds);
+        channel
+            .send_with_fds(order.generation, ToCompile::Start { log, facts, mode: order.mode }, fds)
+            .map_err(|e| broken(&e.to_string()))?;
+        Ok(Compiler {
+            generation: order.generation,
+            until: now + LIMIT,
+            process,
+            channel,
+            files: vec![order.path.to_owned()],
+            assembly: Assembly::default(),
+            kind: None,
+            slices: Slices::new(),
+        })
+    }
+
+    /// Watches its channel and its process.
+    pub fn register(&mut self, events: &mut EventLoop, channel: Token, process: Token) -> std::io::Result<()> {
+        use std::os::fd::AsRawFd as _;
+        events.add(&mut self.channel, channel)?;
+        events.add_readable(&mut mio::unix::SourceFd(&self.process.pidfd().as_raw_fd()), process)
+    }
+
+    /// Reads what it says and answers; the result, once there is one.
+    pub fn progress(&mut self) -> Option<Result<Compilation, Failure>> {
+        match self.talk() {
+            Ok(Some(verdict)) => Some(self.conclude(verdict)),
+            Ok(None) => None,
+            Err(ChannelError::Closed) => self.ended().map(Err),
+            Err(e) => Some(Err(Failure::Compiler(format!("checkd compile broke the protocol: {e}")))),
+        }
+    }
+
+    /// The failure, if it has died without a verdict. After [`Compiler::progress`] has read everything.
+    pub fn ended(&mut self) -> Option<Failure> {
+        let death = self.process.reap()?;
+        let hint = match death {
+            Death::Signalled(31) => " (a system call that it may not make; see the kernel log)",
+            Death::Exited(_) | Death::Signalled(_) => "",
+        };
+        Some(Failure::Compiler(format!("checkd compile died without a verdict: {death}{hint}")))
+    }
+
+    /// The failure, if its time is over.
+    pub fn overdue(&self, now: Mono) -> Option<Failure> {
+        let text = || format!("checkd compile did not end within {} s and was killed", LIMIT.as_secs());
+        (now >= self.until).then(|| Failure::Compiler(text()))
+    }
+
+    /// Ends it; the process is then to be waited for.
+    pub fn end(self) -> Process {
+        self.process.kill();
+        self.process
+    }
+
+    fn talk(&mut self) -> Result<Option<Verdict>, ChannelError> {
+        self.channel.flush()?;
+        while let Some(received) = self.channel.receive()? {
+            for message in received.frame.messages {
+                match message {
+                    FromCompile::Include { pattern, from } => self.include(&pattern, &from)?,
+                    FromCompile::Slice(kind, chunk) => {
+                        if self.kind.is_some_and(|other| other != kind) || self.slices.contains_key(&kind) {
+                            return Err(violation("slices out of order"));
+                        }
+                        self.kind = Some(kind);
+                        if let Some(bytes) = self.assembly.push(chunk).map_err(ChannelError::Violation)? {
+                            self.kind = None;
+                            self.slices.insert(kind, Secret::new(bytes));
+                        }
+                    }
+                    FromCompile::Done(verdict) => return Ok(Some(verdict)),
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Opens what an include directive matches. A file that cannot be opened is a diagnostic of the compiler's.
+    fn include(&mut self, pattern: &str, from: &str) -> Result<(), ChannelError> {
+        let from = self.files.iter().find(|known| known.as_os_str() == from);
+        let from = from.ok_or_else(|| violation("an include in a file that it was not given"))?;
+        if pattern.len() > PATTERN_LIMIT {
+            return Err(violation("an include pattern that is too long"));
+        }
+        let base = absolute(from.parent().unwrap_or(Path::new("/")));
+        let mut problems = Vec::new();
+        let mut room = PROBLEM_BYTES_LIMIT;
+        match glob::matches(pattern, &base) {
+            Err(e) => problems.push((pattern.to_owned(), e.to_string())),
+            Ok(paths) => {
+                for path in paths {
+                    match self.give(&path) {
+                        Ok(()) => {}
+                        Err(Refusal::Problem(why)) => {
+                            let path = path.display().to_string();
+                            room = room.saturating_sub(path.len().saturating_add(why.len()));
+                            if room > 0 && problems.len() < PROBLEMS_LIMIT {
+                                problems.push((path, why));
+                            }
+                        }
+                        Err(Refusal::Channel(e)) => return Err(e),
+                    }
+                }
+            }
+        }
+        self.channel.send(self.generation, vec![ToCompile::EndOfFiles { problems }])
+    }
+
+    fn give(&mut self, path: &Path) -> Result<(), Refusal> {
+        if self.files.len() >= FILES_LIMIT {
+            return Err(Refusal::Problem(format!("a configuration may have {FILES_LIMIT} files")));
+        }
+        let name = path.to_str().ok_or_else(|| Refusal::Problem("its name is not UTF-8".to_owned()))?;
+        let fd = open_regular(path).map_err(Refusal::Problem)?;
+        let message = ToCompile::File { path: name.to_owned() };
+        self.channel.send_with_fds(self.generation, message, vec![fd]).map_err(Refusal::Channel)?;
+        self.files.push(path.to_owned());
+        Ok(())
+    }
+
+    fn conclude(&mut self, verdict: Verdict) -> Result<Compilation, Failure> {
+        let slices = core::mem::take(&mut self.slices);
+        let all = [SliceKind::Script, SliceKind::Ipvs, SliceKind::Vrrp, SliceKind::Check];
+        if verdict.fatal == 0 && !all.iter().all(|kind| slices.contains_key(kind)) {
+            return Err(Failure::Compiler("checkd compile broke the protocol: slices are missing".to_owned()));
+        }
+        Ok(Compilation { verdict, slices })
+    }
+}
+
+enum Refusal {
+    Problem(String),
+    Channel(ChannelError),
+}
+
+fn violation(what: &str) -> ChannelError {
+    ChannelError::Violation(ipc::codec::CodecError::Malformed(what.to_owned()))
+}
+
+/// The only slice that the supervisor decodes.
+pub fn script_table(slices: &Slices) -> Result<ScriptConfig, Failure> {
+    let bytes = slices.get(&SliceKind::Script).map_or(&[][..], Secret::reveal);
+    ipc::codec::decode_slice(bytes).map_err(|e| {
+        Failure::Compiler(format!(
+            "the script table does not decode ({e}); are all programs of Holdfast of one version?"
+        ))
+    })
+}
+
+/// Opens a regular file for reading. A FIFO or a device would let the compiler wait, or worse.
+fn open_regular(path: &Path) -> Result<OwnedFd, String> {
+    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let fd = open(path, flags, Mode::empty()).map_err(|e| reason(e).to_owned())?;
+    match kind(fd.as_fd()) {
+        Ok(SFlag::S_IFREG) => Ok(fd),
+        Ok(SFlag::S_IFDIR) => Err("it is a directory".to_owned()),
+        Ok(_) => Err("it is no regular file".to_owned()),
+        Err(e) => Err(e.desc().to_owned()),
+    }
+}
+
+fn kind(fd: BorrowedFd<'_>) -> Result<SFlag, Errno> {
+    Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode & SFlag::S_IFMT.bits()))
+}
+
+fn reason(e: Errno) -> &'static str {
+    match e {
+        Errno::ENOENT => "it does not exist",
+        other => other.desc(),
+    }
+}
+
+/// Relative paths of includes start in the directory of the including file, which itself may be relative.
+fn absolute(dir: &Path) -> PathBuf {
+    std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from("/"))
+}
+
+/// What the compiler may know of this machine.
+fn facts(path: &Path, config_id: Option<&str>) -> Facts {
+    let hostname = nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let short = hostname.split('.').next().unwrap_or_default();
+    Facts {
+        path: path.to_string_lossy().into_owned(),
+        config_id: config_id.unwrap_or(short).to_owned(),
+        interfaces: interfaces(&std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default()),
+        hostname,
+    }
+}
+
+/// The names in `/proc/self/net/dev`: two lines of heading, then `  name: numbers`.
+fn interfaces(text: &str) -> Vec<String> {
+    let names = text.lines().skip(2).filter_map(|line| line.rsplit_once(':').map(|(name, _)| name.trim().to_owned()));
+    names.take(INTERFACES_LIMIT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interfaces_are_read_from_proc() {
+        let text = "Inter-|   Receive\n face |bytes\n    lo: 1 2 3\n  eth0: 4 5\neth0.7:9 1\n br:0: 1\n";
+        assert_eq!(interfaces(text), ["lo", "eth0", "eth0.7", "br:0"]);
+        assert!(interfaces("").is_empty());
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        assert_eq!(open_regular(Path::new("/dev/null")).err().as_deref(), Some("it is no regular file"));
+        assert_eq!(open_regular(Path::new("/")).err().as_deref(), Some("it is a directory"));
+        assert_eq!(open_regular(Path::new("/nonexistent/x")).err().as_deref(), Some("it does not exist"));
+        assert!(open_regular(Path::new("/proc/self/exe")).is_ok());
+    }
+}

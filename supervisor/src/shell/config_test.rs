@@ -1,0 +1,119 @@
+//! `-t`: the same compilation as at a start, then the same look at the scripts, and nothing else.
+
+use super::accounts::Accounts;
+use super::cli::Cli;
+use super::compile::{Compilation, Compiler, Order, script_table};
+use super::exec::Commands;
+use super::spawn::Programs;
+use super::start::refuse;
+use ipc::config::Generation;
+use ipc::confine;
+use ipc::evloop::{EventLoop, clock};
+use ipc::msg::Role;
+use ipc::msg::compile::CompileMode;
+use ipc::msg::control::{LogSetup, Sink};
+use mio::Token;
+use nix::fcntl::{OFlag, open};
+use nix::sys::stat::Mode;
+use nix::unistd::{dup2_stderr, geteuid};
+use std::ffi::OsStr;
+use std::path::Path;
+use supervisor::reload::Failure;
+
+const CHANNEL: Token = Token(0);
+const ENDED: Token = Token(1);
+
+/// Exit codes. COMPAT: keepalived 2.4.3.
+const FINE: u8 = 0;
+const CANNOT_RUN: u8 = 4;
+const ERRORS: u8 = 5;
+const SECURITY: u8 = 6;
+
+/// Tests the configuration; `log` is a file that messages are appended to, empty: standard error.
+pub fn run(cli: &Cli, log: &OsStr) -> u8 {
+    if !geteuid().is_root() {
+        return refuse(
+            CANNOT_RUN,
+            "the configuration test must be started as root: the compiler gives up its rights first",
+        );
+    }
+    if !log.is_empty()
+        && let Err(why) = append_to(Path::new(log))
+    {
+        return refuse(1, &why);
+    }
+    let commands = Commands::new();
+    match confine::supervise(confine::Needs::default()).map_err(|e| e.to_string()) {
+        Ok(_) => {}
+        Err(why) => return refuse(1, &why),
+    }
+    match compile(cli) {
+        Ok(compilation) => verdict(&compilation, commands),
+        // The compiler has said what is wrong.
+        Err(Failure::Fatal { .. }) => CANNOT_RUN,
+        Err(failure @ Failure::Unreadable(_)) => refuse(CANNOT_RUN, &failure.to_string()),
+        Err(failure @ Failure::Compiler(_)) => refuse(failure.exit_code(), &failure.to_string()),
+    }
+}
+
+fn append_to(path: &Path) -> Result<(), String> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let file = open(path, flags, Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH);
+    file.and_then(dup2_stderr).map_err(|e| format!("{} cannot be opened: {}", path.display(), e.desc()))
+}
+
+fn compile(cli: &Cli) -> Result<Compilation, Failure> {
+    let os = |e: std::io::Error| Failure::Compiler(format!("the compiler cannot be watched: {e}"));
+    let off = LogSetup { detail: cli.log_detail, console: Sink::Off, syslog: Sink::Off, facility: 3, file: Sink::Off };
+    let mut events = EventLoop::new().map_err(os)?;
+    let mut compiler = Compiler::start(
+        clock(),
+        Order {
+            programs: &Programs::find(),
+            account: Accounts::find().0.of(Role::Compile),
+            path: &cli.config(),
+            config_id: cli.config_id.as_deref(),
+            generation: Generation(1),
+            mode: CompileMode::Test,
+            log: (off, Vec::new()),
+        },
+    )?;
+    compiler.register(&mut events, CHANNEL, ENDED).map_err(os)?;
+    let mut ready = Vec::new();
+    let result = loop {
+        let now = events.wait(Some(compiler.until), &mut ready).map_err(os)?;
+        if let Some(result) = compiler.progress() {
+            break result;
+        }
+        if ready.iter().any(|r| r.token == ENDED)
+            && let Some(failure) = compiler.ended()
+        {
+            break Err(failure);
+        }
+        if let Some(failure) = compiler.overdue(now) {
+            break Err(failure);
+        }
+    };
+    drop(compiler.end());
+    let compilation = result?;
+    match compilation.verdict.fatal {
+        0 => Ok(compilation),
+        problems => Err(Failure::Fatal { problems }),
+    }
+}
+
+fn verdict(compilation: &Compilation, mut commands: Commands) -> u8 {
+    let table = match script_table(&compilation.slices) {
+        Ok(table) => table,
+        Err(failure) => return refuse(failure.exit_code(), &failure.to_string()),
+    };
+    let findings = commands.load(Generation(1), &table);
+    for line in &findings.lines {
+        eprintln!("{line}");
+    }
+    match (compilation.verdict.errors, findings.unusable, findings.unprotected) {
+        (0, 0, 0) => FINE,
+        (0, 0, _) => SECURITY,
+        (_, _, _) => ERRORS,
+    }
+}

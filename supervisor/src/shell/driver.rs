@@ -1,0 +1,199 @@
+//! The event loop: turns what happens into events of the core, and carries out what the core decides.
+
+mod act;
+mod take;
+
+use super::accounts::Accounts;
+use super::children::Running;
+use super::cli::Cli;
+use super::compile::{Compiler, Slices};
+use super::exec::Commands;
+use super::files;
+use super::signals::{Interrupt, Signals};
+use super::spawn::{Process, Programs};
+use ipc::config::Generation;
+use ipc::evloop::{EventLoop, Ready, clock};
+use ipc::log::{Logger, SyslogState, syslog};
+use ipc::machine::Machine as _;
+use ipc::msg::control::LogSetup;
+use ipc::time::Mono;
+use mio::Token;
+use mio::unix::SourceFd;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use supervisor::daemon::Daemon;
+use supervisor::lifecycle::{Action, Event, Lifecycle};
+
+const SIGNALS: Token = Token(0);
+const COMPILER: Token = Token(1);
+const COMPILER_ENDED: Token = Token(2);
+const LEAVING: Token = Token(3);
+const CHILDREN: usize = 8;
+const SCRIPTS: usize = 1_024;
+
+fn channel_token(daemon: Daemon) -> Token {
+    Token(match daemon {
+        Daemon::Ipvs => CHILDREN,
+        Daemon::Vrrp => CHILDREN + 2,
+        Daemon::Check => CHILDREN + 4,
+    })
+}
+
+fn process_token(daemon: Daemon) -> Token {
+    Token(match daemon {
+        Daemon::Ipvs => CHILDREN + 1,
+        Daemon::Vrrp => CHILDREN + 3,
+        Daemon::Check => CHILDREN + 5,
+    })
+}
+
+/// What the command line and the start decided.
+pub struct Setup {
+    /// The command line.
+    pub cli: Cli,
+    /// The configuration file.
+    pub config: PathBuf,
+    /// Where the programs are.
+    pub programs: Programs,
+    /// Whom they become.
+    pub accounts: Accounts,
+    /// How everybody logs.
+    pub log: LogSetup,
+    /// The `-g` file.
+    pub log_file: Option<PathBuf>,
+    /// The supervisor's log.
+    pub logger: Logger,
+    /// The commands' runner, with the environment of the start.
+    pub commands: Commands,
+}
+
+/// The supervisor.
+pub struct Driver {
+    setup: Setup,
+    machine: Lifecycle,
+    events: EventLoop,
+    signals: Signals,
+    now: Mono,
+    pending: VecDeque<Event>,
+    children: BTreeMap<Daemon, Running>,
+    compiler: Option<Compiler>,
+    /// Compilers that were ended and have not been waited for.
+    leaving: Vec<Process>,
+    slices: BTreeMap<Generation, Slices>,
+    exit: Option<u8>,
+}
+
+impl Driver {
+    /// Opens what it needs.
+    pub fn new(setup: Setup) -> io::Result<Driver> {
+        let interrupt = if setup.cli.ignore_sigint { Interrupt::Ignored } else { Interrupt::Stops };
+        let signals = Signals::new(interrupt)?;
+        let mut events = EventLoop::new()?;
+        events.add_readable(&mut SourceFd(&signals.fd().as_raw_fd()), SIGNALS)?;
+        let machine = Lifecycle::new(setup.cli.options());
+        Ok(Driver {
+            setup,
+            machine,
+            events,
+            signals,
+            now: clock(),
+            pending: VecDeque::new(),
+            children: BTreeMap::new(),
+            compiler: None,
+            leaving: Vec::new(),
+            slices: BTreeMap::new(),
+            exit: None,
+        })
+    }
+
+    /// Runs until the end; gives the exit code.
+    pub fn run(mut self) -> io::Result<u8> {
+        let mut ready = Vec::new();
+        self.happens(Event::Begin);
+        loop {
+            if let Some(code) = self.exit {
+                self.remove_pid_files();
+                return Ok(code);
+            }
+            self.now = self.events.wait(self.deadline(), &mut ready)?;
+            for source in &ready {
+                self.take(*source);
+            }
+            self.compiler_overdue();
+            if self.machine.deadline().is_some_and(|at| at <= self.now) {
+                self.happens(Event::Timeout);
+            }
+            self.tend_log();
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        [self.machine.deadline(), self.compiler.as_ref().map(|c| c.until)].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, ready: Ready) {
+        match ready.token {
+            SIGNALS => {
+                while let Some(signal) = self.signals.next() {
+                    self.happens(Event::Signal(signal));
+                }
+            }
+            COMPILER | COMPILER_ENDED => self.take_compiler(ready.token == COMPILER_ENDED),
+            LEAVING => {}
+            Token(n) if n >= SCRIPTS => self.take_script(n),
+            token => {
+                for daemon in Daemon::ALL {
+                    if token == channel_token(daemon) {
+                        self.take_channel(daemon);
+                    } else if token == process_token(daemon) {
+                        self.take_death(daemon);
+                    }
+                }
+            }
+        }
+        self.leaving.retain_mut(|process| process.reap().is_none());
+    }
+
+    /// Gives an event to the core and carries out what comes of it, and of that.
+    fn happens(&mut self, event: Event) {
+        self.pending.push_back(event);
+        let mut actions: Vec<Action> = Vec::new();
+        while let Some(event) = self.pending.pop_front() {
+            self.machine.step(self.now, event, &mut actions);
+            for action in actions.drain(..) {
+                self.act(action);
+            }
+        }
+    }
+
+    fn tend_log(&mut self) {
+        if self.setup.logger.turn(self.now) == SyslogState::Lost
+            && let Ok(socket) = syslog::connect(Path::new(syslog::DEV_LOG))
+        {
+            self.setup.logger.replace_socket(socket);
+        }
+    }
+
+    /// Where the pid of a child is written.
+    fn pid_path(&self, daemon: Daemon) -> Option<PathBuf> {
+        let (option, name) = match daemon {
+            Daemon::Ipvs => (None, "ipvs.pid"),
+            Daemon::Vrrp => (self.setup.cli.vrrp_pid.as_ref(), "vrrp.pid"),
+            Daemon::Check => (self.setup.cli.checkers_pid.as_ref(), "checkers.pid"),
+        };
+        match option {
+            Some(path) => Some(path.clone()),
+            None => files::run_dir().ok().map(|dir| dir.join(name)),
+        }
+    }
+
+    fn remove_pid_files(&self) {
+        for (daemon, running) in &self.children {
+            if let Some(path) = self.pid_path(*daemon) {
+                files::forget_child_pid(&path, running.process.pid());
+            }
+        }
+    }
+}

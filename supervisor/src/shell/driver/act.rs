@@ -1,0 +1,275 @@
+//! What the core decided: carrying its actions out.
+
+use super::super::accounts::Account;
+use super::super::children::{Control, Running, program};
+use super::super::compile::{Compiler, Order};
+use super::super::{files, module, notify};
+use super::take::breach;
+use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_token};
+use ipc::channel::{ChannelError, pair};
+use ipc::config::Generation;
+use ipc::log::syslog;
+use ipc::msg::Role;
+use ipc::msg::compile::CompileMode;
+use ipc::msg::control::{Down, DumpKind, Loaded, LogSetup, Module, Outcome, Sink};
+use ipc::report::{Level, Line};
+use mio::Token;
+use mio::unix::SourceFd;
+use std::io::Write as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::Path;
+use supervisor::daemon::Daemon;
+use supervisor::lifecycle::{Action, Event};
+use supervisor::reload::Compiled;
+use supervisor::script::RunId;
+
+impl Driver {
+    pub(super) fn act(&mut self, action: Action) {
+        match action {
+            Action::Compile(generation) => self.compile(generation),
+            Action::CancelCompile => self.end_compiler(),
+            Action::Spawn(daemon) => {
+                if let Err(why) = self.spawn(daemon) {
+                    self.pending.push_back(Event::SpawnFailed(daemon, why));
+                }
+            }
+            Action::SendSlice(daemon, generation) => {
+                let slice = self.slices.get(&generation).and_then(|slices| slices.get(&daemon.slice()));
+                if let (Some(slice), Some(running)) = (slice, self.children.get_mut(&daemon)) {
+                    let sent = running.control.send_slice(generation, slice);
+                    self.note(daemon, sent);
+                }
+            }
+            Action::Send(daemon, generation, down) => self.send(daemon, generation, down, Vec::new()),
+            Action::Connect(daemon) => self.connect(daemon),
+            Action::Kill(daemon) => {
+                if let Some(running) = self.children.get(&daemon) {
+                    running.process.kill();
+                }
+            }
+            Action::DropSlices(generation) => drop(self.slices.remove(&generation)),
+            Action::DropScripts(generation) => self.setup.commands.forget(generation),
+            Action::Dump(daemon, kind) => self.dump(daemon, kind),
+            Action::DumpSelf => self.dump_self(),
+            Action::LogSocket(daemon) => {
+                // No syslog now: the child asks again.
+                if let Ok(socket) = syslog::connect(Path::new(syslog::DEV_LOG)) {
+                    self.send(daemon, self.generation(), Down::LogSocket, vec![socket]);
+                }
+            }
+            Action::LoadModule(module) => self.load_module(module),
+            Action::AnswerModule(module, loaded) => {
+                let generation = self.generation();
+                if let Some(running) = self.children.get_mut(&Daemon::Ipvs) {
+                    let sent = running.control.module(generation, module, loaded);
+                    self.note(Daemon::Ipvs, sent);
+                }
+            }
+            Action::Probed(daemon, generation, ended) => {
+                if let Some(running) = self.children.get_mut(&daemon) {
+                    let sent = running.control.probed(generation, ended);
+                    self.note(daemon, sent);
+                }
+            }
+            Action::RunScript { run, generation, script, tail } => {
+                let mut lines = Vec::new();
+                let watched = match self.setup.commands.start(run, generation, script, tail, &mut lines) {
+                    Ok(pidfd) => match script_token(run) {
+                        Some(token) => self.events.add_readable(&mut SourceFd(&pidfd.as_raw_fd()), token),
+                        None => Ok(()),
+                    }
+                    .map_err(|e| e.to_string()),
+                    Err(outcome) => {
+                        self.pending.push_back(Event::ScriptEnded(run, outcome));
+                        Ok(())
+                    }
+                };
+                lines.iter().for_each(|line| self.setup.logger.log(line));
+                if let Err(why) = watched {
+                    self.setup.logger.error(format!("a script that was started cannot be watched: {why}"));
+                    self.setup.commands.signal(run, supervisor::script::Sig::Kill);
+                    self.pending.push_back(Event::ScriptEnded(run, Outcome::NotStarted));
+                }
+            }
+            Action::SignalScript(run, signal) => self.setup.commands.signal(run, signal),
+            Action::Tell(told) => notify::tell(told),
+            Action::Log(line) => self.setup.logger.log(&line),
+            Action::Exit(code) => self.exit = Some(code),
+        }
+    }
+
+    /// The generation that counts, for frames whose content does not depend on it.
+    fn generation(&self) -> Generation {
+        self.machine.current().unwrap_or(Generation(0))
+    }
+
+    fn compile(&mut self, generation: Generation) {
+        let log = self.log_for(None);
+        let started = Compiler::start(
+            self.now,
+            Order {
+                programs: &self.setup.programs,
+                account: self.setup.accounts.of(Role::Compile),
+                path: &self.setup.config,
+                config_id: self.setup.cli.config_id.as_deref(),
+                generation,
+                mode: CompileMode::Load,
+                log,
+            },
+        );
+        match started {
+            Err(failure) => self.pending.push_back(Event::Compiled(generation, Compiled::Bad(failure))),
+            Ok(mut compiler) => {
+                if let Err(e) = compiler.register(&mut self.events, COMPILER, COMPILER_ENDED) {
+                    let why = format!("checkd compile cannot be watched: {e}");
+                    let failure = supervisor::reload::Failure::Compiler(why);
+                    self.pending.push_back(Event::Compiled(generation, Compiled::Bad(failure)));
+                }
+                self.compiler = Some(compiler);
+            }
+        }
+    }
+
+    /// How a process logs, with the descriptors for it. A sink that cannot be opened is off.
+    fn log_for(&mut self, whose: Option<Daemon>) -> (LogSetup, Vec<OwnedFd>) {
+        let mut setup = self.setup.log;
+        let mut fds = Vec::new();
+        if setup.syslog == Sink::On {
+            match files::syslog_socket() {
+                Ok(socket) => fds.push(socket),
+                Err(_) => setup.syslog = Sink::Off,
+            }
+        }
+        setup.file = Sink::Off;
+        if let Some(path) = &self.setup.log_file {
+            match files::log_file(path, whose) {
+                Ok(fd) => {
+                    setup.file = Sink::On;
+                    fds.push(fd);
+                }
+                Err(why) => self.setup.logger.log(&Line::new(Level::Warning, why)),
+            }
+        }
+        (setup, fds)
+    }
+
+    fn spawn(&mut self, daemon: Daemon) -> Result<(), String> {
+        let (name, mode) = program(daemon);
+        let account: Account = self.setup.accounts.of(daemon.role());
+        let (ours, theirs) = pair().map_err(|e| e.desc().to_owned())?;
+        let process = self.setup.programs.start(name, mode, account, theirs)?;
+        let mut control = Control::new(daemon, ours);
+        let watched = control.register(&mut self.events, channel_token(daemon)).and_then(|()| {
+            self.events.add_readable(&mut SourceFd(&process.pidfd().as_raw_fd()), process_token(daemon))
+        });
+        if let Err(e) = watched {
+            process.kill();
+            self.leaving.push(process);
+            return Err(e.to_string());
+        }
+        let pid = process.pid();
+        self.setup.logger.info(format!("Starting {daemon}, pid={pid}"));
+        if let Some(path) = self.pid_path(daemon)
+            && let Err(why) = files::child_pid(&path, pid)
+        {
+            self.setup.logger.warning(format!("pid file of {daemon}: {why}"));
+        }
+        self.children.insert(daemon, Running { process, control });
+        let (log, fds) = self.log_for(Some(daemon));
+        self.send(daemon, self.generation(), Down::Hello { log }, fds);
+        Ok(())
+    }
+
+    /// Makes a channel between ipvsd and another child, and gives each its end.
+    fn connect(&mut self, daemon: Daemon) {
+        match pair() {
+            Ok((one, other)) => {
+                let generation = self.generation();
+                self.send(Daemon::Ipvs, generation, Down::Attach(daemon.role()), vec![one]);
+                self.send(daemon, generation, Down::Attach(Role::Ipvs), vec![other]);
+            }
+            Err(e) => {
+                // Without a channel the child is of no use; started again, it gets another.
+                self.pending.push_back(Event::Broken(daemon, supervisor::lifecycle::Breach::Closed));
+                self.setup.logger.error(format!("no channel between ipvsd and {daemon}: {}", e.desc()));
+            }
+        }
+    }
+
+    fn send(&mut self, daemon: Daemon, generation: Generation, down: Down, fds: Vec<OwnedFd>) {
+        if let Some(running) = self.children.get_mut(&daemon) {
+            let sent = running.control.send(generation, down, fds);
+            self.note(daemon, sent);
+        }
+    }
+
+    fn note(&mut self, daemon: Daemon, sent: Result<(), ChannelError>) {
+        if let Err(e) = sent {
+            self.pending.push_back(Event::Broken(daemon, breach(&e)));
+        }
+    }
+
+    /// Looks at a channel again although its edge has been consumed.
+    pub(super) fn watch_channel(&mut self, daemon: Daemon) {
+        if let Some(running) = self.children.get_mut(&daemon)
+            && let Err(e) = running.control.rearm(&mut self.events, channel_token(daemon))
+        {
+            self.happens(Event::Broken(daemon, supervisor::lifecycle::Breach::Protocol(e.to_string())));
+        }
+    }
+
+    fn dump(&mut self, daemon: Daemon, kind: DumpKind) {
+        match files::dump(Some(daemon), kind) {
+            Ok(fd) => self.send(daemon, self.generation(), Down::Dump(kind), vec![fd]),
+            Err(why) => self.setup.logger.error(format!("no dump of {daemon}: {why}")),
+        }
+    }
+
+    fn dump_self(&mut self) {
+        let written = files::dump(None, DumpKind::Data).and_then(|fd| {
+            let text = self.describe();
+            std::fs::File::from(fd).write_all(text.as_bytes()).map_err(|e| e.to_string())
+        });
+        match written {
+            Ok(()) => self.setup.logger.info(format!("Dumps are written to {}", files::RUN_DIR)),
+            Err(why) => self.setup.logger.error(format!("no dump of the supervisor: {why}")),
+        }
+    }
+
+    /// The supervisor's part of a dump.
+    fn describe(&self) -> String {
+        let mut text = format!(
+            "Holdfast {}\nConfiguration: {}\nGeneration: {}\nChange: {:?}\nScripts running: {}\n",
+            env!("CARGO_PKG_VERSION"),
+            self.setup.config.display(),
+            self.generation().0,
+            self.machine.change(),
+            self.machine.scripts().running(),
+        );
+        for daemon in Daemon::ALL {
+            let pid = self.children.get(&daemon).map(|c| c.process.pid().to_string());
+            let pid = pid.unwrap_or_else(|| "none".to_owned());
+            text.push_str(&format!("{daemon}: pid {pid}: {:?}\n", self.machine.children().at(daemon)));
+        }
+        text
+    }
+
+    /// The capability to load modules was given up at the start; what can be done is to look.
+    fn load_module(&mut self, module: Module) {
+        let loaded = match module {
+            Module::IpVs if module::ip_vs_is_there() => Loaded::Yes,
+            Module::IpVs => {
+                self.setup.logger.error(
+                    "The kernel has no IPVS, which virtual_server needs, and it could not be loaded at the start: \
+                     run modprobe ip_vs",
+                );
+                Loaded::No
+            }
+        };
+        self.pending.push_back(Event::ModuleLoaded(module, loaded));
+    }
+}
+
+fn script_token(run: RunId) -> Option<Token> {
+    usize::try_from(run.0).ok().and_then(|n| n.checked_add(SCRIPTS)).map(Token)
+}

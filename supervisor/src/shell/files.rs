@@ -1,0 +1,164 @@
+//! Files that the supervisor opens: dumps, the log file, pid files of children. Never a predictable name in a directory that
+//! others may write to, never through a link.
+
+use ipc::log::syslog;
+use ipc::msg::control::DumpKind;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, open};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::stat::Mode;
+use nix::unistd::{Pid, geteuid};
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use supervisor::daemon::Daemon;
+
+/// Where dumps and the children's pid files go. keepalived's dumps go to /tmp, where two of its CVEs came from.
+pub const RUN_DIR: &str = "/run/holdfast";
+
+/// Makes the run directory, or says why what is there is not used.
+pub fn run_dir() -> Result<&'static Path, String> {
+    let path = Path::new(RUN_DIR);
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+            return Err(format!("{RUN_DIR} cannot be made: {e}"));
+        }
+        Ok(()) | Err(_) => {}
+    }
+    let meta = path.symlink_metadata().map_err(|e| format!("{RUN_DIR} cannot be looked at: {e}"))?;
+    if meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & 0o022 == 0 {
+        Ok(path)
+    } else {
+        Err(format!("{RUN_DIR} is not used: it must be a directory of uid {} that nobody else can write to", geteuid()))
+    }
+}
+
+/// The name of a dump; keepalived's, so that only the directory differs.
+fn dump_name(whose: Option<Daemon>, kind: DumpKind) -> &'static str {
+    match (whose, kind) {
+        (Some(Daemon::Vrrp), DumpKind::Data) => "keepalived.data",
+        (Some(Daemon::Check), DumpKind::Data) => "keepalived_check.data",
+        (Some(Daemon::Ipvs), DumpKind::Data) => "keepalived_ipvs.data",
+        (None, _) => "keepalived_parent.data",
+        (Some(_), DumpKind::Stats | DumpKind::StatsClear) => "keepalived.stats",
+        (Some(_), DumpKind::Json) => "keepalived.json",
+    }
+}
+
+/// A new, empty dump file in place of the last one. `None` is the supervisor's own.
+pub fn dump(whose: Option<Daemon>, kind: DumpKind) -> Result<OwnedFd, String> {
+    let name = dump_name(whose, kind);
+    replace(&run_dir()?.join(name), Mode::S_IRUSR | Mode::S_IWUSR)
+}
+
+/// A new file in place of what has that name.
+fn replace(path: &Path, mode: Mode) -> Result<OwnedFd, String> {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}", Pid::this()));
+    let new = path.with_file_name(name);
+    let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    // Only this process makes that name in that directory: what is there is a left-over of its own.
+    let _ = std::fs::remove_file(&new);
+    let fd = open(&new, flags, mode).map_err(|e| format!("{} cannot be made: {}", new.display(), e.desc()))?;
+    std::fs::rename(&new, path).map_err(|e| format!("{} cannot be replaced: {e}", path.display()))?;
+    Ok(fd)
+}
+
+/// Writes the pid file of a child. Nothing hangs on it, so a failure is only told.
+pub fn child_pid(path: &Path, pid: Pid) -> Result<(), String> {
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
+    let mut file = File::from(replace(path, mode)?);
+    writeln!(file, "{pid}").map_err(|e| format!("{} cannot be written: {e}", path.display()))
+}
+
+/// Removes the pid file of a child, if it is still the one of that child.
+pub fn forget_child_pid(path: &Path, pid: Pid) {
+    if std::fs::read_to_string(path).is_ok_and(|text| text.trim() == pid.to_string()) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// Opens a log file for appending. A child's name goes before the extension. COMPAT: keepalived 2.4.3: `_vrrp`, `_check`.
+pub fn log_file(path: &Path, whose: Option<Daemon>) -> Result<OwnedFd, String> {
+    let path = with_suffix(path, whose);
+    let flags = OFlag::O_WRONLY
+        | OFlag::O_CREAT
+        | OFlag::O_APPEND
+        | OFlag::O_NOFOLLOW
+        | OFlag::O_NONBLOCK
+        | OFlag::O_NOCTTY
+        | OFlag::O_CLOEXEC;
+    match open(&path, flags, Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP) {
+        Ok(fd) => Ok(fd),
+        Err(Errno::ELOOP) => Err(format!("log file {} is a link, which is not followed", path.display())),
+        Err(e) => Err(format!("log file {} cannot be opened: {}", path.display(), e.desc())),
+    }
+}
+
+/// A socket to syslog. When none listens now, one that is not connected: what writes to it finds out and asks for another.
+pub fn syslog_socket() -> Result<OwnedFd, Errno> {
+    syslog::connect(Path::new(syslog::DEV_LOG)).or_else(|_| {
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        socket(AddressFamily::Unix, SockType::Datagram, flags, None)
+    })
+}
+
+fn with_suffix(path: &Path, whose: Option<Daemon>) -> PathBuf {
+    let suffix = match whose {
+        None => return path.to_owned(),
+        Some(Daemon::Vrrp) => "_vrrp",
+        Some(Daemon::Check) => "_check",
+        Some(Daemon::Ipvs) => "_ipvs",
+    };
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(suffix);
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::testdir::TestDir;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn log_files_of_children_have_their_name_before_the_extension() {
+        let name = |path: &str, whose| with_suffix(Path::new(path), whose).to_str().unwrap().to_owned();
+        assert_eq!(name("/var/log/h.log", Some(Daemon::Vrrp)), "/var/log/h_vrrp.log");
+        assert_eq!(name("/var/log/h", Some(Daemon::Check)), "/var/log/h_check");
+        assert_eq!(name("/var/log/h.log", None), "/var/log/h.log");
+    }
+
+    #[test]
+    fn a_file_takes_the_place_of_a_link_and_not_of_its_target() {
+        let dir = TestDir::new("files");
+        let (target, link) = (dir.path().join("target"), dir.path().join("x.pid"));
+        std::fs::write(&target, "precious").unwrap();
+        symlink(&target, &link).unwrap();
+        child_pid(&link, Pid::from_raw(5)).unwrap();
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        assert_eq!(std::fs::read_to_string(&link).unwrap(), "5\n");
+        forget_child_pid(&link, Pid::from_raw(6));
+        assert!(link.exists());
+        forget_child_pid(&link, Pid::from_raw(5));
+        assert!(!link.exists());
+    }
+
+    #[test]
+    fn a_log_file_is_appended_to_and_no_link_is_followed() {
+        let dir = TestDir::new("files");
+        let (path, link) = (dir.path().join("a.log"), dir.path().join("l.log"));
+        std::fs::write(&path, "old\n").unwrap();
+        writeln!(File::from(log_file(&path, None).unwrap()), "new").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "old\nnew\n");
+        symlink(&path, &link).unwrap();
+        assert!(log_file(&link, None).is_err());
+    }
+}

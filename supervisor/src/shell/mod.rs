@@ -1,0 +1,23 @@
+//! What touches the operating system. Read [`driver`] first: it owns the event loop and carries out what the core decides.
+
+pub mod accounts;
+pub mod children;
+pub mod cli;
+pub mod compile;
+pub mod config_test;
+pub mod driver;
+pub mod exec;
+pub mod files;
+pub mod getopt;
+pub mod glob;
+pub mod module;
+pub mod notify;
+pub mod pidfile;
+pub mod security;
+pub mod signals;
+pub mod spawn;
+pub mod start;
+pub mod users;
+
+#[cfg(test)]
+mod testdir;

@@ -1,0 +1,16 @@
+//! What the service manager is told (sd_notify(3)). Nothing happens when there is none.
+
+use sd_notify::NotifyState;
+use supervisor::lifecycle::Told;
+
+/// Tells it. A failure is not worth a word: the manager will notice what it does not hear.
+pub fn tell(told: Told) {
+    let _ = match told {
+        Told::Ready => sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("Running")]),
+        Told::Reloading => match NotifyState::monotonic_usec_now() {
+            Ok(now) => sd_notify::notify(&[NotifyState::Reloading, now, NotifyState::Status("Reloading")]),
+            Err(e) => Err(e),
+        },
+        Told::Stopping => sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]),
+    };
+}

@@ -1,0 +1,179 @@
+//! From the command line to the event loop: the order of the start.
+
+use super::accounts::Accounts;
+use super::cli::{Cli, LOG_FILE};
+use super::config_test;
+use super::driver::{Driver, Setup};
+use super::exec::Commands;
+use super::pidfile::{self, PidFile, PidFileError};
+use super::spawn::Programs;
+use super::{files, module};
+use ipc::confine;
+use ipc::log::{Logger, facility, learn_time_zone, own_console};
+use ipc::msg::control::{LogSetup, Sink};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Pid, daemon, geteuid};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf, absolute};
+use supervisor::reload::Parts;
+
+/// Where `ip netns` keeps network namespaces.
+const NAMESPACES: &str = "/run/netns";
+
+/// Syslog's `daemon`.
+const DAEMON: u8 = 3;
+
+/// Runs as the command line says; gives the exit code. COMPAT: keepalived 2.4.3, exit codes.
+pub fn run(mut cli: Cli) -> u8 {
+    // 1. Where to work. Before anything is opened or looked up that belongs to a namespace.
+    if let Some(name) = &cli.namespace
+        && let Err(why) = enter_namespace(name)
+    {
+        return refuse(1, &why);
+    }
+    if let Some(log) = cli.config_test.clone() {
+        return config_test::run(&cli, &log);
+    }
+    if !geteuid().is_root() {
+        return refuse(4, &format!("it must be started as root; this is uid {}", geteuid()));
+    }
+    // 2. Paths as seen from here; later the working directory is the root.
+    let config = whole(&cli.config());
+    if !config.is_file() {
+        // COMPAT: keepalived 2.4.3: a missing file is found before the fork, exit code 6.
+        return refuse(6, &format!("the configuration file {} does not exist or is no regular file", config.display()));
+    }
+    cli.vrrp_pid = cli.vrrp_pid.as_deref().map(whole);
+    cli.checkers_pid = cli.checkers_pid.as_deref().map(whole);
+    let log_file = cli.log_file.as_deref().map(whole);
+    let programs = Programs::find();
+    // 3. The only one: before the fork, so that the caller sees it.
+    let pid_path = cli.pid.as_deref().map_or_else(|| PathBuf::from(pidfile::DEFAULT), whole);
+    let mut pid_file = match PidFile::lock(&pid_path) {
+        Ok(file) => file,
+        Err(e @ PidFileError::Running(_)) => return refuse(0, &e.to_string()),
+        Err(e) => return refuse(1, &e.to_string()),
+    };
+    // 4. Into the background, or at least out of the way.
+    if let Some(mask) = cli.umask {
+        umask(Mode::from_bits_truncate(mask));
+    }
+    let moved = if cli.dont_fork {
+        std::env::set_current_dir("/").map_err(|e| e.to_string())
+    } else {
+        daemon(false, cli.log_console).map_err(|e| e.desc().to_owned())
+    };
+    if let Err(why) = moved {
+        return refuse(1, &format!("it cannot go into the background: {why}"));
+    }
+    if let Err(e) = pid_file.write(Pid::this()) {
+        return refuse(1, &e.to_string());
+    }
+    // 5. What needs the name service, the time zone's file or a capability that is given up next.
+    learn_time_zone();
+    own_console();
+    let (accounts, missing_accounts) = Accounts::find();
+    let commands = Commands::new();
+    let (log, unknown_facility) = log_setup(&cli);
+    let mut logger = logger(log, log_file.as_deref());
+    hello(&cli, &mut logger, [missing_accounts, unknown_facility]);
+    if cli.options().parts != Parts::VrrpOnly
+        && let Err(why) = module::load_ip_vs()
+    {
+        logger.detail(format!("IPVS is not loaded: {why}"));
+    }
+    // 6. What is not needed is given up, before any byte of configuration or of a child is read.
+    match confine::supervise(confine::Needs::default()) {
+        Ok(confined) if confined.unfiltered.is_none() && confined.missing.is_empty() => {}
+        Ok(confined) => logger.warning(format!("The supervisor is {confined}")),
+        Err(e) => {
+            logger.error(e.to_string());
+            return 1;
+        }
+    }
+    // 7. To work.
+    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands });
+    drop(pid_file);
+    code
+}
+
+fn serve(setup: Setup) -> u8 {
+    let mut last_words = logger(setup.log, setup.log_file.as_deref());
+    let code = match Driver::new(setup).and_then(Driver::run) {
+        Ok(code) => code,
+        Err(e) => {
+            last_words.error(format!("The event loop cannot go on: {e}"));
+            1
+        }
+    };
+    last_words.notice(format!("Stopped Holdfast v{}", env!("CARGO_PKG_VERSION")));
+    code
+}
+
+/// Says why it does not start, to whoever started it.
+pub fn refuse(code: u8, why: &str) -> u8 {
+    eprintln!("holdfast: {why}");
+    code
+}
+
+fn whole(path: &Path) -> PathBuf {
+    absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn enter_namespace(name: &OsStr) -> Result<(), String> {
+    let path = Path::new(NAMESPACES).join(name);
+    let file = std::fs::File::open(&path).map_err(|e| format!("network namespace {}: {e}", path.display()))?;
+    setns(file, CloneFlags::CLONE_NEWNET).map_err(|e| format!("network namespace {}: {}", path.display(), e.desc()))
+}
+
+/// How everybody logs, and a sentence if the facility is unknown (COMPAT: keepalived then uses `daemon`).
+fn log_setup(cli: &Cli) -> (LogSetup, Option<String>) {
+    let sink = |on| if on { Sink::On } else { Sink::Off };
+    let given = cli.log_facility.as_deref();
+    let code = given.map_or(Some(DAEMON), facility::code);
+    let unknown = code
+        .is_none()
+        .then(|| format!("-S/--log-facility {}: there is no such facility; daemon is used", given.unwrap_or_default()));
+    let setup = LogSetup {
+        detail: cli.log_detail,
+        console: sink(cli.log_console),
+        syslog: sink(!cli.no_syslog),
+        facility: code.unwrap_or(DAEMON),
+        file: sink(cli.log_file.is_some()),
+    };
+    (setup, unknown)
+}
+
+fn logger(log: LogSetup, path: Option<&Path>) -> Logger {
+    let socket = if log.syslog == Sink::On { files::syslog_socket().ok() } else { None };
+    let file = path.map(|path| files::log_file(path, None));
+    let (file, why) = match file {
+        Some(Ok(fd)) => (Some(fd), None),
+        Some(Err(why)) => (None, Some(why)),
+        None => (None, None),
+    };
+    let mut logger = Logger::new("Holdfast", log, socket, file);
+    if let Some(why) = why {
+        logger.warning(why);
+    }
+    logger
+}
+
+fn hello(cli: &Cli, logger: &mut Logger, problems: [Option<String>; 2]) {
+    logger.notice(format!("Starting Holdfast v{}", env!("CARGO_PKG_VERSION")));
+    let words: Vec<String> = std::env::args_os().map(|w| format!("'{}'", w.to_string_lossy())).collect();
+    logger.info(format!("Command line: {}", words.join(" ")));
+    for text in cli.without_effect() {
+        logger.warning(text);
+    }
+    for word in &cli.extra {
+        logger.warning(format!("Unexpected argument '{}' is ignored", word.to_string_lossy()));
+    }
+    if cli.log_file.as_deref() == Some(Path::new(LOG_FILE)) {
+        logger.info(format!("Also logging to {LOG_FILE}"));
+    }
+    for problem in problems.into_iter().flatten() {
+        logger.notice(problem);
+    }
+}
