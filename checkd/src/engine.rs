@@ -1,0 +1,164 @@
+//! The health checker as a machine: which real servers are probed when, what their answers make of them, and what follows for the
+//! services. Its shell connects, reads and writes ([`Action`]); it hears of it as [`Event`]s.
+//!
+//! Its life: [`Event::Configure`] and [`Event::Activate`] give it a configuration. Before it begins it asks ipvsd how the servers
+//! stand since an earlier process watched them, and goes on from there ([`begin`]); ipvsd answers at once or not within
+//! [`ANSWER_WAIT`], then it begins without. A later activation is a reload ([`reload`]): what is the same keeps its state.
+
+mod begin;
+mod conversation;
+mod deadlines;
+mod dump;
+mod io;
+mod lines;
+mod live;
+mod probing;
+mod reload;
+mod standing;
+mod stop;
+
+pub use conversation::ANSWER_WAIT;
+pub use io::{Action, Event, ProbeEvent, ProbeId};
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::format;
+use alloc::vec::Vec;
+use conversation::{Conversation, Held};
+use deadlines::Deadlines;
+use ipc::config::check::CheckConfig;
+use ipc::config::{CheckerIdx, Generation};
+use ipc::machine::Machine;
+use ipc::msg::control::Up;
+use ipc::report::{Level, Line};
+use ipc::time::Mono;
+use live::Live;
+
+/// The machine.
+#[derive(Debug)]
+pub struct Engine {
+    /// Most connections at a time. Checkers beyond that wait in [`Engine::queue`], first come, first served.
+    connections: usize,
+    prepared: Option<Configured>,
+    stage: Stage,
+    conversation: Conversation,
+    held: Held,
+    deadlines: Deadlines,
+    queue: VecDeque<CheckerIdx>,
+    probing: BTreeMap<ProbeId, CheckerIdx>,
+    last_probe: u64,
+}
+
+/// How far it is.
+#[derive(Debug)]
+enum Stage {
+    /// No configuration counts yet.
+    Idle,
+    /// One counts; ipvsd is being asked how things stand.
+    Asking { configured: Configured, since: Mono },
+    /// Checks are made.
+    Live(Box<Live>),
+    /// Nothing is done any more.
+    Stopped,
+}
+
+/// A configuration that does not count yet, or not quite.
+#[derive(Debug)]
+struct Configured {
+    generation: Generation,
+    config: CheckConfig,
+    seed: u64,
+}
+
+impl Engine {
+    /// Without a configuration. It never has more than `connections` (at least 1) connections at a time.
+    pub fn new(connections: usize) -> Engine {
+        Engine {
+            connections: connections.max(1),
+            prepared: None,
+            stage: Stage::Idle,
+            conversation: Conversation::None,
+            held: Held::default(),
+            deadlines: Deadlines::default(),
+            queue: VecDeque::new(),
+            probing: BTreeMap::new(),
+            last_probe: 0,
+        }
+    }
+
+    /// The generation that counts.
+    pub fn generation(&self) -> Option<Generation> {
+        match &self.stage {
+            Stage::Idle | Stage::Stopped => None,
+            Stage::Asking { configured, .. } => Some(configured.generation),
+            Stage::Live(live) => Some(live.generation),
+        }
+    }
+
+    fn configure(&mut self, configured: Configured, out: &mut Vec<Action>) {
+        let answer = match live::check(&configured.config) {
+            Ok(()) => {
+                self.prepared = Some(configured);
+                Up::Ready
+            }
+            Err(why) => {
+                self.prepared = None;
+                let generation = configured.generation.0;
+                let text = format!("Configuration {generation} cannot be used: {why}; the running one stays");
+                out.push(Action::Log(Line::new(Level::Error, text)));
+                Up::Refused
+            }
+        };
+        out.push(Action::Up(answer));
+    }
+
+    fn activate(&mut self, now: Mono, out: &mut Vec<Action>) {
+        if let Some(configured) = self.prepared.take() {
+            match core::mem::replace(&mut self.stage, Stage::Idle) {
+                Stage::Idle | Stage::Asking { .. } => self.stage = Stage::Asking { configured, since: now },
+                Stage::Live(old) => self.reload(now, *old, configured, out),
+                Stage::Stopped => self.stage = Stage::Stopped,
+            }
+            self.ask(out);
+        }
+        out.push(Action::Up(Up::Activated));
+    }
+}
+
+impl Machine for Engine {
+    type Event = Event;
+    type Action = Action;
+
+    fn step(&mut self, now: Mono, event: Event, out: &mut Vec<Action>) {
+        if matches!(self.stage, Stage::Stopped) {
+            return;
+        }
+        match event {
+            Event::Timeout => self.tick(now, out),
+            Event::Configure { generation, config, seed } => {
+                self.configure(Configured { generation, config: *config, seed }, out);
+            }
+            Event::Activate => self.activate(now, out),
+            Event::Discard => self.prepared = None,
+            Event::IpvsAttached => self.attached(out),
+            Event::IpvsLost => self.conversation = Conversation::None,
+            Event::Ipvs { generation, message } => self.ipvs(now, generation, message, out),
+            Event::Probe { probe, what } => self.probe(now, probe, what, out),
+            Event::Stop(mode) => self.stop(mode, out),
+            Event::Dump(kind) => self.dump(now, kind, out),
+            // Nothing that this machine runs reports its end yet.
+            Event::ProbeEnded(_) => {}
+        }
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let begin = match &self.stage {
+            Stage::Asking { since, .. } => Some(*since + ANSWER_WAIT),
+            Stage::Idle | Stage::Live(_) | Stage::Stopped => None,
+        };
+        match (begin, self.deadlines.next()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}

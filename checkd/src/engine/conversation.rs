@@ -1,0 +1,132 @@
+//! The conversation with ipvsd: it is asked what it holds, then told how everything shall stand, then every change.
+//! The order is that of [`ipc::msg::reals`].
+
+use super::{Action, Engine, Stage};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use ipc::config::check::CheckConfig;
+use ipc::config::{Generation, RealIdx, ServiceIdx};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
+use ipc::time::Mono;
+
+/// How long the checks wait at the start for ipvsd to say what it holds. It answers within a turn of its loop; if it is not
+/// there, watching the servers is worth more than knowing how they stood.
+pub const ANSWER_WAIT: Duration = Duration::from_secs(1);
+
+/// How far the conversation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Conversation {
+    /// There is no channel.
+    None,
+    /// There is one, but no configuration to speak about.
+    Silent,
+    /// [`CheckToIpvs::Resync`] was said.
+    Asked,
+    /// Everything was said; changes are said as they come.
+    Said,
+}
+
+/// What ipvsd holds since an earlier checkd said so.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub reals: BTreeMap<RealIdx, Standing>,
+    pub sorry: BTreeMap<ServiceIdx, Standing>,
+}
+
+impl Engine {
+    pub(super) fn attached(&mut self, out: &mut Vec<Action>) {
+        self.conversation = Conversation::Silent;
+        if self.generation().is_some() {
+            self.ask(out);
+        }
+    }
+
+    /// Begins the conversation anew, if there is a channel.
+    pub(super) fn ask(&mut self, out: &mut Vec<Action>) {
+        self.held = Held::default();
+        if self.conversation != Conversation::None {
+            self.conversation = Conversation::Asked;
+            out.push(Action::ToIpvs(CheckToIpvs::Resync));
+        }
+    }
+
+    pub(super) fn ipvs(&mut self, now: Mono, generation: Generation, message: IpvsToCheck, out: &mut Vec<Action>) {
+        if self.generation() != Some(generation) || self.conversation != Conversation::Asked {
+            // Stale, or more than was asked.
+            return;
+        }
+        match message {
+            IpvsToCheck::HeldReal { real, standing } => {
+                if !self.config().is_some_and(|c| c.reals.has(real)) {
+                    return self.violated(format!("it holds real server {}, which is not there", real.0), out);
+                }
+                self.held.reals.insert(real, standing);
+            }
+            IpvsToCheck::HeldSorry { service, standing } => {
+                if !self.config().is_some_and(|c| c.services.has(service)) {
+                    let what = format!("it holds the sorry server of service {}, which is not there", service.0);
+                    return self.violated(what, out);
+                }
+                self.held.sorry.insert(service, standing);
+            }
+            IpvsToCheck::Synced => {
+                self.begin(now, out);
+                self.conversation = Conversation::Said;
+                self.say_everything(out);
+            }
+        }
+    }
+
+    fn violated(&mut self, what: String, out: &mut Vec<Action>) {
+        self.conversation = Conversation::None;
+        out.push(Action::IpvsViolation(what));
+    }
+
+    fn config(&self) -> Option<&CheckConfig> {
+        match &self.stage {
+            Stage::Idle | Stage::Stopped => None,
+            Stage::Asking { configured, .. } => Some(&configured.config),
+            Stage::Live(live) => Some(&live.config),
+        }
+    }
+
+    fn say_everything(&self, out: &mut Vec<Action>) {
+        if let Stage::Live(live) = &self.stage {
+            for (service, config) in live.config.services.iter() {
+                if config.sorry.is_some() {
+                    let want = live.sorry(service);
+                    out.push(Action::ToIpvs(CheckToIpvs::SetSorry { service, want }));
+                }
+            }
+            for (real, _) in live.config.reals.iter() {
+                let want = live.standing(real);
+                out.push(Action::ToIpvs(CheckToIpvs::SetReal { real, want }));
+            }
+            out.push(Action::ToIpvs(CheckToIpvs::Synced));
+        }
+    }
+
+    /// Says how a real server shall stand now.
+    pub(super) fn say_real(&self, real: RealIdx, out: &mut Vec<Action>) {
+        if let (Conversation::Said, Stage::Live(live)) = (self.conversation, &self.stage) {
+            let want = live.standing(real);
+            out.push(Action::ToIpvs(CheckToIpvs::SetReal { real, want }));
+        }
+    }
+
+    /// Says how the sorry server of a service and its real servers shall stand now.
+    pub(super) fn say_service(&self, service: ServiceIdx, out: &mut Vec<Action>) {
+        let (Conversation::Said, Stage::Live(live)) = (self.conversation, &self.stage) else { return };
+        let Some((config, state)) = live.service(service) else { return };
+        if config.sorry.is_some() {
+            let want = live.sorry(service);
+            out.push(Action::ToIpvs(CheckToIpvs::SetSorry { service, want }));
+        }
+        for real in &state.reals {
+            self.say_real(*real, out);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The configuration that counts, with the state of everything in it.
+
+use crate::check::http::Response;
+use crate::check::schedule::{Begin, Health, Schedule, Timing};
+use crate::engine::ProbeId;
+use crate::quorum::{self, Quorum};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use ipc::config::check::{CheckConfig, CheckerKind, Real, Service};
+use ipc::config::vrrp::Switch;
+use ipc::config::{CheckerIdx, Generation, RealIdx, ServiceIdx};
+use ipc::msg::reals::Standing;
+use ipc::table::Table;
+use ipc::time::Mono;
+
+/// The configuration that counts.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub generation: Generation,
+    pub config: CheckConfig,
+    pub services: Table<ServiceIdx, ServiceState>,
+    pub reals: Table<RealIdx, RealState>,
+    pub checkers: Table<CheckerIdx, CheckerState>,
+}
+
+/// The state of a service.
+#[derive(Debug)]
+pub(super) struct ServiceState {
+    pub reals: Vec<RealIdx>,
+    /// Sum of the weights of the real servers that are alive.
+    pub weight: u64,
+    pub quorum: Quorum,
+}
+
+/// The state of a real server: alive when none of its checkers has it down.
+#[derive(Debug, Default)]
+pub(super) struct RealState {
+    pub down: u32,
+}
+
+impl RealState {
+    pub(super) fn health(&self) -> Health {
+        if self.down == 0 { Health::Up } else { Health::Down }
+    }
+}
+
+/// The state of a checker.
+#[derive(Debug)]
+pub(super) struct CheckerState {
+    pub timing: Timing,
+    pub schedule: Schedule,
+    /// The answer's length did not match the last time, and that was said.
+    pub mismatch_noted: bool,
+    pub phase: Phase,
+}
+
+/// What a checker does.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Waits for its deadline.
+    Waiting,
+    /// Waits for a connection to become free.
+    Queued,
+    /// Probes; its deadline is that of the step, or of the probe as a whole.
+    Probing(Probe),
+}
+
+/// A probe that is under way.
+#[derive(Debug)]
+pub(super) struct Probe {
+    pub id: ProbeId,
+    /// When it must be over.
+    pub limit: Mono,
+    pub step: ProbeStep,
+}
+
+/// How far it is.
+#[derive(Debug)]
+pub(super) enum ProbeStep {
+    Connecting,
+    Reading(Box<Response>),
+}
+
+/// Refuses what the compiler must not produce, in words.
+pub(super) fn check(config: &CheckConfig) -> Result<(), String> {
+    for (idx, real) in config.reals.iter() {
+        if !config.services.has(real.service) {
+            return Err(format!("real server {} belongs to service {}, which is not there", idx.0, real.service.0));
+        }
+    }
+    for (idx, checker) in config.checkers.iter() {
+        if !config.reals.has(checker.real) {
+            return Err(format!("checker {} belongs to real server {}, which is not there", idx.0, checker.real.0));
+        }
+        if matches!(&checker.kind, CheckerKind::Http(http) if http.urls.is_empty()) {
+            return Err(format!("checker {} has no url", idx.0));
+        }
+    }
+    Ok(())
+}
+
+impl Live {
+    /// A configuration with the state of its checkers. Every service is without quorum; the caller settles that.
+    pub(super) fn new(generation: Generation, config: CheckConfig, checkers: Table<CheckerIdx, CheckerState>) -> Live {
+        let mut reals: Table<RealIdx, RealState> = config.reals.iter().map(|_| RealState::default()).collect();
+        for ((_, checker), (_, state)) in config.checkers.iter().zip(checkers.iter()) {
+            if state.schedule.health() == Health::Down
+                && let Some(real) = reals.at_mut(checker.real)
+            {
+                real.down = real.down.saturating_add(1);
+            }
+        }
+        let mut services: Table<ServiceIdx, ServiceState> = config
+            .services
+            .iter()
+            .map(|_| ServiceState { reals: Vec::new(), weight: 0, quorum: Quorum::Down })
+            .collect();
+        for ((idx, real), (_, state)) in config.reals.iter().zip(reals.iter()) {
+            if let Some(service) = services.at_mut(real.service) {
+                service.reals.push(idx);
+                if state.health() == Health::Up {
+                    service.weight = service.weight.saturating_add(u64::from(real.weight));
+                }
+            }
+        }
+        Live { generation, config, services, reals, checkers }
+    }
+
+    /// A checker at its beginning.
+    pub(super) fn fresh(checker: &ipc::config::check::Checker, health: Option<Health>, begin: Begin) -> CheckerState {
+        let timing = Timing::of(checker);
+        let configured = if checker.alpha == Switch::On { Health::Down } else { Health::Up };
+        let schedule = Schedule::new(health.unwrap_or(configured), begin);
+        CheckerState { timing, schedule, mismatch_noted: false, phase: Phase::Waiting }
+    }
+
+    /// A service with its state.
+    pub(super) fn service(&self, idx: ServiceIdx) -> Option<(&Service, &ServiceState)> {
+        Some((self.config.services.at(idx)?, self.services.at(idx)?))
+    }
+
+    /// A real server with its service.
+    pub(super) fn real(&self, idx: RealIdx) -> Option<(&Real, &Service)> {
+        let real = self.config.reals.at(idx)?;
+        Some((real, self.config.services.at(real.service)?))
+    }
+
+    /// Whether the sorry server of a service serves.
+    pub(super) fn sorry(&self, idx: ServiceIdx) -> Standing {
+        match self.service(idx) {
+            Some((service, state)) if service.sorry.is_some() && state.quorum == Quorum::Down => Standing::Serving,
+            _ => Standing::Absent,
+        }
+    }
+
+    /// How a real server shall stand. While the sorry server serves, none of them does.
+    pub(super) fn standing(&self, idx: RealIdx) -> Standing {
+        let (Some(real), Some(state)) = (self.config.reals.at(idx), self.reals.at(idx)) else {
+            return Standing::Absent;
+        };
+        if state.health() == Health::Up && self.sorry(real.service) == Standing::Absent {
+            Standing::Serving
+        } else if real.inhibit == Switch::On {
+            Standing::Inhibited
+        } else {
+            Standing::Absent
+        }
+    }
+
+    /// What the quorum of a service becomes now.
+    pub(super) fn quorum_after(&self, idx: ServiceIdx) -> Option<Quorum> {
+        let (service, state) = self.service(idx)?;
+        Some(quorum::after(service, state.quorum, state.weight))
+    }
+}

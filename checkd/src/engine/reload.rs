@@ -1,0 +1,200 @@
+//! Another configuration replaces the one that counts; what is the same goes on as if nothing had happened, its probes included.
+//!
+//! COMPAT: keepalived 2.4.3, behaviour §11: services are matched by what identifies them, real servers by service and address,
+//! checkers by equal parameters. Its checkers all probe anew 1 s after a reload; ours keep their time.
+
+use super::live::{CheckerState, Live, Phase};
+use super::{Action, Configured, Engine, Stage, lines};
+use crate::check::schedule::{Begin, Health};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::vec::Vec;
+use ipc::config::check::{CheckConfig, Checker};
+use ipc::config::{CheckerIdx, RealIdx, ServiceIdx};
+use ipc::table::Table;
+use ipc::time::Mono;
+
+impl Engine {
+    pub(super) fn reload(&mut self, now: Mono, mut old: Live, new: Configured, out: &mut Vec<Action>) {
+        let Configured { generation, config, seed } = new;
+        let services = same_services(&old.config, &config);
+        let reals = same_reals(&old.config, &config, &services);
+        self.removed(&old, &services, &reals, out);
+
+        let mut spare = checkers_by_real(&old.config);
+        let mut came_from: BTreeMap<CheckerIdx, CheckerIdx> = BTreeMap::new();
+        let mut checkers: Table<CheckerIdx, CheckerState> = Table::new();
+        for (idx, checker) in config.checkers.iter() {
+            let old_real = reals.get(&checker.real).copied();
+            let same = old_real.and_then(|real| take_equal(&old.config, spare.get_mut(&real)?, checker));
+            let state = same.and_then(|same| {
+                came_from.insert(same, idx);
+                old.checkers.at_mut(same).map(CheckerState::take)
+            });
+            // A new checker of a server that is down must pass; of any other it begins as it is configured.
+            let down = old_real.and_then(|real| old.reals.at(real)).is_some_and(|real| real.health() == Health::Down);
+            let state = state.unwrap_or_else(|| Live::fresh(checker, down.then_some(Health::Down), Begin::Added));
+            if checkers.push(state).is_err() {
+                break;
+            }
+        }
+        self.carry_over(&came_from, out);
+
+        let mut live = Live::new(generation, config, checkers);
+        for (new, before) in &services {
+            if let (Some(state), Some(before)) = (live.services.at_mut(*new), old.services.at(*before)) {
+                state.quorum = before.quorum;
+            }
+        }
+        let changed: Vec<(RealIdx, Health)> = reals
+            .iter()
+            .filter_map(|(new, before)| {
+                let health = live.reals.at(*new)?.health();
+                (old.reals.at(*before)?.health() != health).then_some((*new, health))
+            })
+            .collect();
+        let all: Vec<ServiceIdx> = live.config.services.iter().map(|(idx, _)| idx).collect();
+        self.stage = Stage::Live(Box::new(live));
+        for (real, health) in changed {
+            self.announce(real, health, out);
+        }
+        for service in all {
+            if services.contains_key(&service) {
+                self.settle(service, out);
+            } else {
+                self.begin_service(service, out);
+            }
+        }
+        let kept: BTreeSet<CheckerIdx> = came_from.into_values().collect();
+        self.begin_checkers(now, now, seed, |idx| !kept.contains(&idx), out);
+    }
+
+    /// Moves deadlines, queue and probes to the new indices and gives up those of checkers that are gone.
+    fn carry_over(&mut self, came_from: &BTreeMap<CheckerIdx, CheckerIdx>, out: &mut Vec<Action>) {
+        let old = core::mem::take(&mut self.deadlines);
+        for (before, now) in came_from {
+            if let Some(at) = old.of(*before) {
+                self.deadlines.set(*now, at);
+            }
+        }
+        let queue: VecDeque<CheckerIdx> = self.queue.iter().filter_map(|idx| came_from.get(idx).copied()).collect();
+        self.queue = queue;
+        let mut probing = BTreeMap::new();
+        for (probe, idx) in core::mem::take(&mut self.probing) {
+            match came_from.get(&idx) {
+                Some(idx) => drop(probing.insert(probe, *idx)),
+                None => out.push(Action::Close(probe)),
+            }
+        }
+        self.probing = probing;
+    }
+
+    /// Says what is not there any more. Its scripts are not run: they belong to the old configuration, which the supervisor has
+    /// left already.
+    fn removed(
+        &self,
+        old: &Live,
+        services: &BTreeMap<ServiceIdx, ServiceIdx>,
+        reals: &BTreeMap<RealIdx, RealIdx>,
+        out: &mut Vec<Action>,
+    ) {
+        let kept_services: BTreeSet<ServiceIdx> = services.values().copied().collect();
+        let kept_reals: BTreeSet<RealIdx> = reals.values().copied().collect();
+        for (_, service) in old.config.services.iter().filter(|(idx, _)| !kept_services.contains(idx)) {
+            lines::service_removed(service, out);
+        }
+        let gone = |idx: RealIdx, service: ServiceIdx| kept_services.contains(&service) && !kept_reals.contains(&idx);
+        for (_, real) in old.config.reals.iter().filter(|(idx, real)| gone(*idx, real.service)) {
+            lines::real_removed(real, out);
+        }
+    }
+}
+
+impl CheckerState {
+    /// Moves the state out; what stays behind is of no use.
+    fn take(&mut self) -> CheckerState {
+        CheckerState {
+            timing: self.timing,
+            schedule: self.schedule,
+            mismatch_noted: self.mismatch_noted,
+            phase: core::mem::replace(&mut self.phase, Phase::Waiting),
+        }
+    }
+}
+
+/// New index to old, by label. Of several with one label the first match in order.
+fn same_services(old: &CheckConfig, new: &CheckConfig) -> BTreeMap<ServiceIdx, ServiceIdx> {
+    let mut by_label: BTreeMap<&str, VecDeque<ServiceIdx>> = BTreeMap::new();
+    for (idx, service) in old.services.iter() {
+        by_label.entry(&service.label).or_default().push_back(idx);
+    }
+    let mut same = BTreeMap::new();
+    for (idx, service) in new.services.iter() {
+        if let Some(before) = by_label.get_mut(service.label.as_str()).and_then(VecDeque::pop_front) {
+            same.insert(idx, before);
+        }
+    }
+    same
+}
+
+/// New index to old, by service and label.
+fn same_reals(
+    old: &CheckConfig,
+    new: &CheckConfig,
+    services: &BTreeMap<ServiceIdx, ServiceIdx>,
+) -> BTreeMap<RealIdx, RealIdx> {
+    let mut by_label: BTreeMap<(ServiceIdx, &str), VecDeque<RealIdx>> = BTreeMap::new();
+    for (idx, real) in old.reals.iter() {
+        by_label.entry((real.service, &real.label)).or_default().push_back(idx);
+    }
+    let mut same = BTreeMap::new();
+    for (idx, real) in new.reals.iter() {
+        let of_label = services.get(&real.service).and_then(|s| by_label.get_mut(&(*s, real.label.as_str())));
+        if let Some(before) = of_label.and_then(VecDeque::pop_front) {
+            same.insert(idx, before);
+        }
+    }
+    same
+}
+
+fn checkers_by_real(config: &CheckConfig) -> BTreeMap<RealIdx, Vec<CheckerIdx>> {
+    let mut by_real: BTreeMap<RealIdx, Vec<CheckerIdx>> = BTreeMap::new();
+    for (idx, checker) in config.checkers.iter() {
+        by_real.entry(checker.real).or_default().push(idx);
+    }
+    by_real
+}
+
+/// Takes a checker with the same parameters out of those that are left.
+fn take_equal(old: &CheckConfig, left: &mut Vec<CheckerIdx>, wanted: &Checker) -> Option<CheckerIdx> {
+    let at = left.iter().position(|idx| old.checkers.at(*idx).is_some_and(|c| equal(c, wanted)))?;
+    Some(left.remove(at))
+}
+
+/// Everything but where it stands.
+fn equal(a: &Checker, b: &Checker) -> bool {
+    let Checker {
+        real: _,
+        target,
+        bind,
+        timeout,
+        delay_loop,
+        retry,
+        delay_before_retry,
+        warmup,
+        log_all_failures,
+        alpha,
+        kind,
+        origin: _,
+    } = a;
+    *target == b.target
+        && *bind == b.bind
+        && *timeout == b.timeout
+        && *delay_loop == b.delay_loop
+        && *retry == b.retry
+        && *delay_before_retry == b.delay_before_retry
+        && *warmup == b.warmup
+        && *log_all_failures == b.log_all_failures
+        && *alpha == b.alpha
+        && *kind == b.kind
+}
