@@ -32,14 +32,15 @@ use crate::channel::{Channel, ChannelError, Received};
 use crate::chunk::Assembly;
 use crate::codec::decode_slice;
 use crate::config::Generation;
-use crate::log::{Logger, SyslogState};
+use crate::fault;
+use crate::log::{Logger, SyslogState, facility};
 use crate::msg::Role;
 use crate::msg::control::{Down, DumpKind, LogSetup, Sink, StopMode, Up};
 use crate::report::Line;
 use crate::sys;
 use crate::time::Mono;
 use std::collections::VecDeque;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 /// What the supervisor wants of a child, typed for its role.
 #[derive(Debug)]
@@ -76,6 +77,7 @@ pub struct Child<P: Protocol> {
     assembling: Option<Generation>,
     generations: Generations,
     logger: Logger,
+    facility: u8,
     greeted: Greeted,
     events: VecDeque<Event<P>>,
     state: State,
@@ -111,6 +113,7 @@ impl<P: Protocol> Child<P> {
             assembling: None,
             generations: Generations::default(),
             logger: Logger::console(),
+            facility: facility::DAEMON,
             greeted: Greeted::NotYet,
             events: VecDeque::new(),
             state: State::Serving,
@@ -210,7 +213,10 @@ impl<P: Protocol> Child<P> {
             },
             Down::Detached(role) => self.events.push_back(Event::Detached(role)),
             Down::LogSocket => match fds.next() {
-                Some(fd) => self.logger.replace_socket(fd),
+                Some(fd) => {
+                    fault::tell_syslog(P::IDENT, self.facility, fd.as_fd());
+                    self.logger.replace_socket(fd);
+                }
                 None => self.nonsense("the syslog socket is missing"),
             },
             Down::Dump(kind) => match fds.next() {
@@ -225,6 +231,10 @@ impl<P: Protocol> Child<P> {
         let mut next = |sink| if sink == Sink::On { fds.next() } else { None };
         let syslog = next(log.syslog);
         let file = next(log.file);
+        if let Some(syslog) = &syslog {
+            fault::tell_syslog(P::IDENT, log.facility, syslog.as_fd());
+        }
+        self.facility = log.facility;
         self.logger = Logger::new(P::IDENT, log, syslog, file);
         self.greeted = Greeted::Yes;
     }

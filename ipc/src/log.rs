@@ -4,24 +4,26 @@
 //! [`syslog::PENDING_LINES`] lines kept for a syslog socket that is full or lost. What does not get through is counted, and
 //! the next line that does is preceded by one that says how many were lost.
 
+mod allowance;
+mod console;
 pub mod facility;
 pub mod syslog;
+mod text;
+
+pub use console::own_console;
+pub use text::printable;
 
 use crate::evloop::clock;
 use crate::msg::control::{LogSetup, Sink};
 use crate::report::{Level, Line};
 use crate::sys;
 use crate::time::Mono;
-use core::fmt::Write as _;
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{MsgFlags, send};
-use nix::sys::stat::Mode;
-use nix::time::{ClockId, clock_gettime};
-use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use allowance::Allowance;
+use console::{Console, write_whole};
+use core::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
 use syslog::Syslog;
+use text::timestamp;
 
 /// Lines a process may write a second in the long run.
 pub const LINES_PER_SECOND: u32 = 1_000;
@@ -32,6 +34,9 @@ pub const LINES_BURST: u32 = 8_000;
 /// Longest text of a line in bytes; the rest is replaced by `...`.
 pub const LINE_BYTES: usize = 2_048;
 
+/// Shortest time between two complaints of a console or file that takes nothing: a closed terminal stays closed.
+const COMPLAIN_AGAIN: Duration = Duration::from_secs(60);
+
 /// The log of one process.
 pub struct Logger {
     detail: u8,
@@ -41,6 +46,7 @@ pub struct Logger {
     allowance: Allowance,
     suppressed: u64,
     unwritten: u64,
+    complained: Option<Mono>,
 }
 
 impl Logger {
@@ -55,6 +61,7 @@ impl Logger {
             allowance: Allowance::full(clock()),
             suppressed: 0,
             unwritten: 0,
+            complained: None,
         }
     }
 
@@ -69,6 +76,7 @@ impl Logger {
             allowance: Allowance::full(clock()),
             suppressed: 0,
             unwritten: 0,
+            complained: None,
         }
     }
 
@@ -77,11 +85,12 @@ impl Logger {
         if !self.wants(line.level) {
             return;
         }
-        if !self.allowance.take(clock()) {
+        let now = clock();
+        if !self.allowance.take(now) {
             self.suppressed = self.suppressed.saturating_add(1);
             return;
         }
-        self.report_lost();
+        self.report_lost(now);
         self.write(line.level, &printable(&line.text));
     }
 
@@ -135,7 +144,7 @@ impl Logger {
         }
     }
 
-    fn report_lost(&mut self) {
+    fn report_lost(&mut self, now: Mono) {
         if self.suppressed > 0 {
             let count = core::mem::take(&mut self.suppressed);
             self.write(
@@ -143,7 +152,8 @@ impl Logger {
                 &format!("{count} log lines were suppressed (more than {LINES_PER_SECOND} a second)"),
             );
         }
-        if self.unwritten > 0 {
+        if self.unwritten > 0 && self.complained.is_none_or(|at| now.since(at) >= COMPLAIN_AGAIN) {
+            self.complained = Some(now);
             let count = core::mem::take(&mut self.unwritten);
             self.write(
                 Level::Warning,
@@ -185,136 +195,4 @@ pub enum SyslogState {
 /// Reads the time zone's rules, which cannot be read once the process is confined. Before `confine::enter`.
 pub fn learn_time_zone() {
     let _ = sys::local_time(0);
-}
-
-/// Opens standard error anew for this process alone and without blocking, so that a terminal or pipe that nobody reads
-/// cannot stop it. The open file that other processes share is not changed. Best effort: what cannot be opened anew (a
-/// socket) stays as it is, and [`Logger`] asks before each write whether there is room. Before `confine::enter`.
-///
-/// `eprintln!` panics when a write fails; after this call use only [`Logger`].
-pub fn own_console() {
-    let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    if let Ok(fd) = open("/proc/self/fd/2", flags, Mode::empty()) {
-        let _ = nix::unistd::dup2_stderr(fd);
-    }
-}
-
-/// Standard error.
-#[derive(Default)]
-struct Console {
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Kind {
-    #[default]
-    Socket,
-    Other,
-}
-
-impl Console {
-    /// One line, or an error at once when there is no room. Lines are shorter than PIPE_BUF, so a pipe that has room takes
-    /// them whole.
-    fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
-        let stderr = io::stderr();
-        let fd = stderr.as_fd();
-        if self.kind == Kind::Socket {
-            match send(fd.as_raw_fd(), bytes, MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL) {
-                Err(Errno::ENOTSOCK) => self.kind = Kind::Other,
-                done => return done.map(drop),
-            }
-        }
-        let mut room = [PollFd::new(fd, PollFlags::POLLOUT)];
-        if poll(&mut room, PollTimeout::ZERO)? == 0 {
-            return Err(Errno::EAGAIN);
-        }
-        write_whole(fd, bytes)
-    }
-}
-
-fn write_whole(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> Result<(), Errno> {
-    while !bytes.is_empty() {
-        match nix::unistd::write(fd, bytes) {
-            Ok(0) => return Err(Errno::EIO),
-            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
-            Err(Errno::EINTR) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(())
-}
-
-/// A token bucket.
-#[derive(Debug)]
-struct Allowance {
-    /// Lines that may be written now, in thousandths.
-    milli: u64,
-    at: Mono,
-}
-
-impl Allowance {
-    fn full(now: Mono) -> Self {
-        Allowance { milli: u64::from(LINES_BURST).saturating_mul(1_000), at: now }
-    }
-
-    fn take(&mut self, now: Mono) -> bool {
-        let passed = u64::try_from(now.since(self.at).as_micros()).unwrap_or(u64::MAX);
-        let earned = passed.saturating_mul(u64::from(LINES_PER_SECOND)) / 1_000;
-        if earned > 0 {
-            self.milli = self.milli.saturating_add(earned).min(u64::from(LINES_BURST).saturating_mul(1_000));
-            self.at = now;
-        }
-        match self.milli.checked_sub(1_000) {
-            Some(rest) => {
-                self.milli = rest;
-                true
-            }
-            None => false,
-        }
-    }
-}
-
-/// The text of a line without anything that could forge another line or steer a terminal, cut to [`LINE_BYTES`].
-/// Line breaks and tabs become blanks, other control characters `?`.
-pub fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len().min(LINE_BYTES));
-    for c in text.chars() {
-        if out.len().saturating_add(c.len_utf8()) > LINE_BYTES.saturating_sub(3) {
-            out.push_str("...");
-            break;
-        }
-        out.push(match c {
-            '\n' | '\r' | '\t' => ' ',
-            // Line and paragraph separators and the directional controls break or reorder lines in viewers.
-            '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
-            c if c.is_control() => '?',
-            c => c,
-        });
-    }
-    out
-}
-
-const WEEKDAYS: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-fn local_now() -> Option<sys::LocalTime> {
-    let now = clock_gettime(ClockId::CLOCK_REALTIME).ok()?;
-    sys::local_time(now.tv_sec())
-}
-
-/// Local time as in keepalived's console and file lines: `Sat Nov 21 10:00:00 2026`.
-fn timestamp() -> String {
-    let mut out = String::new();
-    if let Some(t) = local_now() {
-        let weekday = WEEKDAYS.get(t.weekday).copied().unwrap_or("???");
-        // Writing to a String does not fail.
-        let _ = write!(out, "{weekday} {} {}", syslog_time(t), t.year);
-    }
-    out
-}
-
-/// Local time as in RFC 3164 §4.1.2: `Nov 21 10:00:00`, the day padded with a blank. Always 15 bytes.
-fn syslog_time(t: sys::LocalTime) -> String {
-    let month = MONTHS.get(t.month).copied().unwrap_or("???");
-    format!("{month} {:>2} {:02}:{:02}:{:02}", t.day, t.hour, t.minute, t.second)
 }

@@ -233,9 +233,10 @@ fn a_full_file_system_is_said_elsewhere() {
     let mut logger = Logger::new("Holdfast", setup(Sink::On, Sink::On), Some(socket), Some(OwnedFd::from(file)));
     logger.info("one");
     logger.info("two");
+    logger.info("three");
     let lines = heard(&daemon);
     let texts: Vec<&str> = lines.iter().map(|line| said(line)).collect();
-    assert_eq!(texts, ["one", "1 log lines could not be written to the console or the log file", "two"]);
+    assert_eq!(texts, ["one", "1 log lines could not be written to the console or the log file", "two", "three"]);
 }
 
 proptest! {

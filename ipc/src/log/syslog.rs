@@ -3,6 +3,7 @@
 
 use super::SyslogState;
 use super::facility;
+use super::text::{local_now, syslog_time};
 use crate::report::Level;
 use crate::time::Mono;
 use core::time::Duration;
@@ -154,7 +155,7 @@ pub(super) struct Datagram {
 impl Datagram {
     fn take(&mut self) -> Vec<u8> {
         let mut bytes = core::mem::take(&mut self.bytes);
-        if let Some(local) = super::local_now().map(super::syslog_time)
+        if let Some(local) = local_now().map(syslog_time)
             && let Some(start) = bytes.iter().position(|b| *b == b'>').and_then(|at| at.checked_add(1))
             && let Some(end) = start.checked_add(local.len())
             && let Some(stamp) = bytes.get_mut(start..end)

@@ -13,7 +13,7 @@ use nix::sys::{prctl, signal};
 use nix::unistd::{Gid, Pid, Uid};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::IntoRawFd;
+use std::os::fd::{AsFd, IntoRawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -97,6 +97,12 @@ pub fn act(name: &str) -> ExitCode {
         "panic_in_the_jail" => {
             ipc::fault::install("test program");
             jail(&[], &[]);
+            panic!("two lines\nin one");
+        }
+        "panic_with_syslog" => {
+            ipc::fault::install("test program");
+            jail(&[], &[]);
+            ipc::fault::tell_syslog("Holdfast_test", 16, std::io::stdin().as_fd());
             panic!("two lines\nin one");
         }
         "supervise" => return as_supervisor(),

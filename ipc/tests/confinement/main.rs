@@ -14,6 +14,8 @@ use nix::unistd::geteuid;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitCode, ExitStatus, Output, Stdio};
 
@@ -34,6 +36,7 @@ const TESTS: &[Test] = &[
     ("a_user_gets_a_clear_sentence", a_user_gets_a_clear_sentence),
     ("a_missing_capability_is_named", a_missing_capability_is_named),
     ("a_panic_is_one_line_and_sigabrt", a_panic_is_one_line_and_sigabrt),
+    ("a_panic_reaches_syslog", a_panic_reaches_syslog),
     ("the_supervisor_keeps_what_it_needs", the_supervisor_keeps_what_it_needs),
     ("a_child_of_the_confined_supervisor_confines_itself", a_child_of_the_confined_supervisor_confines_itself),
     ("the_log_works_in_the_jail", the_log_works_in_the_jail),
@@ -219,6 +222,18 @@ fn a_panic_is_one_line_and_sigabrt() {
         assert!(said.starts_with("test program: internal error at ipc/tests/confinement/jailed.rs:"), "{said}");
         assert!(said.ends_with(": two lines in one\n"), "{said}");
     }
+}
+
+fn a_panic_reaches_syslog() {
+    let (syslog, theirs) = UnixDatagram::pair().unwrap();
+    syslog.set_nonblocking(true).unwrap();
+    let output = copy("panic_with_syslog").stdin(OwnedFd::from(theirs)).output().unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::SIGABRT as i32), "{:?}", output.status);
+    let mut buffer = [0; 512];
+    let length = syslog.recv(&mut buffer).unwrap();
+    let said = text(&buffer[..length]);
+    assert!(said.starts_with("<131>Holdfast_test["), "{said}");
+    assert!(said.ends_with(": two lines in one"), "{said}");
 }
 
 fn the_supervisor_keeps_what_it_needs() {
