@@ -1,1 +1,10 @@
-//! .
+//! The core of checkd: the configuration compiler ([`conf`]) and the health checker. No clock, no socket, no randomness, no log.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod check;
+pub mod conf;
+pub mod engine;
+pub mod quorum;

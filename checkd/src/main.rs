@@ -1,1 +1,17 @@
-fn main() {}
+//! checkd: `checkd compile` reads the configuration, `checkd run` checks the real servers. Both are started by the supervisor with
+//! `--uid N --gid N` and their control channel as descriptor 0, as root, and confine themselves before they read anything.
+
+mod shell;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match arguments.next().as_ref().and_then(|mode| mode.to_str()) {
+        Some("compile") => shell::compile::main(arguments),
+        _ => {
+            shell::render::to_stderr(b"checkd is a part of holdfast and is started by it: checkd compile|run --uid N --gid N\n");
+            ExitCode::FAILURE
+        }
+    }
+}

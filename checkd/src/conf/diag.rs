@@ -1,0 +1,285 @@
+//! What is wrong with a configuration: data only, rendered by the shell. All problems of a run are collected, none stops the reading.
+
+use super::source::Span;
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing; the configuration does what it says.
+    Note,
+    /// Read with another meaning than somebody might expect, or without effect.
+    Warning,
+    /// A statement is ignored; the rest still means something. COMPAT: `keepalived -t` exits with 5.
+    Error,
+    /// The configuration cannot be run. COMPAT: `keepalived -t` exits with 4.
+    Fatal,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Severity::Note => "note",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+            Severity::Fatal => "fatal",
+        })
+    }
+}
+
+/// A stable name of a kind of problem: a letter for the stage and a number. Never reused for something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(pub &'static str);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+        impl Code {
+            $($(#[$doc])* pub const $name: Code = Code($text);)*
+            /// Every code.
+            pub const ALL: &'static [Code] = &[$(Code::$name),*];
+        }
+    };
+}
+
+codes! {
+    /// A line longer than the limit is ignored.
+    LONG_LINE = "L001";
+    /// A line with a NUL byte is ignored.
+    NUL_LINE = "L002";
+    /// A `"` without its partner.
+    UNBALANCED_QUOTE = "L003";
+    /// A file is too large or there are too many.
+    TOO_LARGE = "L004";
+    /// A parameter definition that cannot be understood.
+    BAD_DEFINITION = "P001";
+    /// Expansion went past a limit.
+    EXPANSION_LIMIT = "P002";
+    /// `~SEQ` or `~LST` that cannot be understood.
+    BAD_LOOP = "P003";
+    /// An include directive that failed.
+    INCLUDE = "P004";
+    /// A built-in parameter that cannot be used.
+    BAD_BUILTIN = "P005";
+    /// A `}` without its `{`.
+    EXTRA_CLOSE = "T001";
+    /// A `{` without its `}`.
+    MISSING_CLOSE = "T002";
+    /// Blocks nested too deep.
+    TOO_DEEP = "T003";
+    /// A `{` that belongs to nothing.
+    STRAY_OPEN = "T004";
+    /// A word that is no keyword here.
+    UNKNOWN_KEYWORD = "K001";
+    /// A keyword without its argument.
+    MISSING_ARGUMENT = "K002";
+    /// Words after the last argument.
+    EXTRA_WORDS = "K003";
+    /// A block where none belongs.
+    UNEXPECTED_BLOCK = "K004";
+    /// A block that is missing.
+    MISSING_BLOCK = "K005";
+    /// An old keyword that still works.
+    DEPRECATED = "K006";
+    /// A keyword that is read and has no effect yet.
+    NO_EFFECT = "K007";
+    /// A keyword given twice.
+    REPEATED = "K008";
+    /// A value that is not of its kind.
+    BAD_VALUE = "V001";
+    /// A value out of its range.
+    OUT_OF_RANGE = "V002";
+    /// A value that was changed to one that works.
+    ADJUSTED = "V003";
+    /// A name that nothing defines.
+    UNDEFINED = "R001";
+    /// Two things with one name or key.
+    DUPLICATE = "R002";
+    /// Something required is missing.
+    INCOMPLETE = "R003";
+    /// An interface that does not exist.
+    NO_INTERFACE = "R004";
+    /// Settings that do not go together.
+    CONFLICT = "R005";
+    /// Something this release cannot run.
+    UNSUPPORTED = "R006";
+    /// Something nothing uses.
+    UNUSED = "R007";
+    /// More of something than there can be.
+    TOO_MANY = "R008";
+}
+
+/// A place with a word on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Where.
+    pub span: Span,
+    /// What is said about it; may be empty.
+    pub text: String,
+}
+
+/// A correction: these bytes by that text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// What is replaced.
+    pub span: Span,
+    /// By what.
+    pub with: String,
+}
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How bad.
+    pub severity: Severity,
+    /// Its kind.
+    pub code: Code,
+    /// One sentence, without a place.
+    pub message: String,
+    /// The words at fault; `None` for the file as a whole.
+    pub primary: Option<Label>,
+    /// Other places that matter.
+    pub others: Vec<Label>,
+    /// What to do.
+    pub help: Option<String>,
+    /// The corrected words, where that is clear.
+    pub patch: Option<Patch>,
+}
+
+impl Diagnostic {
+    /// A problem at a place.
+    pub fn new(severity: Severity, code: Code, span: Span, message: impl Into<String>) -> Self {
+        Diagnostic {
+            severity,
+            code,
+            message: message.into(),
+            primary: Some(Label { span, text: String::new() }),
+            others: Vec::new(),
+            help: None,
+            patch: None,
+        }
+    }
+
+    /// An [`Severity::Error`].
+    pub fn error(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, span, message)
+    }
+
+    /// A [`Severity::Warning`].
+    pub fn warning(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, span, message)
+    }
+
+    /// A [`Severity::Fatal`].
+    pub fn fatal(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self::new(Severity::Fatal, code, span, message)
+    }
+
+    /// What stands under the underlined words.
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        if let Some(primary) = &mut self.primary {
+            primary.text = text.into();
+        }
+        self
+    }
+
+    /// A second place.
+    pub fn also(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.others.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// What to do.
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help = Some(text.into());
+        self
+    }
+
+    /// The corrected words.
+    pub fn patch(mut self, span: Span, with: impl Into<String>) -> Self {
+        self.patch = Some(Patch { span, with: with.into() });
+        self
+    }
+}
+
+/// Most diagnostics kept; the rest is counted.
+pub const DIAGNOSTICS_LIMIT: usize = 1000;
+
+/// The problems found so far.
+#[derive(Clone, Debug, Default)]
+pub struct Diagnostics {
+    list: Vec<Diagnostic>,
+    seen: BTreeSet<(Code, Span)>,
+    /// Places whose words must not be shown.
+    secrets: Vec<Span>,
+    /// How many were not kept.
+    pub dropped: u32,
+    /// How many are fatal, errors and warnings, kept or not.
+    pub counts: Counts,
+}
+
+/// How many of each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// [`Severity::Fatal`]
+    pub fatal: u32,
+    /// [`Severity::Error`]
+    pub errors: u32,
+    /// [`Severity::Warning`]
+    pub warnings: u32,
+}
+
+impl Diagnostics {
+    /// Takes a problem down. The same kind at the same place counts once: a line that a loop repeats is reported once.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        if let Some(primary) = &diagnostic.primary
+            && self.seen.len() < DIAGNOSTICS_LIMIT
+            && !self.seen.insert((diagnostic.code, primary.span))
+        {
+            return;
+        }
+        let count = match diagnostic.severity {
+            Severity::Fatal => Some(&mut self.counts.fatal),
+            Severity::Error => Some(&mut self.counts.errors),
+            Severity::Warning => Some(&mut self.counts.warnings),
+            Severity::Note => None,
+        };
+        if let Some(count) = count {
+            *count = count.saturating_add(1);
+        }
+        // A fatal one is the reason why nothing runs: it is always kept.
+        if self.list.len() < DIAGNOSTICS_LIMIT || diagnostic.severity == Severity::Fatal && self.counts.fatal <= 100 {
+            self.list.push(diagnostic);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// These words must not be shown.
+    pub fn hide(&mut self, span: Span) {
+        self.secrets.push(span);
+    }
+
+    /// Places whose words must not be shown.
+    pub fn secrets(&self) -> &[Span] {
+        &self.secrets
+    }
+
+    /// In the order in which they were found.
+    pub fn list(&self) -> &[Diagnostic] {
+        &self.list
+    }
+
+    /// In the order of the files.
+    pub fn sort(&mut self) {
+        self.list.sort_by_key(|d| d.primary.as_ref().map(|p| p.span));
+    }
+}

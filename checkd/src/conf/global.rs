@@ -1,0 +1,325 @@
+//! `global_defs` and the single statements outside all blocks.
+
+use super::diag::{Code, Diagnostic};
+use super::keyword::{Args, At, Keyword, Reader, no_block, set};
+use super::script::Command;
+use super::tree::Statement;
+use super::value::{micros, secs};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::{IpAddr, SocketAddr};
+use core::time::Duration;
+use ipc::config::script::RunAs;
+use ipc::config::vrrp::{Switch, Version};
+
+/// Gratuitous ARP knobs, of an instance or global; what is unset comes from the global ones, then from behaviour §7.
+#[derive(Clone, Debug, Default)]
+pub struct Garp {
+    /// `garp_master_delay`
+    pub delay: Option<At<Duration>>,
+    /// `garp_master_repeat`
+    pub repeat: Option<At<u32>>,
+    /// `garp_master_refresh`
+    pub refresh: Option<At<Duration>>,
+    /// `garp_master_refresh_repeat`
+    pub refresh_repeat: Option<At<u32>>,
+    /// `garp_lower_prio_delay`
+    pub lower_prio_delay: Option<At<Duration>>,
+    /// `garp_lower_prio_repeat`
+    pub lower_prio_repeat: Option<At<u32>>,
+}
+
+/// Everything outside the named blocks.
+#[derive(Clone, Debug, Default)]
+pub struct Global {
+    /// `router_id`
+    pub router_id: Option<At<String>>,
+    /// `notification_email`
+    pub mail_to: Vec<String>,
+    /// `notification_email_from`
+    pub mail_from: Option<At<String>>,
+    /// `smtp_server`, where it is a literal address.
+    pub smtp_server: Option<At<SocketAddr>>,
+    /// `smtp_helo_name`
+    pub smtp_helo: Option<At<String>>,
+    /// `smtp_connect_timeout`
+    pub smtp_timeout: Option<At<Duration>>,
+    /// `script_user`
+    pub script_user: Option<At<RunAs>>,
+    /// `enable_script_security`
+    pub script_security: Switch,
+    /// `use_symlink_paths`
+    pub symlinks: Switch,
+    /// `startup_script`
+    pub startup: Option<At<Command>>,
+    /// `startup_script_timeout`
+    pub startup_timeout: Option<At<Duration>>,
+    /// `shutdown_script`
+    pub shutdown: Option<At<Command>>,
+    /// `shutdown_script_timeout`
+    pub shutdown_timeout: Option<At<Duration>>,
+    /// `child_wait_time`
+    pub child_wait: Option<At<Duration>>,
+    /// `vrrp_version`
+    pub version: Option<At<Version>>,
+    /// `vrrp_mcast_group4`
+    pub group4: Option<At<IpAddr>>,
+    /// `vrrp_garp_…`
+    pub garp: Garp,
+    /// `vrrp_min_garp`
+    pub min_garp: Switch,
+    /// `vrrp_down_timer_adverts`
+    pub down_timer_adverts: Option<At<u8>>,
+    /// `vrrp_lower_prio_no_advert`
+    pub lower_prio_no_advert: Switch,
+    /// `vrrp_higher_prio_send_advert`
+    pub higher_prio_send_advert: Switch,
+    /// `vrrp_owner_ignore_adverts`
+    pub owner_ignore_adverts: Switch,
+    /// `v3_checksum_as_v2`
+    pub v3_checksum_as_v2: Switch,
+    /// `vrrp_check_unicast_src`
+    pub check_unicast_src: Switch,
+    /// `vrrp_skip_check_adv_addr`
+    pub skip_check_adv_addr: Switch,
+    /// `vrrp_startup_delay`
+    pub startup_delay: Option<At<Duration>>,
+    /// `default_interface`
+    pub default_link: Option<At<String>>,
+    /// `dynamic_interfaces`: interfaces need not exist yet.
+    pub dynamic_links: Switch,
+    /// `rs_init_notifies`
+    pub rs_init_notifies: Switch,
+    /// `checker_log_all_failures`
+    pub log_all_failures: Switch,
+}
+
+/// Sets a plain switch.
+fn put(slot: &mut Switch, value: Option<Switch>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+/// A GARP delay: whole seconds.
+pub fn garp_seconds(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
+    r.number(s.word(1), 0..=86_400).map(secs)
+}
+
+/// A GARP count. COMPAT: keepalived 2.4.3 takes 0 as 1, except for `lower_prio`.
+pub fn garp_count(r: &mut Reader<'_>, s: Statement<'_>) -> Option<u32> {
+    let word = s.word(1)?;
+    let count: u32 = r.number(Some(word), 0..=1_000_000)?;
+    if count == 0 {
+        r.adjusted(word, alloc::format!("`{}` 0 is taken as 1", s.keyword()));
+    }
+    Some(count.max(1))
+}
+
+/// Script timeouts.
+fn script_timeout(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
+    r.number(s.word(1), 1..=1000).map(secs)
+}
+
+/// `2` or `3`
+pub fn version(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Version> {
+    match s.word(1)?.text() {
+        "2" => Some(Version::V2),
+        "3" => Some(Version::V3),
+        _ => {
+            r.bad(s.word(1)?, "2 or 3");
+            None
+        }
+    }
+}
+
+fn emails(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
+    for line in s.children() {
+        no_block(r, line);
+        for word in line.words(0) {
+            d.mail_to.extend(r.text(word).map(|t| t.value));
+        }
+    }
+}
+
+fn smtp_server(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
+    let Some(host) = s.word(1) else { return };
+    let port = match s.word(2) {
+        Some(word) => match r.port(word, false) {
+            Some(port) => port,
+            None => return,
+        },
+        None => 25,
+    };
+    match host.text().parse::<IpAddr>() {
+        Ok(ip) => d.smtp_server = Some(At::new(SocketAddr::new(ip, port), s.whole())),
+        Err(_) => {
+            let message = "`smtp_server` takes only an IP address for now: names are not resolved yet";
+            r.diags.push(Diagnostic::warning(Code::NO_EFFECT, host.span, message).label("no mail will be sent"));
+        }
+    }
+}
+
+fn mcast_group4(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
+    let Some(word) = s.word(1) else { return };
+    match r.ip(word) {
+        Some(ip @ IpAddr::V4(v4)) if v4.is_multicast() => d.group4 = Some(At::new(ip, s.whole())),
+        Some(_) => r.bad(word, "an IPv4 multicast address"),
+        None => {}
+    }
+}
+
+/// `global_defs`
+pub static GLOBAL: &[Keyword<Global>] = &[
+    Keyword::new("router_id", Args::Count(1, 1), "NAME", "name of this router in mails", |r, s, d| {
+        d.router_id = s.word(1).and_then(|w| r.text(w)).or(d.router_id.take());
+    }),
+    Keyword::new("notification_email", Args::Flag, "", "who gets mail, one address a line", emails).block(),
+    Keyword::new("notification_email_from", Args::Count(1, 1), "ADDRESS", "sender of mails", |r, s, d| {
+        d.mail_from = s.word(1).and_then(|w| r.text(w)).or(d.mail_from.take());
+    }),
+    Keyword::new("smtp_server", Args::Count(1, 2), "IP [PORT]", "where mail is handed in", smtp_server),
+    Keyword::new("smtp_helo_name", Args::Count(1, 1), "NAME", "name given in HELO", |r, s, d| {
+        d.smtp_helo = s.word(1).and_then(|w| r.text(w)).or(d.smtp_helo.take());
+    }),
+    Keyword::new("smtp_connect_timeout", Args::Count(1, 1), "SECONDS", "time for each step of a mail", |r, s, d| {
+        set(&mut d.smtp_timeout, r.number(s.word(1), 0..=86_400).map(|n: u64| secs(n.max(1))), s);
+    }),
+    Keyword::new("script_user", Args::Count(1, 2), "USER [GROUP]", "who runs scripts", |r, s, d| {
+        d.script_user = r.run_as(s).or(d.script_user.take());
+    }),
+    Keyword::flag("enable_script_security", "scripts that others can change are not run by root", |_, _, d| {
+        d.script_security = Switch::On;
+    }),
+    Keyword::new("use_symlink_paths", Args::Switch, "[on|off]", "script paths keep their symbolic links", |r, s, d| {
+        put(&mut d.symlinks, r.switch(s));
+    }),
+    Keyword::new(
+        "startup_script",
+        Args::Script,
+        "COMMAND [USER [GROUP]]",
+        "run once before anything else",
+        |r, s, d| {
+            if let Some(command) = r.command(s) {
+                r.first(&mut d.startup, s, command);
+            }
+        },
+    ),
+    Keyword::new("startup_script_timeout", Args::Count(1, 1), "SECONDS 1..1000", "then it is killed", |r, s, d| {
+        set(&mut d.startup_timeout, script_timeout(r, s), s);
+    }),
+    Keyword::new("shutdown_script", Args::Script, "COMMAND [USER [GROUP]]", "run once after all else", |r, s, d| {
+        if let Some(command) = r.command(s) {
+            r.first(&mut d.shutdown, s, command);
+        }
+    }),
+    Keyword::new("shutdown_script_timeout", Args::Count(1, 1), "SECONDS 1..1000", "then it is killed", |r, s, d| {
+        set(&mut d.shutdown_timeout, script_timeout(r, s), s);
+    }),
+    Keyword::new("vrrp_version", Args::Count(1, 1), "2|3", "version of instances that do not say", |r, s, d| {
+        set(&mut d.version, version(r, s), s);
+    }),
+    Keyword::new("vrrp_mcast_group4", Args::Count(1, 1), "IP", "where IPv4 adverts go", mcast_group4),
+    Keyword::new("vrrp_garp_master_delay", Args::Count(1, 1), "SECONDS", "second burst after it", |r, s, d| {
+        set(&mut d.garp.delay, garp_seconds(r, s), s);
+    }),
+    Keyword::new("vrrp_garp_master_repeat", Args::Count(1, 1), "INT", "gratuitous ARPs in a burst", |r, s, d| {
+        set(&mut d.garp.repeat, garp_count(r, s), s);
+    }),
+    Keyword::new("vrrp_garp_master_refresh", Args::Count(1, 1), "SECONDS", "again and again; 0 never", |r, s, d| {
+        set(&mut d.garp.refresh, garp_seconds(r, s), s);
+    }),
+    Keyword::new("vrrp_garp_master_refresh_repeat", Args::Count(1, 1), "INT", "so many each time", |r, s, d| {
+        set(&mut d.garp.refresh_repeat, garp_count(r, s), s);
+    }),
+    Keyword::new("vrrp_garp_lower_prio_delay", Args::Count(1, 1), "SECONDS", "after a lower advert", |r, s, d| {
+        set(&mut d.garp.lower_prio_delay, garp_seconds(r, s), s);
+    }),
+    Keyword::new("vrrp_garp_lower_prio_repeat", Args::Count(1, 1), "INT", "after a lower advert; 0 none", |r, s, d| {
+        set(&mut d.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
+    }),
+    Keyword::new("vrrp_min_garp", Args::Switch, "[on|off]", "one gratuitous ARP, no second burst", |r, s, d| {
+        put(&mut d.min_garp, r.switch(s));
+    }),
+    Keyword::new(
+        "vrrp_down_timer_adverts",
+        Args::Count(1, 1),
+        "INT 1..100",
+        "adverts missed before takeover",
+        |r, s, d| {
+            set(&mut d.down_timer_adverts, r.number(s.word(1), 1..=100), s);
+        },
+    ),
+    Keyword::new("vrrp_lower_prio_no_advert", Args::Switch, "[on|off]", "lower adverts get no answer", |r, s, d| {
+        put(&mut d.lower_prio_no_advert, r.switch(s));
+    }),
+    Keyword::new("vrrp_higher_prio_send_advert", Args::Switch, "[on|off]", "one advert before yielding", |r, s, d| {
+        put(&mut d.higher_prio_send_advert, r.switch(s));
+    }),
+    Keyword::new("vrrp_owner_ignore_adverts", Args::Switch, "[on|off]", "priority 255 hears nobody", |r, s, d| {
+        put(&mut d.owner_ignore_adverts, r.switch(s));
+    }),
+    Keyword::new(
+        "v3_checksum_as_v2",
+        Args::Switch,
+        "[on|off]",
+        "version 3 over IPv4 without pseudo header",
+        |r, s, d| {
+            put(&mut d.v3_checksum_as_v2, r.switch(s));
+        },
+    ),
+    Keyword::new("vrrp_check_unicast_src", Args::Switch, "[on|off]", "adverts only from peers", |r, s, d| {
+        put(&mut d.check_unicast_src, r.switch(s));
+    }),
+    Keyword::new(
+        "vrrp_skip_check_adv_addr",
+        Args::Switch,
+        "[on|off]",
+        "one look at a master's addresses",
+        |r, s, d| {
+            put(&mut d.skip_check_adv_addr, r.switch(s));
+        },
+    ),
+    Keyword::new("vrrp_startup_delay", Args::Count(1, 1), "SECONDS", "VRRP starts after it", |r, s, d| {
+        set(&mut d.startup_delay, r.timer(s.word(1), micros(1000)..=secs(86_400)), s);
+    }),
+    Keyword::new("default_interface", Args::Count(1, 1), "INTERFACE", "of addresses without `dev`", |r, s, d| {
+        d.default_link = s.word(1).and_then(|w| r.link_name(w)).or(d.default_link.take());
+    }),
+    Keyword::new("dynamic_interfaces", Args::Count(0, 1), "[allow_if_changes]", "they may come later", |r, s, d| {
+        d.dynamic_links = Switch::On;
+        if let Some(word) = s.word(1).filter(|w| w.text() != "allow_if_changes") {
+            r.bad(word, "`allow_if_changes`");
+        }
+    }),
+    Keyword::new("rs_init_notifies", Args::Switch, "[on|off]", "notify_up for servers that start up", |r, s, d| {
+        put(&mut d.rs_init_notifies, r.switch(s));
+    }),
+    Keyword::new("checker_log_all_failures", Args::Switch, "[on|off]", "every failed attempt is logged", |r, s, d| {
+        put(&mut d.log_all_failures, r.switch(s));
+    }),
+    Keyword::later("enable_traps", Args::Flag, "", "SNMP traps"),
+    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about everything"),
+    Keyword::later("smtp_alert_vrrp", Args::Switch, "[on|off]", "mail about VRRP"),
+    Keyword::later("smtp_alert_checker", Args::Switch, "[on|off]", "mail about servers"),
+    Keyword::later("no_email_faults", Args::Flag, "", "no mail about FAULT"),
+    Keyword::later("vrrp_strict", Args::Switch, "[on|off]", "as the RFC has it and nothing else"),
+    Keyword::later("vrrp_iptables", Args::Count(0, 2), "[IN [OUT]]", "iptables chains for `no_accept`"),
+    Keyword::later("vrrp_garp_interval", Args::Count(1, 1), "SECONDS", "between gratuitous ARPs"),
+    Keyword::later("vrrp_gna_interval", Args::Count(1, 1), "SECONDS", "between neighbour advertisements"),
+    Keyword::later("vrrp_mcast_group6", Args::Count(1, 1), "IP", "where IPv6 adverts go"),
+    Keyword::later("lvs_sync_daemon", Args::Some(1), "INTERFACE [INSTANCE] …", "connection synchronisation"),
+    Keyword::later("lvs_flush", Args::Flag, "", "the IPVS table is emptied at start"),
+    Keyword::later("lvs_flush_on_stop", Args::Count(0, 1), "[VS]", "the IPVS table is emptied at the end"),
+    Keyword::later("vrrp_notify_fifo", Args::Some(1), "PATH [USER [GROUP]]", "events are written there"),
+    Keyword::later("notify_fifo", Args::Some(1), "PATH [USER [GROUP]]", "events are written there"),
+    Keyword::later("lvs_notify_fifo", Args::Some(1), "PATH [USER [GROUP]]", "events are written there"),
+    Keyword::later("max_auto_priority", Args::Count(0, 1), "[-1..99]", "highest real-time priority"),
+    Keyword::later("process_names", Args::Flag, "", "names of the processes"),
+    Keyword::later("log_unknown_vrids", Args::Flag, "", "adverts of unknown routers are logged"),
+];
+
+/// `child_wait_time`, which stands outside all blocks.
+pub fn child_wait_time(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
+    set(&mut d.child_wait, r.number(s.word(1), 0..=86_400).map(secs), s);
+}

@@ -1,0 +1,130 @@
+//! The configuration compiler: `keepalived.conf` to [`Bundle`].
+//!
+//! ```text
+//! source ─ lines ─ preproc (expand, loops, include) ─ tree ─ keyword tables (global vrrp track address server checker) ─ resolve
+//! files    text    the lines that count               words   drafts with places                                          Bundle
+//! ```
+//!
+//! Pure: files come in as bytes, includes are asked for ([`Compiler::step`]), problems come out as data ([`diag::Diagnostic`]) with the
+//! place of the words at fault. Every problem is reported in one run; a statement at fault is left out and the rest still means
+//! something, unless a problem is fatal.
+
+pub mod address;
+pub mod checker;
+pub mod diag;
+pub mod expand;
+pub mod global;
+pub mod keyword;
+pub mod lines;
+pub mod loops;
+pub mod preproc;
+pub mod resolve;
+pub mod root;
+pub mod script;
+pub mod server;
+pub mod source;
+pub mod track;
+pub mod tree;
+pub mod value;
+pub mod vrrp;
+
+pub use preproc::{LIMITS, Request, Step};
+pub use root::{Draft, home_of};
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use diag::Diagnostics;
+use ipc::config::Bundle;
+use ipc::msg::compile::{CompileMode, Facts, Verdict};
+use keyword::Reader;
+use preproc::Preprocessor;
+use source::{Sources, Span};
+
+/// One compilation.
+pub struct Compiler {
+    facts: Facts,
+    mode: CompileMode,
+    sources: Sources,
+    diags: Diagnostics,
+    preprocessor: Preprocessor,
+}
+
+/// What came of a compilation.
+pub struct Compiled {
+    /// The configuration, unless a problem is fatal.
+    pub bundle: Option<Bundle>,
+    /// The problems, in the order of the files.
+    pub diags: Diagnostics,
+    /// The files they speak of.
+    pub sources: Sources,
+}
+
+impl Compiled {
+    /// How it went, in numbers.
+    pub fn verdict(&self) -> Verdict {
+        let counts = self.diags.counts;
+        Verdict { errors: counts.errors, warnings: counts.warnings, fatal: counts.fatal }
+    }
+}
+
+impl Compiler {
+    /// Starts with the main file. `random` is where `${_RANDOM}` starts.
+    pub fn new(facts: Facts, mode: CompileMode, main: Vec<u8>, random: u64) -> Self {
+        let known = expand::Facts { config_id: facts.config_id.clone(), random };
+        let mut compiler = Compiler {
+            preprocessor: Preprocessor::new(known),
+            sources: Sources::default(),
+            diags: Diagnostics::default(),
+            mode,
+            facts,
+        };
+        let name = compiler.facts.path.clone();
+        let Compiler { preprocessor, sources, diags, .. } = &mut compiler;
+        preprocessor.push_file(sources, diags, name, main, Span::default());
+        compiler
+    }
+
+    /// The main file could not be read: a fatal problem.
+    pub fn unreadable(&mut self, path: &str, why: &str) {
+        let message = alloc::format!("cannot read {path}: {why}");
+        self.diags.push(diag::Diagnostic::fatal(diag::Code::INCLUDE, Span::default(), message));
+    }
+
+    /// Works until a file has to be included or all is read.
+    pub fn step(&mut self) -> Step {
+        self.preprocessor.run(&self.sources, &mut self.diags)
+    }
+
+    /// Answers [`Step::Include`] with the files that match, in order, and what could not be opened.
+    pub fn included(&mut self, request: &Request, files: Vec<(String, Vec<u8>)>, problems: &[(String, String)]) {
+        let Compiler { preprocessor, sources, diags, .. } = self;
+        preprocessor.included(sources, diags, request, files, problems);
+    }
+
+    /// Compiles what was read.
+    pub fn finish(self) -> Compiled {
+        let Compiler { facts, mode, sources, mut diags, preprocessor } = self;
+        let tree = tree::build(preprocessor.finish(), &mut diags);
+        root::hide_secrets(&tree, &mut diags);
+        let mut reader = Reader { diags: &mut diags, sources: &sources };
+        let draft = root::read(&mut reader, &tree);
+        let bundle = resolve::resolve(&mut reader, &draft, &facts, mode);
+        diags.sort();
+        Compiled { bundle: (diags.counts.fatal == 0).then_some(bundle), diags, sources }
+    }
+}
+
+/// Compiles a file that includes nothing, or whose includes `open` answers.
+pub fn compile(
+    facts: Facts,
+    mode: CompileMode,
+    main: Vec<u8>,
+    mut open: impl FnMut(&Request) -> (Vec<(String, Vec<u8>)>, Vec<(String, String)>),
+) -> Compiled {
+    let mut compiler = Compiler::new(facts, mode, main, 1);
+    while let Step::Include(request) = compiler.step() {
+        let (files, problems) = open(&request);
+        compiler.included(&request, files, &problems);
+    }
+    compiler.finish()
+}

@@ -1,0 +1,152 @@
+//! `vrrp_sync_group` blocks.
+
+use super::Resolver;
+use super::trackers::Scripts;
+use crate::conf::Draft as All;
+use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::keyword::{At, nearest};
+use crate::conf::vrrp::{Group, Instance as Draft};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use ipc::config::vrrp::{Instance, Switch, SyncGroup};
+use ipc::config::{Bundle, InstanceIdx};
+use ipc::table::{Index, Table};
+
+impl Resolver<'_, '_> {
+    /// Makes the groups and ties their members to them. `places` are the blocks of `bundle.vrrp.instances`, in its order.
+    pub(super) fn groups(&mut self, draft: &All, scripts: &Scripts, places: &[&Draft], bundle: &mut Bundle) {
+        let mut by_name = BTreeMap::new();
+        for (n, block) in places.iter().enumerate() {
+            if let Some(index) = InstanceIdx::from_usize(n) {
+                by_name.insert(block.name.value.as_str(), index);
+            }
+        }
+        for block in &draft.groups {
+            let members = self.members(block, draft, &by_name, &bundle.vrrp.instances);
+            if members.is_empty() {
+                // COMPAT: an empty group is removed.
+                let message = format!("`vrrp_sync_group {}` has no member", block.name.value);
+                self.r.diags.push(Diagnostic::error(Code::INCOMPLETE, block.name.span, message).label("ignored"));
+                continue;
+            }
+            if members.len() == 1 {
+                let message = format!("`vrrp_sync_group {}` has a single member", block.name.value);
+                self.r.diags.push(Diagnostic::warning(Code::INCOMPLETE, block.name.span, message));
+            }
+            self.group_trackers(block, scripts, &members, &mut bundle.vrrp.instances);
+            let group = SyncGroup {
+                name: block.name.value.clone(),
+                origin: self.r.sources.origin(block.span),
+                members: members.clone(),
+                notify: self.notify(&block.notify, &format!("vrrp_sync_group {}", block.name.value)),
+            };
+            // Fewer groups than instances, so the index always fits.
+            let Ok(index) = bundle.vrrp.groups.push(group) else { continue };
+            if self.scripts.groups.push(block.name.value.clone()).is_err() {
+                continue;
+            }
+            for member in members {
+                if let Some(instance) = bundle.vrrp.instances.at_mut(member) {
+                    instance.group = Some(index);
+                }
+            }
+        }
+    }
+
+    fn members(
+        &mut self,
+        block: &Group,
+        draft: &All,
+        by_name: &BTreeMap<&str, InstanceIdx>,
+        instances: &Table<InstanceIdx, Instance>,
+    ) -> Vec<InstanceIdx> {
+        let mut members = Vec::new();
+        for name in block.members.iter().flatten() {
+            let Some(index) = by_name.get(name.value.as_str()) else {
+                self.no_such_instance(name, draft, by_name);
+                continue;
+            };
+            let taken = instances.at(*index).is_some_and(|i| i.group.is_some());
+            if taken || members.contains(index) {
+                let message = format!("`{}` is in a sync group already", name.value);
+                self.r.diags.push(Diagnostic::error(Code::DUPLICATE, name.span, message).label("ignored"));
+                continue;
+            }
+            members.push(*index);
+        }
+        members
+    }
+
+    fn no_such_instance(&mut self, name: &At<String>, draft: &All, by_name: &BTreeMap<&str, InstanceIdx>) {
+        let written = draft.instances.iter().find(|i| i.name.value == name.value);
+        let message = match written {
+            Some(_) => format!("`vrrp_instance {}` cannot be used", name.value),
+            None => format!("there is no `vrrp_instance {}`", name.value),
+        };
+        let mut undefined = Diagnostic::error(Code::UNDEFINED, name.span, message).label("ignored");
+        if let Some(block) = written {
+            undefined = undefined.also(block.name.span, "it has problems of its own");
+        } else if let Some(near) = nearest(&name.value, by_name.keys().copied()) {
+            undefined = undefined.help(format!("did you mean `{near}`?")).patch(name.span, near);
+        }
+        self.r.diags.push(undefined);
+    }
+
+    /// COMPAT: behaviour §5: members of a group have no trackers with a weight unless `sync_group_tracking_weight`; the group's
+    /// trackers count for each member and override its own for the same thing unless that has no weight; 255 takes no weight.
+    fn group_trackers(
+        &mut self,
+        block: &Group,
+        scripts: &Scripts,
+        members: &[InstanceIdx],
+        instances: &mut Table<InstanceIdx, Instance>,
+    ) {
+        let mut group_scripts = self.track_script_uses(&block.track_scripts, scripts);
+        let mut group_links = Vec::new();
+        self.track_link_uses(&block.track_links, &mut group_links);
+        if members.iter().any(|m| instances.at(*m).is_some_and(|i| i.priority == 255)) {
+            group_scripts.iter_mut().for_each(|s| s.weight.value = 0);
+            group_links.iter_mut().for_each(|l| l.weight.value = 0);
+        }
+        for member in members {
+            let Some(instance) = instances.at_mut(*member) else { continue };
+            if block.tracking_weight == Switch::Off {
+                let before = instance.track_scripts.len();
+                instance.track_scripts.retain(|s| s.weight.value == 0);
+                let mut cut = before != instance.track_scripts.len();
+                for tracked in instance.track_links.iter_mut().filter(|l| l.weight.value != 0) {
+                    tracked.weight.value = 0;
+                    cut = true;
+                }
+                if cut {
+                    let message = format!(
+                        "`{}` is in `vrrp_sync_group {}`: its scripts with a weight are not tracked, its interfaces without it",
+                        instance.name, block.name.value
+                    );
+                    self.r.diags.push(
+                        Diagnostic::warning(Code::CONFLICT, block.name.span, message)
+                            .help("say `sync_group_tracking_weight` in the group, or track in the group"),
+                    );
+                }
+            }
+            for tracked in &group_scripts {
+                let own = instance.track_scripts.iter().position(|s| s.script == tracked.script);
+                match own.and_then(|n| instance.track_scripts.get_mut(n)) {
+                    Some(own) if own.weight.value == 0 => {}
+                    Some(own) => *own = *tracked,
+                    None => instance.track_scripts.push(*tracked),
+                }
+            }
+            for tracked in &group_links {
+                let own = instance.track_links.iter().position(|l| l.link == tracked.link);
+                match own.and_then(|n| instance.track_links.get_mut(n)) {
+                    Some(own) if own.weight.value == 0 => {}
+                    Some(own) => *own = *tracked,
+                    None => instance.track_links.push(*tracked),
+                }
+            }
+        }
+    }
+}

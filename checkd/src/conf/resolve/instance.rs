@@ -1,0 +1,226 @@
+//! `vrrp_instance` blocks.
+
+use super::Resolver;
+use super::addresses::Addresses;
+use super::trackers::{FAULT, Scripts};
+use crate::conf::Draft as All;
+use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::global::Global;
+use crate::conf::source::Span;
+use crate::conf::value::secs;
+use crate::conf::vrrp::{Instance as Draft, fit_advert_int};
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+use ipc::config::ipvs::InstanceAddrs;
+use ipc::config::vrrp::{Instance, Preemption, Switch, TrackLink, Version, Wanted};
+use ipc::config::{Bundle, LinkIdx};
+use ipc::net::Family;
+
+impl Resolver<'_, '_> {
+    /// Everything that VRRP does.
+    pub(super) fn vrrp(&mut self, draft: &All, bundle: &mut Bundle) {
+        let scripts = self.track_script_table(draft);
+        let mut keys = BTreeMap::new();
+        let mut places = Vec::new();
+        for block in &draft.instances {
+            let Some((instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
+            let hold = instance.advert_int.saturating_mul(u32::from(instance.down_timer_adverts.saturating_sub(1)));
+            let addrs = InstanceAddrs { name: instance.name.clone(), addrs: addresses.specs, hold };
+            self.same_router(&instance, block, &mut keys);
+            let name = instance.name.clone();
+            if bundle.vrrp.instances.push(instance).is_err() || bundle.ipvs.instances.push(addrs).is_err() {
+                let message = "there may be 65536 instances";
+                self.r.diags.push(Diagnostic::fatal(Code::TOO_MANY, block.span, message));
+                break;
+            }
+            if self.scripts.instances.push(name).is_ok() {
+                places.push(block);
+            }
+        }
+        self.groups(draft, &scripts, &places, bundle);
+        bundle.vrrp.startup_delay = draft.global.startup_delay.as_ref().map_or(Duration::ZERO, |d| d.value);
+    }
+
+    /// COMPAT: keepalived does not start with two instances of one number on one socket.
+    fn same_router(&mut self, instance: &Instance, block: &Draft, keys: &mut BTreeMap<(LinkIdx, u8), Span>) {
+        let key = (instance.link, instance.vrid);
+        let span = block.vrid.as_ref().map_or(block.span, |v| v.span);
+        match keys.get(&key) {
+            Some(first) => {
+                let message = format!("`virtual_router_id` {} is used twice on one interface", instance.vrid);
+                self.r.diags.push(Diagnostic::fatal(Code::DUPLICATE, span, message).also(*first, "the first one"));
+            }
+            None => {
+                keys.insert(key, span);
+            }
+        }
+    }
+
+    fn instance(&mut self, d: &Draft, g: &Global, scripts: &Scripts) -> Option<(Instance, Addresses)> {
+        let name = &d.name.value;
+        let Some(vrid) = &d.vrid else {
+            // COMPAT: keepalived's VRRP process refuses to run.
+            let message = format!("`vrrp_instance {name}` has no `virtual_router_id`");
+            self.r.diags.push(Diagnostic::fatal(Code::INCOMPLETE, d.name.span, message).help("virtual_router_id 51"));
+            return None;
+        };
+        let Some(link_name) = &d.link else {
+            let message = format!("`vrrp_instance {name}` has no `interface`");
+            self.r.diags.push(Diagnostic::fatal(Code::INCOMPLETE, d.name.span, message).help("interface eth0"));
+            return None;
+        };
+        let link = self.link(link_name)?;
+        self.family(d)?;
+        let version = d.version.as_ref().or(g.version.as_ref()).map_or(Version::V2, |v| v.value);
+        let auth = self.auth(d, version)?;
+        let asked = d.advert_int.as_ref().map_or(secs(1), |a| a.value);
+        let (advert_int, changed) = fit_advert_int(asked, version);
+        if let (Some(message), Some(at)) = (changed, &d.advert_int) {
+            self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, at.span, message));
+        }
+        let (wanted, priority) = self.start(d);
+        let mut track_links = Vec::new();
+        if d.dont_track_primary == Switch::Off {
+            track_links.push(TrackLink { link, weight: FAULT });
+        }
+        let addresses = self.addresses(d, link, &mut track_links);
+        self.needs_addresses(d, version, &addresses);
+        self.track_link_uses(&d.track_links, &mut track_links);
+        let mut track_scripts = self.track_script_uses(&d.track_scripts, scripts);
+        if priority == 255 {
+            let before = track_links.len().saturating_add(track_scripts.len());
+            track_links.retain(|t| t.weight.value == 0);
+            track_scripts.retain(|t| t.weight.value == 0);
+            if before != track_links.len().saturating_add(track_scripts.len()) {
+                let message = format!("`vrrp_instance {name}` has priority 255: trackers with a weight have no effect");
+                self.r.diags.push(Diagnostic::warning(Code::CONFLICT, d.name.span, message));
+            }
+        }
+        let instance = Instance {
+            name: name.clone(),
+            origin: self.r.sources.origin(d.span),
+            version,
+            family: Family::V4,
+            link,
+            vrid: vrid.value,
+            priority,
+            wanted,
+            advert_int,
+            preemption: self.preemption(d, wanted, priority),
+            down_timer_adverts: d.down_timer_adverts.as_ref().or(g.down_timer_adverts.as_ref()).map_or(3, |n| n.value),
+            source: self.source(d),
+            track_source: self.track_source(d),
+            transport: self.transport(d, g),
+            auth,
+            v3_checksum_as_v2: d.v3_checksum_as_v2.unwrap_or(g.v3_checksum_as_v2),
+            vips: addresses.vips.clone(),
+            excluded: addresses.excluded.clone(),
+            garp: super::transport::garp(d, g),
+            lower_prio_no_advert: d.lower_prio_no_advert.unwrap_or(g.lower_prio_no_advert),
+            higher_prio_send_advert: d.higher_prio_send_advert.unwrap_or(g.higher_prio_send_advert),
+            owner_ignore_adverts: self.owner_ignores(d, g, priority),
+            skip_check_adv_addr: d.skip_check_adv_addr.unwrap_or(g.skip_check_adv_addr),
+            track_links,
+            track_scripts,
+            notify: self.notify(&d.notify, &format!("vrrp_instance {name}")),
+            group: None,
+        };
+        Some((instance, addresses))
+    }
+
+    /// COMPAT: behaviour §4: no `priority` is 255 with `state MASTER`, else 100; no `state` is MASTER only with 255.
+    fn start(&mut self, d: &Draft) -> (Wanted, u8) {
+        let state = d.state.as_ref().map(|s| s.value);
+        let priority = match (&d.priority, state) {
+            (Some(p), _) => p.value,
+            (None, Some(Wanted::Master)) => {
+                let span = d.state.as_ref().map_or(d.span, |s| s.span);
+                let message = "`state MASTER` without `priority` makes this the address owner, priority 255";
+                self.r.diags.push(
+                    Diagnostic::warning(Code::ADJUSTED, span, message)
+                        .help("give a priority, for example `priority 150`; nobody can take over from 255"),
+                );
+                255
+            }
+            (None, _) => 100,
+        };
+        let default = if priority == 255 { Wanted::Master } else { Wanted::Backup };
+        (state.unwrap_or(default), priority)
+    }
+
+    /// COMPAT: behaviour §4: `nopreempt` counts neither for MASTER nor for 255, `preempt_delay` neither for MASTER nor with it.
+    fn preemption(&mut self, d: &Draft, wanted: Wanted, priority: u8) -> Preemption {
+        let mut nopreempt = d.nopreempt;
+        let asked = d.preempt_delay.as_ref();
+        if let Some(span) = nopreempt.filter(|_| wanted == Wanted::Master || priority == 255) {
+            let message = "`nopreempt` has no effect with `state MASTER` or priority 255";
+            let mut ignored = Diagnostic::warning(Code::CONFLICT, span, message).label("ignored");
+            if let Some(state) = d.state.as_ref().filter(|s| s.value == Wanted::Master) {
+                ignored = ignored.also(state.span, "because of this").help("use `state BACKUP` on all routers");
+            }
+            self.r.diags.push(ignored);
+            nopreempt = None;
+        }
+        if nopreempt.is_some() || wanted == Wanted::Master {
+            if let Some(delay) = asked.filter(|delay| !delay.value.is_zero()) {
+                let message = "`preempt_delay` has no effect with `state MASTER` or `nopreempt`";
+                self.r.diags.push(Diagnostic::warning(Code::CONFLICT, delay.span, message).label("ignored"));
+            }
+            return if nopreempt.is_some() {
+                Preemption::NoPreempt
+            } else {
+                Preemption::Preempt { delay: Duration::ZERO }
+            };
+        }
+        Preemption::Preempt { delay: asked.map_or(Duration::ZERO, |d| d.value) }
+    }
+
+    /// The family that the first address decides; only IPv4 can be run.
+    fn family(&mut self, d: &Draft) -> Option<()> {
+        let vip = d.vips.first().map(|v| (v.prefix.addr, v.span));
+        let source = d.source.as_ref().map(|s| (s.value, s.span));
+        let peer = d.peers.first().map(|p| (p.value.addr, p.span));
+        match vip.or(source).or(peer) {
+            Some((IpAddr::V6(_), span)) => {
+                let message = format!("`vrrp_instance {}` speaks IPv6, which cannot be run yet", d.name.value);
+                let unsupported = Diagnostic::error(Code::UNSUPPORTED, span, message).label("decides for IPv6");
+                self.r.diags.push(unsupported.also(d.name.span, "this instance is ignored"));
+                None
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// COMPAT: version 3 without an address is fatal unless `no_virtual_ipaddress` says that it is meant.
+    fn needs_addresses(&mut self, d: &Draft, version: Version, addresses: &Addresses) {
+        if !addresses.vips.is_empty() || d.no_vips == Switch::On {
+            return;
+        }
+        let message = format!("`vrrp_instance {}` has no `virtual_ipaddress`", d.name.value);
+        let problem = match version {
+            Version::V3 => Diagnostic::fatal(Code::INCOMPLETE, d.name.span, message),
+            Version::V2 => Diagnostic::warning(Code::INCOMPLETE, d.name.span, message),
+        };
+        self.r.diags.push(problem.help("say `no_virtual_ipaddress` if that is meant"));
+    }
+
+    /// COMPAT: only with priority 255, where the global setting wins over `off`.
+    fn owner_ignores(&mut self, d: &Draft, g: &Global, priority: u8) -> Switch {
+        let own = d.owner_ignore_adverts.as_ref();
+        if priority == 255 {
+            return if g.owner_ignore_adverts == Switch::On {
+                Switch::On
+            } else {
+                own.map_or(Switch::Off, |o| o.value)
+            };
+        }
+        if let Some(own) = own.filter(|o| o.value == Switch::On) {
+            let message = "`owner_ignore_adverts` has no effect below priority 255";
+            self.r.diags.push(Diagnostic::warning(Code::CONFLICT, own.span, message).label("ignored"));
+        }
+        Switch::Off
+    }
+}

@@ -1,0 +1,106 @@
+//! Drafts to the typed configuration: names become indices, defaults and keepalived's normalisations are applied, and what contradicts
+//! itself is reported.
+//!
+//! COMPAT: keepalived 2.4.3, behaviour §4, keywords §3 to §13.
+
+mod addresses;
+mod group;
+mod instance;
+mod links;
+mod reals;
+mod scripts;
+mod servers;
+mod trackers;
+mod transport;
+
+use super::Draft;
+use super::keyword::Reader;
+use super::value::secs;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use core::time::Duration;
+use ipc::config::global::Mail;
+use ipc::config::script::{ScriptConfig, ScriptKind, ScriptSecurity, SymlinkPaths};
+use ipc::config::vrrp::{Link, Switch, TrackScript};
+use ipc::config::{Bundle, LinkIdx, TrackScriptIdx};
+use ipc::msg::compile::{CompileMode, Facts};
+use ipc::table::Table;
+
+/// What the parts of the resolver share.
+struct Resolver<'a, 'r> {
+    r: &'a mut Reader<'r>,
+    facts: &'a Facts,
+    mode: CompileMode,
+    dynamic_links: Switch,
+    links: Table<LinkIdx, Link>,
+    link_names: BTreeMap<String, LinkIdx>,
+    scripts: ScriptConfig,
+    track_scripts: Table<TrackScriptIdx, TrackScript>,
+}
+
+/// Makes the configuration of everything that was read.
+pub fn resolve(r: &mut Reader<'_>, draft: &Draft, facts: &Facts, mode: CompileMode) -> Bundle {
+    let mut resolver = Resolver {
+        r,
+        facts,
+        mode,
+        dynamic_links: draft.global.dynamic_links,
+        links: Table::new(),
+        link_names: BTreeMap::new(),
+        scripts: ScriptConfig::default(),
+        track_scripts: Table::new(),
+    };
+    resolver.process(draft);
+    let mut bundle = Bundle::default();
+    resolver.vrrp(draft, &mut bundle);
+    resolver.check(draft, &mut bundle);
+    bundle.ipvs.links = resolver.links.clone();
+    bundle.vrrp.links = resolver.links;
+    bundle.vrrp.track_scripts = resolver.track_scripts;
+    bundle.script = resolver.scripts;
+    bundle
+}
+
+/// `startup_script_timeout`, `shutdown_script_timeout`. COMPAT: keepalived 2.4.3, keywords §3.1.
+const ONCE_TIMEOUT: Duration = secs(10);
+
+/// `child_wait_time`. COMPAT: keepalived 2.4.3, keywords §2.
+const CHILD_WAIT: Duration = secs(5);
+
+impl Resolver<'_, '_> {
+    /// What concerns the processes themselves.
+    fn process(&mut self, draft: &Draft) {
+        let g = &draft.global;
+        self.scripts.default_user = g.script_user.as_ref().map(|u| u.value.clone());
+        self.scripts.security = match g.script_security {
+            Switch::On => ScriptSecurity::On,
+            Switch::Off => ScriptSecurity::Off,
+        };
+        self.scripts.symlinks = match g.symlinks {
+            Switch::On => SymlinkPaths::Keep,
+            Switch::Off => SymlinkPaths::Resolve,
+        };
+        self.scripts.child_wait = g.child_wait.as_ref().map_or(CHILD_WAIT, |w| w.value);
+        let timeout = |t: &Option<super::keyword::At<Duration>>| t.as_ref().map_or(ONCE_TIMEOUT, |t| t.value);
+        if let Some(startup) = &g.startup {
+            let script = self.script(&startup.value, None, "startup_script".into(), ScriptKind::Once);
+            self.scripts.startup = script.map(|s| (s, timeout(&g.startup_timeout)));
+        }
+        if let Some(shutdown) = &g.shutdown {
+            let script = self.script(&shutdown.value, None, "shutdown_script".into(), ScriptKind::Once);
+            self.scripts.shutdown = script.map(|s| (s, timeout(&g.shutdown_timeout)));
+        }
+    }
+}
+
+/// Mail settings. COMPAT: keepalived 2.4.3, keywords §3.2.
+fn mail(draft: &Draft) -> Mail {
+    let g = &draft.global;
+    Mail {
+        to: g.mail_to.clone(),
+        from: g.mail_from.as_ref().map(|f| f.value.clone()),
+        server: g.smtp_server.as_ref().map(|s| s.value),
+        helo: g.smtp_helo.as_ref().map(|h| h.value.clone()),
+        timeout: g.smtp_timeout.as_ref().map_or(secs(30), |t| t.value),
+    }
+}

@@ -1,0 +1,237 @@
+//! `virtual_server` blocks.
+
+use super::{Resolver, mail};
+use crate::conf::Draft as All;
+use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::keyword::At;
+use crate::conf::server::{Granularity, Key, Server};
+use crate::conf::source::Span;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use core::net::IpAddr;
+use ipc::config::ipvs::{Dest, Method, Protocol, ServiceKey};
+use ipc::config::vrrp::Switch;
+use ipc::config::{Bundle, check, ipvs};
+use ipc::net::Family;
+
+/// `IP_VS_SVC_F_ONEPACKET`
+const ONE_PACKET: u32 = 0x04;
+
+/// What `persistence_granularity` and a missing port imply. COMPAT: keepalived 2.4.3, keywords §13.
+const PERSISTENCE: u32 = 360;
+
+impl Resolver<'_, '_> {
+    /// Everything that is balanced and checked.
+    pub(super) fn check(&mut self, draft: &All, bundle: &mut Bundle) {
+        bundle.check.mail = mail(draft);
+        let router_id = draft.global.router_id.as_ref().map(|id| id.value.clone());
+        bundle.check.router_id = router_id.unwrap_or_else(|| self.facts.hostname.clone());
+        bundle.check.log_all_failures = draft.global.log_all_failures;
+        bundle.check.rs_init_notifies = draft.global.rs_init_notifies;
+        let mut keys = BTreeMap::new();
+        for server in &draft.servers {
+            self.service(server, draft, &mut keys, bundle);
+        }
+        self.scripts.services = u32::try_from(bundle.check.services.len()).unwrap_or(u32::MAX);
+        self.scripts.reals = u32::try_from(bundle.check.reals.len()).unwrap_or(u32::MAX);
+    }
+
+    fn service(&mut self, v: &Server, draft: &All, keys: &mut BTreeMap<ServiceKey, Span>, bundle: &mut Bundle) {
+        let Some(key) = self.service_key(v) else { return };
+        let label = service_label(key);
+        if v.reals.is_empty() {
+            // COMPAT: it is ignored.
+            let message = format!("virtual server {label} has no `real_server`");
+            self.r.diags.push(Diagnostic::error(Code::INCOMPLETE, v.span, message).label("ignored"));
+            return;
+        }
+        if let Some(first) = keys.insert(key, v.span) {
+            let message = format!("virtual server {label} is there already");
+            let again = Diagnostic::error(Code::DUPLICATE, v.span, message).label("ignored");
+            self.r.diags.push(again.also(first, "the first one"));
+            keys.insert(key, first);
+            return;
+        }
+        let method = v.method.as_ref().map_or(Method::Nat, |m| m.value);
+        let sorry = self.sorry(v, key, method);
+        let persistence = self.persistence(v, key);
+        let of = format!("virtual_server {label}");
+        let origin = self.r.sources.origin(v.span);
+        let quorum_up = self.event(&v.quorum_up, "quorum_up", &of);
+        let quorum_down = self.event(&v.quorum_down, "quorum_down", &of);
+        let service = ipvs::Service {
+            key,
+            scheduler: v.scheduler.as_ref().map_or("wlc", |s| s.value).into(),
+            flags: v.flags | self.one_packet(v, key),
+            persistence,
+            netmask: self.netmask(v, key),
+            sorry,
+            sorry_inhibit: v.sorry_inhibit,
+            origin: origin.clone(),
+        };
+        let checked = check::Service {
+            label,
+            quorum: 1,
+            hysteresis: 0,
+            sorry: sorry.map(|s| endpoint_label(s.addr, s.port, key)),
+            omega: v.omega,
+            quorum_up,
+            quorum_down,
+            origin,
+        };
+        let (Ok(index), Ok(_)) = (bundle.ipvs.services.push(service), bundle.check.services.push(checked)) else {
+            return;
+        };
+        let weights = self.reals(v, index, key, method, draft, bundle);
+        let (quorum, hysteresis) = self.quorum(v, weights);
+        if let Some(service) = bundle.check.services.at_mut(index) {
+            service.quorum = quorum;
+            service.hysteresis = hysteresis;
+        }
+    }
+
+    fn service_key(&mut self, v: &Server) -> Option<ServiceKey> {
+        match v.key? {
+            Key::Fwmark(mark) => {
+                let written = v.family.as_ref().map(|f| f.value);
+                let family = written.or(v.reals.first().map(|r| Family::of(r.addr))).unwrap_or(Family::V4);
+                Some(ServiceKey::Fwmark { mark, family })
+            }
+            Key::Addr(addr, port) => {
+                let protocol = v.protocol.as_ref().map(|p| p.value).unwrap_or_else(|| {
+                    // COMPAT: keepalived reports it and takes UDP.
+                    let message = "this virtual server has no `protocol`; it is taken as UDP";
+                    self.r.diags.push(Diagnostic::error(Code::INCOMPLETE, v.span, message).help("protocol TCP"));
+                    Protocol::Udp
+                });
+                Some(ServiceKey::Addr { addr, port, protocol })
+            }
+        }
+    }
+
+    fn one_packet(&mut self, v: &Server, key: ServiceKey) -> u32 {
+        let Some(span) = v.one_packet else { return 0 };
+        if matches!(key, ServiceKey::Addr { protocol: Protocol::Udp, .. }) {
+            return ONE_PACKET;
+        }
+        let message = "`ops` works with UDP only";
+        self.r.diags.push(Diagnostic::warning(Code::CONFLICT, span, message).label("ignored"));
+        0
+    }
+
+    /// The kernel takes a service without port only with persistence.
+    fn persistence(&mut self, v: &Server, key: ServiceKey) -> Option<u32> {
+        let implied = v.granularity.is_some().then_some(PERSISTENCE);
+        let asked = v.persistence.as_ref().map_or(implied, |p| Some(p.value)).filter(|p| *p > 0);
+        let any_port = matches!(key, ServiceKey::Addr { port: 0, .. });
+        if any_port && asked.is_none() {
+            let message = format!("a virtual server of all ports needs persistence; {PERSISTENCE} s are taken");
+            self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, v.span, message).help("persistence_timeout 360"));
+            return Some(PERSISTENCE);
+        }
+        asked
+    }
+
+    fn netmask(&mut self, v: &Server, key: ServiceKey) -> u32 {
+        let family = key_family(key);
+        match (v.granularity.as_ref(), family) {
+            (Some(At { value: Granularity::V4(mask), .. }), Family::V4) => mask.to_bits(),
+            (Some(At { value: Granularity::V6(bits), .. }), Family::V6) => u32::from(*bits),
+            (other, family) => {
+                if let Some(wrong) = other {
+                    let message = "`persistence_granularity` is of the other address family";
+                    self.r.diags.push(Diagnostic::error(Code::CONFLICT, wrong.span, message).label("ignored"));
+                }
+                if family == Family::V4 { u32::MAX } else { 128 }
+            }
+        }
+    }
+
+    fn sorry(&mut self, v: &Server, key: ServiceKey, method: Method) -> Option<Dest> {
+        let sorry = v.sorry.as_ref()?;
+        let (addr, port) = sorry.value;
+        let method = v.sorry_method.as_ref().map_or(method, |m| m.value);
+        if !self.same_family(addr, key, sorry.span) {
+            return None;
+        }
+        let port = self.dest_port(port, key, method, sorry.span);
+        Some(Dest { addr, port, method, weight: 1, upper: 0, lower: 0 })
+    }
+
+    pub(super) fn same_family(&mut self, addr: IpAddr, key: ServiceKey, span: Span) -> bool {
+        let same = Family::of(addr) == key_family(key);
+        if !same {
+            let message = format!("{addr} is not of the address family of its virtual server");
+            self.r.diags.push(Diagnostic::error(Code::CONFLICT, span, message).label("ignored"));
+        }
+        same
+    }
+
+    /// COMPAT: no port is the service's; DR and TUN cannot change it; a firewall mark has none except with NAT.
+    pub(super) fn dest_port(&mut self, port: Option<u16>, key: ServiceKey, method: Method, span: Span) -> u16 {
+        match (key, method) {
+            (ServiceKey::Fwmark { .. }, Method::Nat) => port.unwrap_or(0),
+            (ServiceKey::Fwmark { .. }, _) => 0,
+            (ServiceKey::Addr { port: own, .. }, Method::Nat) => port.unwrap_or(own),
+            (ServiceKey::Addr { port: own, .. }, _) => {
+                if let Some(other) = port.filter(|p| *p != own) {
+                    let message = format!("with DR and TUN packets keep their port: {other} becomes {own}");
+                    let help =
+                        "to check another port, use `connect_port` in the checker; to change it, `lvs_method NAT`";
+                    self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, span, message).help(help));
+                }
+                own
+            }
+        }
+    }
+
+    /// COMPAT: keepalived 2.4.3, keywords §13: quorum at most the sum of the weights, hysteresis below the quorum.
+    fn quorum(&mut self, v: &Server, weights: u64) -> (u32, u32) {
+        let most = u32::try_from(weights).unwrap_or(u32::MAX);
+        let mut quorum = v.quorum.as_ref().map_or(1, |q| q.value);
+        if let Some(asked) = v.quorum.as_ref().filter(|q| q.value > most) {
+            quorum = most.max(1);
+            let message = format!("all weights together are {weights}: `quorum` is taken as {quorum}");
+            self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, asked.span, message));
+        }
+        let mut hysteresis = v.hysteresis.as_ref().map_or(0, |h| h.value);
+        if let Some(asked) = v.hysteresis.as_ref().filter(|h| h.value >= quorum) {
+            hysteresis = quorum.saturating_sub(1);
+            let message = format!("`hysteresis` must be below `quorum`; it is taken as {hysteresis}");
+            self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, asked.span, message));
+        }
+        (quorum, hysteresis)
+    }
+
+    /// `inhibit_on_failure`, `alpha`: of the server, else of the service.
+    pub(super) fn inherit(own: Option<Switch>, outer: Switch) -> Switch {
+        own.unwrap_or(outer)
+    }
+}
+
+/// The family of a service.
+pub(super) fn key_family(key: ServiceKey) -> Family {
+    match key {
+        ServiceKey::Addr { addr, .. } => Family::of(addr),
+        ServiceKey::Fwmark { family, .. } => family,
+    }
+}
+
+/// As keepalived writes it in logs.
+fn service_label(key: ServiceKey) -> String {
+    match key {
+        ServiceKey::Addr { addr, port, .. } => endpoint_label(addr, port, key),
+        ServiceKey::Fwmark { mark, .. } => format!("FWM {mark}"),
+    }
+}
+
+/// `[192.168.1.1]:tcp:80`. COMPAT: a firewall mark has no protocol of its own and shows as tcp.
+pub(super) fn endpoint_label(addr: IpAddr, port: u16, key: ServiceKey) -> String {
+    let protocol = match key {
+        ServiceKey::Addr { protocol: Protocol::Udp, .. } => "udp",
+        ServiceKey::Addr { protocol: Protocol::Sctp, .. } => "sctp",
+        _ => "tcp",
+    };
+    format!("[{addr}]:{protocol}:{port}")
+}

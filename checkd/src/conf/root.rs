@@ -1,0 +1,158 @@
+//! The statements outside all blocks, and what is known of all tables together.
+
+use super::checker;
+use super::diag::{Code, Diagnostic, Diagnostics};
+use super::global::{self, GLOBAL, Global};
+use super::keyword::{self, Args, At, Keyword, Reader};
+use super::server::{self, REAL, SERVER, Server};
+use super::track::{SCRIPT, Script};
+use super::tree::{Statement, Tree};
+use super::vrrp::{GROUP, Group, INSTANCE, Instance};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Everything that was read, before names are resolved.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// `global_defs` and single statements.
+    pub global: Global,
+    /// `vrrp_script` blocks.
+    pub scripts: Vec<Script>,
+    /// `vrrp_instance` blocks; no two of one name.
+    pub instances: Vec<Instance>,
+    /// `vrrp_sync_group` blocks; no two of one name.
+    pub groups: Vec<Group>,
+    /// `virtual_server` blocks.
+    pub servers: Vec<Server>,
+    /// Names of instances and groups that were seen.
+    names: alloc::collections::BTreeMap<(&'static str, String), super::source::Span>,
+}
+
+/// Statements outside all blocks.
+pub static ROOT: &[Keyword<Draft>] = &[
+    Keyword::new("global_defs", Args::Flag, "", "settings of the whole daemon", |r, s, d: &mut Draft| {
+        keyword::read(r, GLOBAL, "`global_defs`", s.children(), &mut d.global);
+    })
+    .block(),
+    Keyword::new("vrrp_instance", Args::Count(1, 1), "NAME", "a virtual router", |r, s, d: &mut Draft| {
+        let Some(name) = name(r, s, d, "vrrp_instance") else { return };
+        let mut instance = Instance::new(name, s.whole());
+        keyword::read(r, INSTANCE, "`vrrp_instance`", s.children(), &mut instance);
+        d.instances.push(instance);
+    })
+    .block(),
+    Keyword::new(
+        "vrrp_sync_group",
+        Args::Count(1, 1),
+        "NAME",
+        "instances that change together",
+        |r, s, d: &mut Draft| {
+            let Some(name) = name(r, s, d, "vrrp_sync_group") else { return };
+            let mut group = Group::new(name, s.whole());
+            keyword::read(r, GROUP, "`vrrp_sync_group`", s.children(), &mut group);
+            d.groups.push(group);
+        },
+    )
+    .block(),
+    Keyword::new("vrrp_script", Args::Count(1, 1), "NAME", "a command whose success matters", |r, s, d: &mut Draft| {
+        let Some(name) = s.word(1).and_then(|w| r.text(w)) else { return };
+        let mut script = Script::new(name);
+        keyword::read(r, SCRIPT, "`vrrp_script`", s.children(), &mut script);
+        d.scripts.push(script);
+    })
+    .block(),
+    Keyword::new(
+        "virtual_server",
+        Args::Count(1, 2),
+        "IP [PORT] | fwmark N",
+        "a balanced service",
+        |r, s, d: &mut Draft| {
+            d.servers.extend(server::read(r, s));
+        },
+    )
+    .block(),
+    Keyword::new("child_wait_time", Args::Count(1, 1), "SECONDS", "time to stop in", |r, s, d| {
+        global::child_wait_time(r, s, &mut d.global);
+    }),
+    Keyword::later("static_ipaddress", Args::Flag, "", "addresses that are always there").block(),
+    Keyword::later("static_routes", Args::Flag, "", "routes that are always there").block(),
+    Keyword::later("static_rules", Args::Flag, "", "rules that are always there").block(),
+    Keyword::later("track_group", Args::Count(1, 1), "NAME", "instances of static addresses").block(),
+    Keyword::later("linkbeat_interfaces", Args::Flag, "", "interfaces whose link is polled").block(),
+    Keyword::later("linkbeat_use_polling", Args::Flag, "", "the link is polled"),
+    Keyword::later("interface_up_down_delays", Args::Flag, "", "link changes that are waited out").block(),
+    Keyword::later("garp_group", Args::Flag, "", "interfaces that share an interval").block(),
+    Keyword::later("vrrp_track_process", Args::Count(1, 1), "NAME", "a process that matters").block(),
+    Keyword::later("track_file", Args::Count(1, 1), "NAME", "a file that matters").block(),
+    Keyword::later("vrrp_track_file", Args::Count(1, 1), "NAME", "a file that matters").block(),
+    Keyword::later("bfd_instance", Args::Count(1, 1), "NAME", "a BFD session").block(),
+    Keyword::later("virtual_server_group", Args::Count(1, 1), "NAME", "addresses of one service").block(),
+    Keyword::later("SSL", Args::Flag, "", "keys of SSL_GET").block(),
+    Keyword::later("net_namespace", Args::Count(1, 1), "NAME", "where it runs"),
+    Keyword::later("net_namespace_ipvs", Args::Count(0, 1), "[NAME]", "where the IPVS table is"),
+    Keyword::later("namespace_with_ipsets", Args::Flag, "", "ipsets in a namespace"),
+    Keyword::later("instance", Args::Count(1, 1), "NAME", "name of this daemon"),
+    Keyword::later("use_pid_dir", Args::Flag, "", "pid files have a directory"),
+];
+
+/// The name of a block; COMPAT: of two with one name the second one is skipped.
+fn name(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft, kind: &'static str) -> Option<At<String>> {
+    let name = r.text(s.word(1)?)?;
+    match d.names.entry((kind, name.value.clone())) {
+        alloc::collections::btree_map::Entry::Vacant(free) => {
+            free.insert(name.span);
+            Some(name)
+        }
+        alloc::collections::btree_map::Entry::Occupied(taken) => {
+            let message = format!("there is a `{kind} {}` already", name.value);
+            let again = Diagnostic::error(Code::DUPLICATE, name.span, message).label("this block is skipped");
+            r.diags.push(again.also(*taken.get(), "the first one"));
+            None
+        }
+    }
+}
+
+/// Reads a whole tree.
+pub fn read(r: &mut Reader<'_>, tree: &Tree) -> Draft {
+    let mut draft = Draft::default();
+    keyword::read(r, ROOT, "the file", tree.roots(), &mut draft);
+    draft
+}
+
+/// The block a keyword belongs in, for messages about one that stands elsewhere.
+pub fn home_of(word: &str) -> Option<&'static str> {
+    fn has<T>(table: &[Keyword<T>], word: &str) -> bool {
+        table.iter().any(|k| k.name == word)
+    }
+    // In the order in which people would look for it.
+    [
+        (has(ROOT, word), "the file"),
+        (has(GLOBAL, word), "`global_defs`"),
+        (has(INSTANCE, word), "`vrrp_instance`"),
+        (has(SCRIPT, word), "`vrrp_script`"),
+        (has(SERVER, word), "`virtual_server`"),
+        (has(REAL, word), "`real_server`"),
+        (has(checker::HTTP, word), "a checker"),
+        (has(checker::URL, word), "`url`"),
+        (has(GROUP, word), "`vrrp_sync_group`"),
+        (matches!(word, "auth_type" | "auth_pass"), "`authentication`"),
+    ]
+    .into_iter()
+    .find_map(|(there, home)| there.then_some(home))
+}
+
+/// Marks what must not be shown: every value in a block that holds secrets, known keyword or not (a misspelt `auth_pas` is a
+/// password too).
+pub fn hide_secrets(tree: &Tree, diags: &mut Diagnostics) {
+    for block in tree.all() {
+        if matches!(block.keyword(), "authentication" | "auth_hmac" | "SSL") {
+            for statement in block.children().filter(|s| s.keyword() != "auth_type") {
+                statement.words(1).for_each(|word| diags.hide(word.span));
+            }
+        }
+        if matches!(block.keyword(), "auth_pass" | "password") {
+            block.words(1).for_each(|word| diags.hide(word.span));
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Commands and who runs them.
+//!
+//! COMPAT: keepalived 2.4.3, keywords §1 and §14. The rest of the line is split twice by shell-like quoting: first into command, user
+//! and group, escapes kept; then the command into its arguments, escapes interpreted. `'` and `"` both quote, adjacent pieces join.
+
+use super::diag::{Code, Diagnostic};
+use super::keyword::{At, Reader};
+use super::source::Span;
+use super::tree::Statement;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::ops::Range;
+use ipc::config::script::RunAs;
+
+/// A command as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Program and arguments; never empty.
+    pub argv: Vec<Vec<u8>>,
+    /// User on the same line.
+    pub run_as: Option<RunAs>,
+    /// The statement.
+    pub span: Span,
+}
+
+/// Most arguments of one command.
+const ARGUMENTS_LIMIT: usize = 1024;
+
+impl Reader<'_> {
+    /// `CMD [USER [[:]GROUP]]`
+    pub fn command(&mut self, s: Statement<'_>) -> Option<Command> {
+        let (argv, rest) = self.argv(s)?;
+        let mut words = rest.iter().map(|(bytes, _)| String::from_utf8_lossy(bytes).into_owned());
+        let run_as = words.next().map(|user| RunAs { user, group: words.next().and_then(group) });
+        if let Some((_, range)) = rest.get(2) {
+            let span = s.raw(1).span(range.clone());
+            self.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, span, "this is ignored").help(QUOTE_HELP));
+        }
+        Some(Command { argv, run_as, span: s.whole() })
+    }
+
+    /// `CMD` alone; more words are ignored with a warning.
+    pub fn command_only(&mut self, s: Statement<'_>) -> Option<Command> {
+        let (argv, rest) = self.argv(s)?;
+        if let (Some((_, first)), Some((_, last))) = (rest.first(), rest.last()) {
+            let span = s.raw(1).span(first.start..last.end);
+            let message = "only the first word is the command; this is ignored";
+            self.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, span, message).help(QUOTE_HELP));
+        }
+        Some(Command { argv, run_as: None, span: s.whole() })
+    }
+
+    /// The arguments of the first word, and the words after it.
+    fn argv(&mut self, s: Statement<'_>) -> Option<(Vec<Vec<u8>>, Vec<Piece>)> {
+        let raw = s.raw(1);
+        let mut outer = match split(raw.bytes(), Escapes::Keep) {
+            Ok(words) => words.into_iter(),
+            Err(problem) => return self.broken(problem, s),
+        };
+        let command = outer.next().map(|(bytes, _)| bytes).unwrap_or_default();
+        let inner = match split(&command, Escapes::Interpret) {
+            Ok(words) => words,
+            Err(problem) => return self.broken(problem, s),
+        };
+        let argv: Vec<Vec<u8>> = inner.into_iter().map(|(bytes, _)| bytes).collect();
+        let why = if argv.first().is_none_or(Vec::is_empty) {
+            "this names no command"
+        } else if argv.len() > ARGUMENTS_LIMIT {
+            "this command has more than 1024 arguments"
+        } else if argv.iter().any(|a| a.contains(&0)) {
+            "a NUL byte cannot be part of a command"
+        } else {
+            return Some((argv, outer.collect()));
+        };
+        self.diags.push(Diagnostic::error(Code::BAD_VALUE, s.whole(), why).label("ignored"));
+        None
+    }
+
+    fn broken<T>(&mut self, problem: &'static str, s: Statement<'_>) -> Option<T> {
+        self.diags.push(Diagnostic::error(Code::UNBALANCED_QUOTE, s.whole(), problem).label("ignored"));
+        None
+    }
+
+    /// `USER [[:]GROUP]` as the arguments of a statement.
+    pub fn run_as(&mut self, s: Statement<'_>) -> Option<At<RunAs>> {
+        let user = self.text(s.word(1)?)?.value;
+        let group = match s.word(2) {
+            Some(word) => group(self.text(word)?.value),
+            None => None,
+        };
+        Some(At::new(RunAs { user, group }, s.whole()))
+    }
+}
+
+const QUOTE_HELP: &str = "a command with arguments is written in quotes: \"/path/to/script argument\"";
+
+/// `:GROUP` and `:` also ask for supplementary groups (later work); the group itself is what follows.
+fn group(text: String) -> Option<String> {
+    let name = text.strip_prefix(':').unwrap_or(&text);
+    (!name.is_empty()).then(|| name.to_string())
+}
+
+/// What becomes of a backslash.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Escapes {
+    /// It stays, with the byte after it, which it keeps from ending a quotation.
+    Keep,
+    /// It is interpreted.
+    Interpret,
+}
+
+type Piece = (Vec<u8>, Range<usize>);
+
+/// Splits at blanks outside quotes.
+fn split(bytes: &[u8], escapes: Escapes) -> Result<Vec<Piece>, &'static str> {
+    let mut pieces = Vec::new();
+    let mut current: Option<Piece> = None;
+    let mut quote = None;
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at).copied() {
+        let next = at.saturating_add(1);
+        let open = current.is_some() || quote.is_some();
+        match (byte, quote) {
+            (b'\\', _) => {
+                let (out, end) = escape(bytes, next, escapes)?;
+                grow(&mut current, &out, at, end);
+                at = end;
+                continue;
+            }
+            (b, Some(q)) if b == q => quote = None,
+            (b'"' | b'\'', None) => {
+                grow(&mut current, &[], at, next);
+                quote = Some(byte);
+            }
+            (b, None) if super::lines::is_blank(b) => {
+                if open {
+                    pieces.extend(current.take());
+                }
+                at = next;
+                continue;
+            }
+            (b, _) => grow(&mut current, &[b], at, next),
+        }
+        if let Some((_, range)) = &mut current {
+            range.end = next;
+        }
+        at = next;
+    }
+    if quote.is_some() {
+        return Err("a quotation mark in this command has no partner");
+    }
+    pieces.extend(current);
+    Ok(pieces)
+}
+
+fn grow(current: &mut Option<Piece>, bytes: &[u8], start: usize, end: usize) {
+    let (text, range) = current.get_or_insert_with(|| (Vec::new(), start..end));
+    text.extend_from_slice(bytes);
+    range.end = end;
+}
+
+/// What stands for the escape whose letter is at `at`, and where it ends.
+fn escape(bytes: &[u8], at: usize, escapes: Escapes) -> Result<(Vec<u8>, usize), &'static str> {
+    let Some(letter) = bytes.get(at).copied() else { return Err("this command ends in a backslash") };
+    let end = at.saturating_add(1);
+    if escapes == Escapes::Keep {
+        return Ok((Vec::from([b'\\', letter]), end));
+    }
+    let digits = |from: usize, most: usize, radix: u32| {
+        let tail = bytes.get(from..).unwrap_or_default();
+        let count = tail.iter().take(most).take_while(|b| char::from(**b).is_digit(radix)).count();
+        let value = tail
+            .iter()
+            .take(count)
+            .fold(0_u32, |v, b| v.saturating_mul(radix).saturating_add(char::from(*b).to_digit(radix).unwrap_or(0)));
+        (u8::try_from(value & 0xff).unwrap_or(0), count)
+    };
+    let byte = match letter {
+        b'a' => 0x07,
+        b'b' => 0x08,
+        b'E' => 0x1b,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 0x0b,
+        b'0'..=b'7' => {
+            let (value, count) = digits(at, 3, 8);
+            return Ok((Vec::from([value]), at.saturating_add(count)));
+        }
+        b'x' => {
+            let (value, count) = digits(end, 2, 16);
+            if count > 0 {
+                return Ok((Vec::from([value]), end.saturating_add(count)));
+            }
+            b'x'
+        }
+        b'c' => match bytes.get(end) {
+            Some(control) => return Ok((Vec::from([control & 0x1f]), end.saturating_add(1))),
+            None => b'c',
+        },
+        other => other,
+    };
+    Ok((Vec::from([byte]), end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str, escapes: Escapes) -> Vec<String> {
+        let pieces = split(text.as_bytes(), escapes).unwrap();
+        pieces.into_iter().map(|(b, _)| String::from_utf8(b).unwrap()).collect()
+    }
+
+    #[test]
+    fn quotes_join_and_escapes_count() {
+        assert_eq!(words(r#"a "b c"'d e' f"#, Escapes::Interpret), ["a", "b cd e", "f"]);
+        assert_eq!(words(r#"\x41\102\"q \'s ''"#, Escapes::Interpret), ["AB\"q", "'s", ""]);
+        assert_eq!(words(r#""a \" b" c"#, Escapes::Keep), [r#"a \" b"#, "c"]);
+        assert!(split(b"'a", Escapes::Keep).is_err());
+        assert!(split(b"a\\", Escapes::Interpret).is_err());
+    }
+}

@@ -1,0 +1,500 @@
+//! `virtual_server` and `real_server` blocks.
+
+use super::checker::{self, Checker, Kind, Schedule, above_zero, from_zero, retries};
+use super::diag::{Code, Diagnostic};
+use super::keyword::{self, Args, At, Keyword, Reader, set};
+use super::script::Command;
+use super::source::Span;
+use super::tree::{Statement, Word};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr};
+use ipc::config::ipvs::{Method, Protocol};
+use ipc::config::vrrp::Switch;
+use ipc::net::Family;
+
+/// What a `virtual_server` line names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// `IP [PORT]`
+    Addr(IpAddr, u16),
+    /// `fwmark N`
+    Fwmark(u32),
+}
+
+/// `persistence_granularity`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// A netmask.
+    V4(Ipv4Addr),
+    /// A prefix length.
+    V6(u8),
+}
+
+/// A `virtual_server` block.
+#[derive(Clone, Debug, Default)]
+pub struct Server {
+    /// What it is; `None` when its line makes no sense.
+    pub key: Option<Key>,
+    /// Its first line.
+    pub span: Span,
+    /// `ip_family`
+    pub family: Option<At<Family>>,
+    /// `lvs_sched`
+    pub scheduler: Option<At<&'static str>>,
+    /// `flag-1` to `flag-3`, `sh-port` …: bits of the kernel's flags.
+    pub flags: u32,
+    /// `ops`
+    pub one_packet: Option<Span>,
+    /// `lvs_method`
+    pub method: Option<At<Method>>,
+    /// `persistence_timeout`; 0 is off.
+    pub persistence: Option<At<u32>>,
+    /// `persistence_granularity`
+    pub granularity: Option<At<Granularity>>,
+    /// `protocol`
+    pub protocol: Option<At<Protocol>>,
+    /// When checkers run.
+    pub schedule: Schedule,
+    /// `weight`
+    pub weight: Option<At<u32>>,
+    /// `inhibit_on_failure`
+    pub inhibit: Switch,
+    /// `alpha`
+    pub alpha: Switch,
+    /// `omega`
+    pub omega: Switch,
+    /// `quorum`
+    pub quorum: Option<At<u32>>,
+    /// `hysteresis`
+    pub hysteresis: Option<At<u32>>,
+    /// `quorum_up`
+    pub quorum_up: Option<At<Command>>,
+    /// `quorum_down`
+    pub quorum_down: Option<At<Command>>,
+    /// `virtualhost`
+    pub host: Option<At<String>>,
+    /// `sorry_server`; no port: the service's.
+    pub sorry: Option<At<(IpAddr, Option<u16>)>>,
+    /// `sorry_server_inhibit`
+    pub sorry_inhibit: Switch,
+    /// `sorry_server_lvs_method`
+    pub sorry_method: Option<At<Method>>,
+    /// `real_server` blocks.
+    pub reals: Vec<Real>,
+}
+
+/// A `real_server` block.
+#[derive(Clone, Debug)]
+pub struct Real {
+    /// Its address.
+    pub addr: IpAddr,
+    /// Its port; `None` or 0: the service's.
+    pub port: Option<u16>,
+    /// Its first line.
+    pub span: Span,
+    /// `weight`
+    pub weight: Option<At<u32>>,
+    /// `lvs_method`
+    pub method: Option<At<Method>>,
+    /// `uthreshold`
+    pub upper: Option<At<u32>>,
+    /// `lthreshold`
+    pub lower: Option<At<u32>>,
+    /// `inhibit_on_failure`
+    pub inhibit: Option<Switch>,
+    /// `notify_up`
+    pub notify_up: Option<At<Command>>,
+    /// `notify_down`
+    pub notify_down: Option<At<Command>>,
+    /// `alpha`
+    pub alpha: Option<Switch>,
+    /// `virtualhost`
+    pub host: Option<At<String>>,
+    /// When checkers run.
+    pub schedule: Schedule,
+    /// Its checkers.
+    pub checkers: Vec<Checker>,
+}
+
+/// Schedulers. COMPAT: keepalived 2.4.3, keywords §13: other names are rejected.
+const SCHEDULERS: &[&str] =
+    &["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh", "dh", "fo", "ovf", "sed", "nq", "twos"];
+
+/// `IP_VS_SVC_F_SCHED1` to `SCHED3`.
+const SCHED_FLAGS: [u32; 3] = [0x08, 0x10, 0x20];
+
+/// Largest weight: the kernel's is a signed int.
+const WEIGHT: i64 = i32::MAX as i64;
+
+/// `virtual_server KEY { … }`
+pub fn read(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Server> {
+    let mut server = Server { key: key(r, s), span: s.whole(), ..Server::default() };
+    keyword::read(r, SERVER, "`virtual_server`", s.children(), &mut server);
+    server.key.is_some().then_some(server)
+}
+
+fn key(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Key> {
+    let first = s.word(1)?;
+    match first.text() {
+        "fwmark" => match s.word(2) {
+            Some(word) => r.number(Some(word), 1..=i64::from(u32::MAX)).map(Key::Fwmark),
+            None => {
+                let message = "`virtual_server fwmark` needs a number";
+                r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, s.whole(), message).label("ignored"));
+                None
+            }
+        },
+        "group" => {
+            let message = "virtual server groups cannot be run yet";
+            r.diags
+                .push(Diagnostic::error(Code::UNSUPPORTED, s.whole(), message).label("this virtual server is ignored"));
+            None
+        }
+        _ => {
+            let addr = r.ip(first)?;
+            let port = match s.word(2) {
+                Some(word) => r.port(word, true)?,
+                None => 0,
+            };
+            Some(Key::Addr(addr, port))
+        }
+    }
+}
+
+fn scheduler(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
+    let Some(word) = s.word(1) else { return };
+    match SCHEDULERS.iter().find(|name| **name == word.text()) {
+        Some(name) => set(&mut v.scheduler, Some(*name), s),
+        None => r.bad(word, &format!("a scheduler ({})", SCHEDULERS.join(", "))),
+    }
+}
+
+/// `sh-port` and the like. COMPAT: only after `lvs_sched` of that kind.
+fn scheduler_flag(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server, of: &str, bit: u32) {
+    if v.scheduler.as_ref().is_some_and(|a| a.value == of) {
+        v.flags |= bit;
+    } else {
+        let message = format!("`{}` works only after `lvs_sched {of}`", s.keyword());
+        r.diags.push(Diagnostic::error(Code::CONFLICT, s.span(), message).label("ignored"));
+    }
+}
+
+/// `NAT|DR|TUN`; tunnel types other than ipip come with later work.
+fn method(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Method> {
+    let word = s.word(1)?;
+    let method = match word.text() {
+        "NAT" => Method::Nat,
+        "DR" => Method::Dr,
+        "TUN" => Method::Tun,
+        other => {
+            let upper = other.to_ascii_uppercase();
+            let message = format!("`{}` is not NAT, DR or TUN", keyword::shown(other));
+            let mut bad = Diagnostic::error(Code::BAD_VALUE, word.span, message).label("NAT, DR or TUN is wanted here");
+            if matches!(upper.as_str(), "NAT" | "DR" | "TUN") {
+                bad = bad.patch(word.span, upper);
+            }
+            r.diags.push(bad);
+            return None;
+        }
+    };
+    if let Some(extra) = s.word(2) {
+        let ipip = extra.text() == "type" && s.word(3).is_some_and(|w| w.text() == "ipip") && s.len() == 4;
+        if !(method == Method::Tun && ipip) {
+            let message = "tunnel options other than `type ipip` have no effect yet";
+            r.diags.push(Diagnostic::warning(Code::NO_EFFECT, extra.span.to(s.whole()), message));
+        }
+    }
+    Some(method)
+}
+
+/// COMPAT: bare is 360 s, 1 to 2678400. 0, which many files have, turns it off (keepalived rejects it, with the same result).
+fn persistence(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
+    let Some(word) = s.word(1) else { return set(&mut v.persistence, Some(360), s) };
+    let value = r.number(Some(word), 0..=2_678_400);
+    if value == Some(0) {
+        let message = "`persistence_timeout 0` turns persistence off, which it is by default";
+        r.diags.push(Diagnostic::warning(Code::ADJUSTED, s.whole(), message).help("remove the line"));
+    }
+    set(&mut v.persistence, value, s);
+}
+
+fn granularity(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
+    let Some(word) = s.word(1) else { return };
+    let value = if let Ok(mask) = word.text().parse::<Ipv4Addr>() {
+        let bits = mask.to_bits();
+        (bits != 0 && bits.leading_ones().saturating_add(bits.trailing_zeros()) == 32).then_some(Granularity::V4(mask))
+    } else {
+        word.text().parse::<u8>().ok().filter(|n| (1..=128).contains(n)).map(Granularity::V6)
+    };
+    if value.is_none() {
+        r.bad(word, "an IPv4 netmask or an IPv6 prefix from 1 to 128");
+    }
+    set(&mut v.granularity, value, s);
+}
+
+fn protocol(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
+    let Some(word) = s.word(1) else { return };
+    let value = match word.text().to_ascii_uppercase().as_str() {
+        "TCP" => Some(Protocol::Tcp),
+        "UDP" => Some(Protocol::Udp),
+        "SCTP" => Some(Protocol::Sctp),
+        _ => {
+            r.bad(word, "TCP, UDP or SCTP");
+            None
+        }
+    };
+    set(&mut v.protocol, value, s);
+}
+
+/// `IP [PORT]` from word 1 on.
+fn endpoint(r: &mut Reader<'_>, s: Statement<'_>) -> Option<(IpAddr, Option<u16>)> {
+    let addr = r.ip(s.word(1)?)?;
+    let port = match s.word(2) {
+        Some(word) => Some(r.port(word, true)?),
+        None => None,
+    };
+    Some((addr, port.filter(|p| *p != 0)))
+}
+
+fn sorry_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
+    if let Some(sorry) = endpoint(r, s) {
+        r.first(&mut v.sorry, s, sorry);
+    }
+}
+
+/// COMPAT: the two keywords about a sorry server come after it.
+fn has_sorry(r: &mut Reader<'_>, s: Statement<'_>, v: &Server) -> bool {
+    if v.sorry.is_none() {
+        let message = format!("`{}` must come after `sorry_server`", s.keyword());
+        r.diags.push(Diagnostic::error(Code::CONFLICT, s.span(), message).label("ignored"));
+    }
+    v.sorry.is_some()
+}
+
+/// `virtual_server`
+pub static SERVER: &[Keyword<Server>] = &[
+    Keyword::new("ip_family", Args::Count(1, 1), "inet|inet6", "of a firewall mark", |r, s, v| {
+        match s.word(1).map(Word::text) {
+            Some("inet") => set(&mut v.family, Some(Family::V4), s),
+            Some("inet6") => set(&mut v.family, Some(Family::V6), s),
+            _ => {
+                if let Some(word) = s.word(1) {
+                    r.bad(word, "`inet` or `inet6`");
+                }
+            }
+        }
+    }),
+    Keyword::new("lvs_sched", Args::Count(1, 1), "rr|wrr|lc|wlc|…", "how connections are spread", scheduler),
+    Keyword::new("lb_algo", Args::Count(1, 1), "rr|wrr|lc|wlc|…", "how connections are spread", scheduler),
+    Keyword::flag("ops", "each UDP packet by itself", |_, s, v| v.one_packet = Some(s.span())),
+    Keyword::flag("flag-1", "first flag of the scheduler", |_, _, v| v.flags |= SCHED_FLAGS[0]),
+    Keyword::flag("flag-2", "second flag of the scheduler", |_, _, v| v.flags |= SCHED_FLAGS[1]),
+    Keyword::flag("flag-3", "third flag of the scheduler", |_, _, v| v.flags |= SCHED_FLAGS[2]),
+    Keyword::flag("sh-fallback", "another server when one is down", |r, s, v| {
+        scheduler_flag(r, s, v, "sh", SCHED_FLAGS[0]);
+    }),
+    Keyword::flag("sh-port", "the port counts too", |r, s, v| scheduler_flag(r, s, v, "sh", SCHED_FLAGS[1])),
+    Keyword::flag("mh-fallback", "another server when one is down", |r, s, v| {
+        scheduler_flag(r, s, v, "mh", SCHED_FLAGS[0]);
+    }),
+    Keyword::flag("mh-port", "the port counts too", |r, s, v| scheduler_flag(r, s, v, "mh", SCHED_FLAGS[1])),
+    Keyword::new("lvs_method", Args::Some(1), "NAT|DR|TUN", "how packets reach the real servers", |r, s, v| {
+        set(&mut v.method, method(r, s), s);
+    }),
+    Keyword::new("lb_kind", Args::Some(1), "NAT|DR|TUN", "how packets reach the real servers", |r, s, v| {
+        set(&mut v.method, method(r, s), s);
+    }),
+    Keyword::new("persistence_timeout", Args::Count(0, 1), "SECONDS", "a client keeps its server", persistence),
+    Keyword::new("persistence_granularity", Args::Count(1, 1), "NETMASK", "clients that count as one", granularity),
+    Keyword::new("protocol", Args::Count(1, 1), "TCP|UDP|SCTP", "of the service", protocol),
+    Keyword::new("delay_loop", Args::Count(1, 1), "SECONDS", "between checks", |r, s, v| {
+        set(&mut v.schedule.delay_loop, above_zero(r, s), s);
+    }),
+    Keyword::new("connect_timeout", Args::Count(1, 1), "SECONDS", "time for each step of a check", |r, s, v| {
+        set(&mut v.schedule.timeout, above_zero(r, s), s);
+    }),
+    Keyword::new("retry", Args::Count(1, 1), "INT", "failures that are put up with", |r, s, v| {
+        set(&mut v.schedule.retry, retries(r, s, 1), s);
+    }),
+    Keyword::new("delay_before_retry", Args::Count(1, 1), "SECONDS", "after a failure", |r, s, v| {
+        set(&mut v.schedule.delay_before_retry, from_zero(r, s), s);
+    }),
+    Keyword::new("warmup", Args::Count(1, 1), "SECONDS", "spreads the first checks", |r, s, v| {
+        set(&mut v.schedule.warmup, from_zero(r, s), s);
+    }),
+    Keyword::new("weight", Args::Count(1, 1), "INT from 1", "of real servers that do not say", |r, s, v| {
+        set(&mut v.weight, r.number(s.word(1), 1..=WEIGHT), s);
+    }),
+    Keyword::new("inhibit_on_failure", Args::Switch, "[on|off]", "weight 0 instead of removal", |r, s, v| {
+        v.inhibit = r.switch(s).unwrap_or(v.inhibit);
+    }),
+    Keyword::new("alpha", Args::Switch, "[on|off]", "servers start as failed", |r, s, v| {
+        v.alpha = r.switch(s).unwrap_or(v.alpha);
+    }),
+    Keyword::new("omega", Args::Switch, "[on|off]", "notifications at the end too", |r, s, v| {
+        v.omega = r.switch(s).unwrap_or(v.omega);
+    }),
+    Keyword::new("quorum", Args::Count(1, 1), "INT from 1", "weight that must be alive", |r, s, v| {
+        set(&mut v.quorum, r.number(s.word(1), 1..=i64::from(u32::MAX)), s);
+    }),
+    Keyword::new("hysteresis", Args::Count(1, 1), "INT", "weight beyond it before a change", |r, s, v| {
+        set(&mut v.hysteresis, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
+    }),
+    Keyword::new("quorum_up", Args::Script, "COMMAND [USER [GROUP]]", "run when quorum is gained", |r, s, v| {
+        if let Some(command) = r.command(s) {
+            r.first(&mut v.quorum_up, s, command);
+        }
+    }),
+    Keyword::new("quorum_down", Args::Script, "COMMAND [USER [GROUP]]", "run when quorum is lost", |r, s, v| {
+        if let Some(command) = r.command(s) {
+            r.first(&mut v.quorum_down, s, command);
+        }
+    }),
+    Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "Host header of HTTP_GET", |r, s, v| {
+        v.host = s.word(1).and_then(|w| r.text(w)).or(v.host.take());
+    }),
+    Keyword::new("sorry_server", Args::Count(1, 2), "IP [PORT]", "serves when quorum is lost", sorry_server),
+    Keyword::flag("sorry_server_inhibit", "weight 0 instead of removal", |r, s, v| {
+        if has_sorry(r, s, v) {
+            v.sorry_inhibit = Switch::On;
+        }
+    }),
+    Keyword::new("sorry_server_lvs_method", Args::Some(1), "NAT|DR|TUN", "how packets reach it", |r, s, v| {
+        if has_sorry(r, s, v) {
+            set(&mut v.sorry_method, method(r, s), s);
+        }
+    }),
+    Keyword::new("real_server", Args::Count(1, 2), "IP [PORT]", "one that serves", real_server).block(),
+    Keyword::later("ha_suspend", Args::Switch, "[on|off]", "no checks while the address is elsewhere"),
+    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
+    Keyword::later("persistence_engine", Args::Count(1, 1), "NAME", "finds the client in the payload"),
+    Keyword::later("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP"),
+    Keyword::later("hashed", Args::Flag, "", "nothing"),
+];
+
+fn real_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
+    let endpoint = endpoint(r, s);
+    let (addr, port) = endpoint.unwrap_or((IpAddr::V4(Ipv4Addr::UNSPECIFIED), None));
+    let mut real = Real {
+        addr,
+        port,
+        span: s.whole(),
+        weight: None,
+        method: None,
+        upper: None,
+        lower: None,
+        inhibit: None,
+        notify_up: None,
+        notify_down: None,
+        alpha: None,
+        host: None,
+        schedule: Schedule::default(),
+        checkers: Vec::new(),
+    };
+    keyword::read(r, REAL, "`real_server`", s.children(), &mut real); // its problems are told even if its address is wrong
+    if endpoint.is_some() {
+        v.reals.push(real);
+    }
+}
+
+fn check(r: &mut Reader<'_>, s: Statement<'_>, real: &mut Real, kind: Kind, table: &[Keyword<Checker>]) {
+    let mut checker = Checker::new(kind, s.span());
+    keyword::read(r, table, &format!("`{}`", s.keyword()), s.children(), &mut checker);
+    if kind != Kind::Tcp && checker.urls.is_empty() {
+        let message = format!("`{}` has no `url` to ask for", s.keyword());
+        let help = "url { path / status_code 200 }".to_string();
+        r.diags
+            .push(Diagnostic::error(Code::INCOMPLETE, s.span(), message).label("this checker is ignored").help(help));
+        return;
+    }
+    if kind == Kind::Ssl {
+        return unchecked(r, s);
+    }
+    real.checkers.push(checker);
+}
+
+/// A checker that comes with later work: the real server counts as up as far as this checker goes.
+fn unchecked(r: &mut Reader<'_>, s: Statement<'_>) {
+    let message = format!("`{}` is read but has no effect yet", s.keyword());
+    let label = "the real server counts as up without it";
+    r.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.span(), message).label(label));
+}
+
+/// A checker that is not even read into yet.
+const fn later_checker(name: &'static str, help: &'static str) -> Keyword<Real> {
+    Keyword::new(name, Args::Flag, "", help, |r, s, _| unchecked(r, s)).block()
+}
+
+/// `real_server`
+pub static REAL: &[Keyword<Real>] = &[
+    Keyword::new("weight", Args::Count(1, 1), "INT", "share of the connections", |r, s, d| {
+        set(&mut d.weight, r.number(s.word(1), 0..=WEIGHT), s);
+    }),
+    Keyword::new("lvs_method", Args::Some(1), "NAT|DR|TUN", "how packets reach it", |r, s, d| {
+        set(&mut d.method, method(r, s), s);
+    }),
+    Keyword::new("lb_kind", Args::Some(1), "NAT|DR|TUN", "how packets reach it", |r, s, d| {
+        set(&mut d.method, method(r, s), s);
+    }),
+    Keyword::new("uthreshold", Args::Count(1, 1), "INT", "most connections", |r, s, d| {
+        set(&mut d.upper, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
+    }),
+    Keyword::new("lthreshold", Args::Count(1, 1), "INT", "connections below which it takes more", |r, s, d| {
+        set(&mut d.lower, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
+    }),
+    Keyword::new("inhibit_on_failure", Args::Switch, "[on|off]", "weight 0 instead of removal", |r, s, d| {
+        d.inhibit = r.switch(s).or(d.inhibit);
+    }),
+    Keyword::new("notify_up", Args::Script, "COMMAND [USER [GROUP]]", "run when it is up", |r, s, d| {
+        if let Some(command) = r.command(s) {
+            r.first(&mut d.notify_up, s, command);
+        }
+    }),
+    Keyword::new("notify_down", Args::Script, "COMMAND [USER [GROUP]]", "run when it is down", |r, s, d| {
+        if let Some(command) = r.command(s) {
+            r.first(&mut d.notify_down, s, command);
+        }
+    }),
+    Keyword::new("alpha", Args::Switch, "[on|off]", "starts as failed", |r, s, d| d.alpha = r.switch(s).or(d.alpha)),
+    Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "Host header of HTTP_GET", |r, s, d| {
+        d.host = s.word(1).and_then(|w| r.text(w)).or(d.host.take());
+    }),
+    Keyword::new("retry", Args::Count(1, 1), "INT", "failures that are put up with", |r, s, d| {
+        set(&mut d.schedule.retry, retries(r, s, 1), s);
+    }),
+    Keyword::new("delay_before_retry", Args::Count(1, 1), "SECONDS", "after a failure", |r, s, d| {
+        set(&mut d.schedule.delay_before_retry, from_zero(r, s), s);
+    }),
+    Keyword::new("warmup", Args::Count(1, 1), "SECONDS", "spreads the first checks", |r, s, d| {
+        set(&mut d.schedule.warmup, from_zero(r, s), s);
+    }),
+    Keyword::new("connect_timeout", Args::Count(1, 1), "SECONDS", "time for each step of a check", |r, s, d| {
+        set(&mut d.schedule.timeout, above_zero(r, s), s);
+    }),
+    Keyword::new("delay_loop", Args::Count(1, 1), "SECONDS", "between checks", |r, s, d| {
+        set(&mut d.schedule.delay_loop, above_zero(r, s), s);
+    }),
+    Keyword::new("TCP_CHECK", Args::Flag, "", "a connection is made", |r, s, d: &mut Real| {
+        check(r, s, d, Kind::Tcp, checker::TCP);
+    })
+    .block(),
+    Keyword::new("HTTP_GET", Args::Flag, "", "pages are asked for", |r, s, d: &mut Real| {
+        check(r, s, d, Kind::Http, checker::HTTP);
+    })
+    .block(),
+    Keyword::new("SSL_GET", Args::Flag, "", "pages are asked for over TLS", |r, s, d: &mut Real| {
+        check(r, s, d, Kind::Ssl, checker::HTTP);
+    })
+    .block(),
+    later_checker("SMTP_CHECK", "a mail server is greeted"),
+    later_checker("DNS_CHECK", "a name is asked for"),
+    later_checker("UDP_CHECK", "a datagram is sent"),
+    later_checker("PING_CHECK", "an echo is asked for"),
+    later_checker("MISC_CHECK", "a script is run"),
+    later_checker("FILE_CHECK", "a file is watched"),
+    later_checker("BFD_CHECK", "a BFD session is watched"),
+    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
+    Keyword::later("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP"),
+];

@@ -1,0 +1,142 @@
+//! Source files and places in them. A [`Span`] is made when a byte is read and kept through every later stage, so that any message
+//! can name the line that caused it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use ipc::config::Origin;
+
+/// Which file of a compilation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(pub u32);
+
+/// A byte range of a file. `end` is exclusive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// From the start of `self` to the end of `other`, or `self` when they are not in order in the same file.
+    pub fn to(self, other: Span) -> Span {
+        if self.file == other.file && self.start <= other.end {
+            Span { end: other.end.max(self.end), ..self }
+        } else {
+            self
+        }
+    }
+
+    /// The empty place at the end of the span.
+    pub fn after(self) -> Span {
+        Span { start: self.end, ..self }
+    }
+
+    /// Whether the two share a byte.
+    pub fn overlaps(self, other: Span) -> bool {
+        self.file == other.file && self.start < other.end && other.start < self.end
+    }
+}
+
+/// A place for people: line and column from 1; the column counts characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// File as the user named it.
+    pub file: &'a str,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column, from 1.
+    pub column: u32,
+}
+
+/// One file, whole.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// As the user named it.
+    pub name: String,
+    /// Its bytes as they are on disk.
+    pub text: Vec<u8>,
+    starts: Vec<u32>,
+}
+
+impl Source {
+    /// Byte offset at which a line (from 0) starts.
+    pub fn line_start(&self, line: usize) -> usize {
+        self.starts.get(line).map_or(self.text.len(), |s| *s as usize)
+    }
+
+    /// The line (from 0) that holds a byte.
+    pub fn line_of(&self, offset: u32) -> usize {
+        self.starts.partition_point(|s| *s <= offset).saturating_sub(1)
+    }
+}
+
+/// All files of one compilation.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    files: Vec<Source>,
+}
+
+impl Sources {
+    /// Takes a file over. The caller bounds its length (see [`super::LIMITS`]).
+    pub fn add(&mut self, name: String, text: Vec<u8>) -> FileId {
+        let mut starts = Vec::from([0]);
+        let ends = text.iter().enumerate().filter(|(_, b)| **b == b'\n');
+        starts.extend(ends.filter_map(|(n, _)| u32::try_from(n.saturating_add(1)).ok()));
+        self.files.push(Source { name, text, starts });
+        FileId(u32::try_from(self.files.len().saturating_sub(1)).unwrap_or(u32::MAX))
+    }
+
+    /// The file.
+    pub fn get(&self, id: FileId) -> Option<&Source> {
+        self.files.get(id.0 as usize)
+    }
+
+    /// Number of files.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Where a span starts.
+    pub fn place(&self, span: Span) -> Place<'_> {
+        let Some(source) = self.get(span.file) else { return Place { file: "", line: 0, column: 0 } };
+        let line = source.line_of(span.start);
+        let before = source.text.get(source.line_start(line)..span.start as usize).unwrap_or_default();
+        let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
+        let column = String::from_utf8_lossy(before).chars().count();
+        Place {
+            file: &source.name,
+            line: u32::try_from(line).unwrap_or(u32::MAX).saturating_add(1),
+            column: u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1),
+        }
+    }
+
+    /// Where a span starts, for messages at run time.
+    pub fn origin(&self, span: Span) -> Origin {
+        let place = self.place(span);
+        Origin { file: place.file.into(), line: place.line }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn columns_count_characters_and_skip_the_byte_order_mark() {
+        let mut sources = Sources::default();
+        let file = sources.add("x".into(), vec![0xef, 0xbb, 0xbf, b'a', b'\n', 0xe5, 0xae, 0x9a, b' ', b'b']);
+        let at = |start| sources.place(Span { file, start, end: start + 1 });
+        assert_eq!((at(3).line, at(3).column), (1, 1));
+        assert_eq!((at(9).line, at(9).column), (2, 3));
+    }
+}

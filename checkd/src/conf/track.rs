@@ -1,0 +1,163 @@
+//! `vrrp_script` blocks, and the lines of `track_script` and `track_interface`.
+
+use super::diag::{Code, Diagnostic};
+use super::keyword::{Args, At, Keyword, Reader, set};
+use super::script::Command;
+use super::source::Span;
+use super::tree::Statement;
+use super::value::{micros, secs};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use ipc::config::script::RunAs;
+use ipc::config::vrrp::{Switch, Weight};
+
+/// A `vrrp_script` block.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Its name.
+    pub name: At<String>,
+    /// `script`
+    pub command: Option<Command>,
+    /// `interval`
+    pub interval: Option<At<Duration>>,
+    /// `timeout`
+    pub timeout: Option<At<Duration>>,
+    /// `weight`
+    pub weight: Option<At<Weight>>,
+    /// `rise`
+    pub rise: Option<At<u32>>,
+    /// `fall`
+    pub fall: Option<At<u32>>,
+    /// `user`
+    pub user: Option<At<RunAs>>,
+    /// `init_fail`
+    pub init_fail: Switch,
+}
+
+impl Script {
+    /// An empty block.
+    pub fn new(name: At<String>) -> Self {
+        Script {
+            name,
+            command: None,
+            interval: None,
+            timeout: None,
+            weight: None,
+            rise: None,
+            fall: None,
+            user: None,
+            init_fail: Switch::Off,
+        }
+    }
+}
+
+/// Longest interval and timeout: a hundred days, so that sums of times stay far from any limit.
+const LONGEST: Duration = secs(8_640_000);
+
+/// `vrrp_script`
+pub static SCRIPT: &[Keyword<Script>] = &[
+    Keyword::new("script", Args::Command, "\"COMMAND\"", "what is run", |r, s, d| {
+        if let Some(command) = r.command_only(s) {
+            d.command = Some(command);
+        }
+    }),
+    Keyword::new("interval", Args::Count(1, 1), "SECONDS", "from start to start", |r, s, d| {
+        set(&mut d.interval, at_least_one_milli(r, s), s);
+    }),
+    Keyword::new(
+        "timeout",
+        Args::Count(1, 1),
+        "SECONDS",
+        "after which it is killed and counts as failed",
+        |r, s, d| {
+            set(&mut d.timeout, at_least_one_milli(r, s), s);
+        },
+    ),
+    Keyword::new("weight", Args::Count(1, 2), "INT -253..253 [reverse]", "added to the priority", |r, s, d| {
+        let weight = weight(r, s, 1);
+        set(&mut d.weight, weight, s);
+    }),
+    Keyword::new("rise", Args::Count(1, 1), "INT from 1", "successes until it counts as up", |r, s, d| {
+        set(&mut d.rise, r.number(s.word(1), 1..=1_000_000_000), s);
+    }),
+    Keyword::new("fall", Args::Count(1, 1), "INT from 1", "failures until it counts as down", |r, s, d| {
+        set(&mut d.fall, r.number(s.word(1), 1..=1_000_000_000), s);
+    }),
+    Keyword::new("user", Args::Count(1, 2), "USER [GROUP]", "who runs it", |r, s, d| {
+        d.user = r.run_as(s).or(d.user.take());
+    }),
+    Keyword::flag("init_fail", "it counts as down until it has succeeded", |_, _, d| d.init_fail = Switch::On),
+];
+
+/// COMPAT: keepalived 2.4.3 takes 0 as 1 s.
+fn at_least_one_milli(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
+    let word = s.word(1)?;
+    let value = r.millis(Some(word), micros(0)..=LONGEST)?;
+    if value.is_zero() {
+        r.adjusted(word, format!("`{}` 0 is taken as 1 second", s.keyword()));
+        return Some(secs(1));
+    }
+    Some(value)
+}
+
+/// `INT [reverse|noreverse]` from word `n` on. COMPAT: ±254 is taken as ±253.
+pub fn weight(r: &mut Reader<'_>, s: Statement<'_>, n: usize) -> Option<Weight> {
+    let word = s.word(n)?;
+    let value = r.int(word, -254..=254)?;
+    let clamped = value.clamp(-253, 253);
+    if clamped != value {
+        r.adjusted(word, format!("a weight of {value} is taken as {clamped}"));
+    }
+    let mut reverse = Switch::Off;
+    if let Some(word) = s.word(n.saturating_add(1)) {
+        match word.text() {
+            "reverse" => reverse = Switch::On,
+            "noreverse" => {}
+            _ => r.bad(word, "`reverse` or `noreverse`"),
+        }
+    }
+    Some(Weight { value: i16::try_from(clamped).unwrap_or(0), reverse })
+}
+
+/// A line of `track_script` or `track_interface`.
+#[derive(Clone, Debug)]
+pub struct Use {
+    /// What is tracked.
+    pub name: At<String>,
+    /// The line's own weight.
+    pub weight: Option<Weight>,
+    /// The line.
+    pub span: Span,
+}
+
+/// The lines of a `track_…` block.
+pub fn uses(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Use>) {
+    for line in s.children() {
+        super::keyword::no_block(r, line);
+        let Some(name) = line.word(0).and_then(|w| r.text(w)) else { continue };
+        let mut used = Use { name, weight: None, span: line.whole() };
+        match line.word(1) {
+            Some(word) if word.text() == "weight" => match line.word(2) {
+                Some(_) => {
+                    let Some(weight) = weight(r, line, 2) else { continue };
+                    used.weight = Some(weight);
+                }
+                None => {
+                    let message = "`weight` needs a number";
+                    r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, word.span, message).label("ignored"));
+                }
+            },
+            Some(word) => r.bad(word, "`weight`"),
+            None => {}
+        }
+        if let Some(earlier) = list.iter().find(|u| u.name.value == used.name.value) {
+            let message = format!("`{}` is tracked twice; the first line counts", used.name.value);
+            let again = Diagnostic::error(Code::DUPLICATE, used.span, message).label("ignored");
+            r.diags.push(again.also(earlier.span, "the first one"));
+            continue;
+        }
+        list.push(used);
+    }
+}

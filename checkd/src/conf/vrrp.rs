@@ -1,0 +1,526 @@
+//! `vrrp_instance` and `vrrp_sync_group` blocks. Ranges and words only: what follows from several statements together, or from other
+//! blocks, is worked out in [`super::resolve`].
+
+use super::address::{self, Address};
+use super::diag::{Code, Diagnostic};
+use super::global::{Garp, garp_count, garp_seconds, version};
+use super::keyword::{Args, At, Keyword, Reader, no_block, set};
+use super::script::Command;
+use super::source::Span;
+use super::track::{self, Use};
+use super::tree::{Statement, Word};
+use super::value::{micros, plain, secs};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use core::time::Duration;
+use ipc::config::vrrp::{Peer, Switch, Version, Wanted};
+
+/// The notify scripts of an instance or a group.
+#[derive(Clone, Debug, Default)]
+pub struct Notify {
+    /// `notify_master`
+    pub master: Option<At<Command>>,
+    /// `notify_backup`
+    pub backup: Option<At<Command>>,
+    /// `notify_fault`
+    pub fault: Option<At<Command>>,
+    /// `notify_stop`
+    pub stop: Option<At<Command>>,
+    /// `notify`
+    pub generic: Option<At<Command>>,
+    /// `notify_master_rx_lower_pri`
+    pub master_rx_lower_pri: Option<At<Command>>,
+}
+
+/// `auth_type`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthType {
+    /// `PASS`
+    Pass,
+    /// `AH`
+    Ah,
+}
+
+/// A `vrrp_instance` block.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its name.
+    pub name: At<String>,
+    /// Its first line.
+    pub span: Span,
+    /// `state`
+    pub state: Option<At<Wanted>>,
+    /// `interface`
+    pub link: Option<At<String>>,
+    /// `virtual_router_id`
+    pub vrid: Option<At<u8>>,
+    /// `priority`
+    pub priority: Option<At<u8>>,
+    /// `advert_int`
+    pub advert_int: Option<At<Duration>>,
+    /// `version`
+    pub version: Option<At<Version>>,
+    /// `nopreempt`
+    pub nopreempt: Option<Span>,
+    /// `preempt_delay`
+    pub preempt_delay: Option<At<Duration>>,
+    /// `down_timer_adverts`
+    pub down_timer_adverts: Option<At<u8>>,
+    /// `mcast_src_ip` or `unicast_src_ip`
+    pub source: Option<At<IpAddr>>,
+    /// `track_src_ip`
+    pub track_source: Option<Span>,
+    /// `mcast_dst_ip`
+    pub group_ip: Option<At<IpAddr>>,
+    /// `unicast_peer`
+    pub peers: Vec<At<Peer>>,
+    /// `unicast_ttl`
+    pub unicast_ttl: Option<At<u8>>,
+    /// `check_unicast_src`, or a ttl range of a peer.
+    pub check_unicast_src: Switch,
+    /// `unicast_src_ip` or `unicast_peer` was there.
+    pub unicast_words: Option<Span>,
+    /// `auth_type`
+    pub auth_type: Option<At<AuthType>>,
+    /// `auth_pass`
+    pub auth_pass: Option<At<Vec<u8>>>,
+    /// `v3_checksum_as_v2`
+    pub v3_checksum_as_v2: Option<Switch>,
+    /// `virtual_ipaddress`
+    pub vips: Vec<Address>,
+    /// `virtual_ipaddress_excluded`
+    pub excluded: Vec<Address>,
+    /// `no_virtual_ipaddress`
+    pub no_vips: Switch,
+    /// `garp_…`
+    pub garp: Garp,
+    /// `lower_prio_no_advert`
+    pub lower_prio_no_advert: Option<Switch>,
+    /// `higher_prio_send_advert`
+    pub higher_prio_send_advert: Option<Switch>,
+    /// `owner_ignore_adverts`
+    pub owner_ignore_adverts: Option<At<Switch>>,
+    /// `skip_check_adv_addr`
+    pub skip_check_adv_addr: Option<Switch>,
+    /// `dont_track_primary`
+    pub dont_track_primary: Switch,
+    /// `track_interface`
+    pub track_links: Vec<Use>,
+    /// `track_script`
+    pub track_scripts: Vec<Use>,
+    /// `notify…`
+    pub notify: Notify,
+}
+
+impl Instance {
+    /// An empty block.
+    pub fn new(name: At<String>, span: Span) -> Self {
+        Instance {
+            name,
+            span,
+            state: None,
+            link: None,
+            vrid: None,
+            priority: None,
+            advert_int: None,
+            version: None,
+            nopreempt: None,
+            preempt_delay: None,
+            down_timer_adverts: None,
+            source: None,
+            track_source: None,
+            group_ip: None,
+            peers: Vec::new(),
+            unicast_ttl: None,
+            check_unicast_src: Switch::Off,
+            unicast_words: None,
+            auth_type: None,
+            auth_pass: None,
+            v3_checksum_as_v2: None,
+            vips: Vec::new(),
+            excluded: Vec::new(),
+            no_vips: Switch::Off,
+            garp: Garp::default(),
+            lower_prio_no_advert: None,
+            higher_prio_send_advert: None,
+            owner_ignore_adverts: None,
+            skip_check_adv_addr: None,
+            dont_track_primary: Switch::Off,
+            track_links: Vec::new(),
+            track_scripts: Vec::new(),
+            notify: Notify::default(),
+        }
+    }
+}
+
+/// A `vrrp_sync_group` block.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: At<String>,
+    /// Its first line.
+    pub span: Span,
+    /// `group`
+    pub members: Option<Vec<At<String>>>,
+    /// `track_interface`
+    pub track_links: Vec<Use>,
+    /// `track_script`
+    pub track_scripts: Vec<Use>,
+    /// `sync_group_tracking_weight`
+    pub tracking_weight: Switch,
+    /// `notify…`
+    pub notify: Notify,
+}
+
+impl Group {
+    /// An empty block.
+    pub fn new(name: At<String>, span: Span) -> Self {
+        Group {
+            name,
+            span,
+            members: None,
+            track_links: Vec::new(),
+            track_scripts: Vec::new(),
+            tracking_weight: Switch::Off,
+            notify: Notify::default(),
+        }
+    }
+}
+
+/// `MASTER` or `BACKUP`. COMPAT: keepalived 2.4.3 takes anything else as BACKUP, and MASTER stays when BACKUP follows.
+fn state(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    let Some(word) = s.word(1) else { return };
+    let value = match word.text() {
+        "MASTER" => Wanted::Master,
+        "BACKUP" => Wanted::Backup,
+        other => {
+            let wanted = other.to_ascii_uppercase();
+            let message = format!("`{}` is neither MASTER nor BACKUP", super::keyword::shown(other));
+            let mut bad = Diagnostic::error(Code::BAD_VALUE, word.span, message).label("taken as BACKUP");
+            if let Some(near) = super::keyword::nearest(&wanted, ["MASTER", "BACKUP"].into_iter()) {
+                bad = bad.help(format!("did you mean `{near}`?")).patch(word.span, near);
+            }
+            r.diags.push(bad);
+            Wanted::Backup
+        }
+    };
+    if !matches!(i.state, Some(At { value: Wanted::Master, .. })) {
+        set(&mut i.state, Some(value), s);
+    }
+}
+
+fn interface(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    let Some(link) = s.word(1).and_then(|w| r.link_name(w)) else { return };
+    if link.value == "lo" {
+        let message = "`lo` cannot carry VRRP";
+        r.diags.push(Diagnostic::error(Code::BAD_VALUE, link.span, message).label("ignored"));
+        return;
+    }
+    i.link = Some(link);
+}
+
+/// COMPAT: an invalid priority leaves the default.
+fn priority(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    set(&mut i.priority, r.number(s.word(1), 1..=255), s);
+}
+
+fn source(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    set(&mut i.source, s.word(1).and_then(|w| r.ip(w)), s);
+}
+
+fn unicast_source(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    i.unicast_words = i.unicast_words.or(Some(s.whole()));
+    source(r, s, i);
+}
+
+fn group_ip(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    let Some(word) = s.word(1) else { return };
+    match r.ip(word) {
+        Some(ip) if ip.is_multicast() => set(&mut i.group_ip, Some(ip), s),
+        Some(_) => r.bad(word, "a multicast address"),
+        None => {}
+    }
+}
+
+/// Most peers of one instance: each advert is sent to each of them.
+const PEERS_LIMIT: usize = 255;
+
+/// Lines `IP [min_ttl 0..255] [max_ttl 0..255]`.
+fn peers(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    i.unicast_words = i.unicast_words.or(Some(s.whole()));
+    for line in s.children() {
+        no_block(r, line);
+        let Some(addr) = line.word(0).and_then(|w| r.ip(w)) else { continue };
+        let mut peer = Peer { addr, min_ttl: 0, max_ttl: 255 };
+        let mut words = line.words(1);
+        while let Some(option) = words.next() {
+            let slot = match option.text() {
+                "min_ttl" => &mut peer.min_ttl,
+                "max_ttl" => &mut peer.max_ttl,
+                _ => {
+                    r.bad(option, "`min_ttl` or `max_ttl`");
+                    continue;
+                }
+            };
+            let Some(value) = words.next() else {
+                let message = format!("`{}` needs a number", option.text());
+                r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, option.span, message).label("ignored"));
+                continue;
+            };
+            if let Some(ttl) = r.number(Some(value), 0..=255) {
+                *slot = ttl;
+                i.check_unicast_src = Switch::On; // COMPAT: a ttl range implies it
+            }
+        }
+        if let Some(earlier) = i.peers.iter().find(|p| p.value.addr == addr) {
+            let message = format!("{addr} is a peer already");
+            r.diags.push(
+                Diagnostic::warning(Code::DUPLICATE, line.whole(), message).label("ignored").also(earlier.span, "here"),
+            );
+        } else if i.peers.len() >= PEERS_LIMIT {
+            let message = format!("an instance may have {PEERS_LIMIT} peers");
+            r.diags.push(Diagnostic::error(Code::TOO_MANY, line.whole(), message).label("ignored"));
+        } else {
+            i.peers.push(At::new(peer, line.whole()));
+        }
+    }
+}
+
+static AUTHENTICATION: &[Keyword<Instance>] = &[
+    Keyword::new("auth_type", Args::Count(1, 1), "PASS|AH", "how adverts are authenticated", |r, s, i| {
+        match s.word(1).map(Word::text) {
+            Some("PASS") => set(&mut i.auth_type, Some(AuthType::Pass), s),
+            Some("AH") => set(&mut i.auth_type, Some(AuthType::Ah), s),
+            _ => {
+                if let Some(word) = s.word(1) {
+                    r.bad(word, "`PASS` or `AH`");
+                }
+            }
+        }
+    }),
+    Keyword::new("auth_pass", Args::Count(1, 1), "PASSWORD", "at most 8 bytes", auth_pass),
+];
+
+/// Longest PASS password: what the packet has room for.
+const PASSWORD_BYTES: usize = 8;
+
+fn auth_pass(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    let Some(word) = s.word(1) else { return };
+    r.diags.hide(word.span);
+    let password = word.bytes.get(..PASSWORD_BYTES).unwrap_or(word.bytes);
+    if word.bytes.len() > PASSWORD_BYTES {
+        let message = format!("`auth_pass` has {} bytes, only the first {PASSWORD_BYTES} count", word.bytes.len());
+        r.adjusted(word, message);
+    }
+    set(&mut i.auth_pass, Some(password.to_vec()), s);
+}
+
+/// COMPAT: keepalived 2.4.3, keywords §10.1: 0.01 to 255 s; the version rounds it later.
+fn advert_int(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    set(&mut i.advert_int, r.timer(s.word(1), micros(10_000)..=secs(255)), s);
+}
+
+/// The kinds of notify script, for instances and groups.
+macro_rules! notify {
+    ($name:literal, $field:ident, $help:literal) => {
+        Keyword::new($name, Args::Script, "COMMAND [USER [GROUP]]", $help, |r, s, d| {
+            if let Some(command) = r.command(s) {
+                r.first(&mut d.notify.$field, s, command);
+            }
+        })
+    };
+}
+
+/// `vrrp_instance`
+pub static INSTANCE: &[Keyword<Instance>] = &[
+    Keyword::new("state", Args::Count(1, 1), "MASTER|BACKUP", "how it starts", state),
+    Keyword::new("interface", Args::Count(1, 1), "INTERFACE", "where VRRP is spoken", interface),
+    Keyword::new("virtual_router_id", Args::Count(1, 1), "INT 1..255", "the same on all routers of it", |r, s, i| {
+        set(&mut i.vrid, r.number(s.word(1), 1..=255), s);
+    }),
+    Keyword::new("priority", Args::Count(1, 1), "INT 1..255", "the highest becomes master", priority),
+    Keyword::new("advert_int", Args::Count(1, 1), "SECONDS", "between adverts", advert_int),
+    Keyword::new("version", Args::Count(1, 1), "2|3", "VRRP version", |r, s, i| {
+        if let Some(version) = version(r, s) {
+            r.first(&mut i.version, s, version);
+        }
+    }),
+    Keyword::flag("nopreempt", "a lower master is left alone", |_, s, i| i.nopreempt = Some(s.span())),
+    Keyword::flag("preempt", "a lower master is deposed", |_, _, i| i.nopreempt = None),
+    Keyword::new(
+        "preempt_delay",
+        Args::Count(1, 1),
+        "SECONDS 0..1000",
+        "before a lower master is deposed",
+        |r, s, i| {
+            set(&mut i.preempt_delay, r.timer(s.word(1), micros(0)..=secs(1000)), s);
+        },
+    ),
+    Keyword::new("down_timer_adverts", Args::Count(1, 1), "INT 1..100", "adverts missed before takeover", |r, s, i| {
+        set(&mut i.down_timer_adverts, r.number(s.word(1), 1..=100), s);
+    }),
+    Keyword::new("mcast_src_ip", Args::Count(1, 1), "IP", "source of adverts", source),
+    Keyword::new("unicast_src_ip", Args::Count(1, 1), "IP", "source of adverts", unicast_source),
+    Keyword::flag("track_src_ip", "FAULT while the source address is missing", |_, s, i| {
+        i.track_source = Some(s.span());
+    }),
+    Keyword::new("mcast_dst_ip", Args::Count(1, 1), "IP", "where adverts go", group_ip),
+    Keyword::new("unicast_peer", Args::Flag, "", "adverts go to each of these", peers).block(),
+    Keyword::new("unicast_ttl", Args::Count(1, 1), "INT 0..255", "of unicast adverts", |r, s, i| {
+        set(&mut i.unicast_ttl, r.number(s.word(1), 0..=255), s);
+    }),
+    Keyword::new("check_unicast_src", Args::Switch, "[on|off]", "adverts only from peers", |r, s, i| {
+        i.check_unicast_src = r.switch(s).unwrap_or(i.check_unicast_src);
+    }),
+    Keyword::new("authentication", Args::Flag, "", "of version 2 adverts", |r, s, i: &mut Instance| {
+        super::keyword::read(r, AUTHENTICATION, "`authentication`", s.children(), i);
+    })
+    .block(),
+    Keyword::new("v3_checksum_as_v2", Args::Switch, "[on|off]", "checksum without pseudo header", |r, s, i| {
+        i.v3_checksum_as_v2 = r.switch(s).or(i.v3_checksum_as_v2);
+    }),
+    Keyword::new("virtual_ipaddress", Args::Flag, "", "the addresses of the master", |r, s, i: &mut Instance| {
+        address::records(r, s, &mut i.vips);
+    })
+    .block(),
+    Keyword::new(
+        "virtual_ipaddress_excluded",
+        Args::Flag,
+        "",
+        "more of them, not in adverts",
+        |r, s, i: &mut Instance| {
+            address::records(r, s, &mut i.excluded);
+        },
+    )
+    .block(),
+    Keyword::flag("no_virtual_ipaddress", "an instance without addresses", |_, _, i| i.no_vips = Switch::On),
+    Keyword::new("garp_master_delay", Args::Count(1, 1), "SECONDS", "second burst of gratuitous ARPs", |r, s, i| {
+        set(&mut i.garp.delay, garp_seconds(r, s), s);
+    }),
+    Keyword::new("garp_master_repeat", Args::Count(1, 1), "INT", "gratuitous ARPs in a burst", |r, s, i| {
+        set(&mut i.garp.repeat, garp_count(r, s), s);
+    }),
+    Keyword::new("garp_master_refresh", Args::Count(1, 1), "SECONDS", "again and again; 0 never", |r, s, i| {
+        set(&mut i.garp.refresh, garp_seconds(r, s), s);
+    }),
+    Keyword::new("garp_master_refresh_repeat", Args::Count(1, 1), "INT", "so many each time", |r, s, i| {
+        set(&mut i.garp.refresh_repeat, garp_count(r, s), s);
+    }),
+    Keyword::new("garp_lower_prio_delay", Args::Count(1, 1), "SECONDS", "after a lower advert", |r, s, i| {
+        set(&mut i.garp.lower_prio_delay, garp_seconds(r, s), s);
+    }),
+    Keyword::new("garp_lower_prio_repeat", Args::Count(1, 1), "INT", "after a lower advert; 0 none", |r, s, i| {
+        set(&mut i.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
+    }),
+    Keyword::new("lower_prio_no_advert", Args::Switch, "[on|off]", "lower adverts get no answer", |r, s, i| {
+        i.lower_prio_no_advert = r.switch(s).or(i.lower_prio_no_advert);
+    }),
+    Keyword::new("higher_prio_send_advert", Args::Switch, "[on|off]", "one advert before yielding", |r, s, i| {
+        i.higher_prio_send_advert = r.switch(s).or(i.higher_prio_send_advert);
+    }),
+    Keyword::new("owner_ignore_adverts", Args::Switch, "[on|off]", "priority 255 hears nobody", |r, s, i| {
+        set(&mut i.owner_ignore_adverts, r.switch(s), s);
+    }),
+    // keepalived takes `off` as on here, which is a bug (behaviour §18); the documented meaning is implemented.
+    Keyword::new("skip_check_adv_addr", Args::Switch, "[on|off]", "one look at a master's addresses", |r, s, i| {
+        i.skip_check_adv_addr = r.switch(s).or(i.skip_check_adv_addr);
+    }),
+    Keyword::flag("dont_track_primary", "the own interface may be down", |_, _, i| i.dont_track_primary = Switch::On),
+    Keyword::new("track_interface", Args::Flag, "", "interfaces that matter", |r, s, i: &mut Instance| {
+        track::uses(r, s, &mut i.track_links);
+    })
+    .block(),
+    Keyword::new("track_script", Args::Flag, "", "scripts that matter", |r, s, i: &mut Instance| {
+        track::uses(r, s, &mut i.track_scripts);
+    })
+    .block(),
+    notify!("notify_master", master, "run on becoming master"),
+    notify!("notify_backup", backup, "run on becoming backup"),
+    notify!("notify_fault", fault, "run on entering FAULT"),
+    notify!("notify_stop", stop, "run at the end"),
+    notify!("notify", generic, "run at each of these with four arguments"),
+    notify!("notify_master_rx_lower_pri", master_rx_lower_pri, "run when a master hears a lower one"),
+    Keyword::new("debug", Args::Count(0, 1), "0..4", "has no effect", |_, _, _| {}), // COMPAT: none in keepalived either
+    Keyword::later("accept", Args::Flag, "", "packets to the addresses are taken"),
+    Keyword::later("no_accept", Args::Flag, "", "packets to the addresses are dropped"),
+    Keyword::later("strict_mode", Args::Switch, "[on|off]", "as the RFC has it and nothing else"),
+    Keyword::later("use_vmac", Args::Some(0), "[INTERFACE] [MAC]", "a virtual MAC address"),
+    Keyword::later("vmac_xmit_base", Args::Flag, "", "adverts leave by the parent interface"),
+    Keyword::later("use_ipvlan", Args::Some(0), "[INTERFACE] [IP] …", "an ipvlan interface"),
+    Keyword::later("lvs_sync_daemon_interface", Args::Count(1, 1), "INTERFACE", "connection synchronisation"),
+    Keyword::later("promote_secondaries", Args::Flag, "", "secondary addresses survive the primary"),
+    Keyword::later("unicast_fault_no_peer", Args::Flag, "", "FAULT without peers"),
+    Keyword::later("garp_extra_if", Args::Count(1, 2), "[all] SECONDS", "gratuitous ARPs on other interfaces"),
+    Keyword::later("notify_deleted", Args::Some(0), "[COMMAND]", "told when it is removed"),
+    Keyword::later("notify_priority_changes", Args::Switch, "[on|off]", "told about priorities"),
+    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
+    Keyword::later("kernel_rx_buf_size", Args::Count(1, 1), "BYTES", "receive buffer"),
+    Keyword::later("native_ipv6", Args::Flag, "", "IPv6 adverts"),
+    Keyword::later("virtual_routes", Args::Flag, "", "routes of the master").block(),
+    Keyword::later("virtual_rules", Args::Flag, "", "rules of the master").block(),
+    Keyword::later("auth_hmac", Args::Flag, "", "signed adverts").block(),
+    Keyword::later("track_file", Args::Flag, "", "files that matter").block(),
+    Keyword::later("track_process", Args::Flag, "", "processes that matter").block(),
+    Keyword::later("track_bfd", Args::Flag, "", "BFD sessions that matter").block(),
+];
+
+fn members(r: &mut Reader<'_>, s: Statement<'_>, g: &mut Group) {
+    if g.members.is_some() {
+        let message = "a sync group has one `group` block";
+        r.diags.push(Diagnostic::error(Code::REPEATED, s.span(), message).label("ignored"));
+        return;
+    }
+    let mut names = Vec::new();
+    for line in s.children() {
+        no_block(r, line);
+        names.extend(line.words(0).filter_map(|w| r.text(w)));
+    }
+    g.members = Some(names);
+}
+
+/// `vrrp_sync_group`
+pub static GROUP: &[Keyword<Group>] = &[
+    Keyword::new("group", Args::Flag, "", "names of its instances", members).block(),
+    Keyword::new("track_interface", Args::Flag, "", "interfaces that matter to all", |r, s, g: &mut Group| {
+        track::uses(r, s, &mut g.track_links);
+    })
+    .block(),
+    Keyword::new("track_script", Args::Flag, "", "scripts that matter to all", |r, s, g: &mut Group| {
+        track::uses(r, s, &mut g.track_scripts);
+    })
+    .block(),
+    Keyword::flag("sync_group_tracking_weight", "members may have weighted trackers", |_, _, g| {
+        g.tracking_weight = Switch::On;
+    }),
+    Keyword::flag("global_tracking", "members may have weighted trackers", |_, _, g: &mut Group| {
+        g.tracking_weight = Switch::On;
+    })
+    .old_name_of("sync_group_tracking_weight"),
+    notify!("notify_master", master, "run when all are master"),
+    notify!("notify_backup", backup, "run when all are backup"),
+    notify!("notify_fault", fault, "run when one is in FAULT"),
+    notify!("notify_stop", stop, "run at the end"),
+    notify!("notify", generic, "run at each of these with four arguments"),
+    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
+    Keyword::later("notify_priority_changes", Args::Switch, "[on|off]", "told about priorities"),
+    Keyword::later("track_file", Args::Flag, "", "files that matter to all").block(),
+    Keyword::later("track_process", Args::Flag, "", "processes that matter to all").block(),
+    Keyword::later("track_bfd", Args::Flag, "", "BFD sessions that matter to all").block(),
+];
+
+/// What an advert interval becomes in a version, and what is said when that is another. COMPAT: keepalived 2.4.3, keywords §10.1.
+pub fn fit_advert_int(asked: Duration, version: Version) -> (Duration, Option<String>) {
+    let fitted = match version {
+        Version::V2 => secs(asked.as_secs().saturating_add(u64::from(asked.subsec_millis() >= 500)).clamp(1, 255)),
+        Version::V3 => {
+            let hundredths = asked.as_micros().saturating_add(5000).checked_div(10_000).unwrap_or(0).clamp(1, 4095);
+            micros(u64::try_from(hundredths).unwrap_or(4095).saturating_mul(10_000))
+        }
+    };
+    let number = if version == Version::V2 { 2 } else { 3 };
+    let why = (fitted != asked)
+        .then(|| format!("`advert_int` {} becomes {} s in version {number}", plain(asked), plain(fitted)));
+    (fitted, why)
+}

@@ -1,0 +1,325 @@
+//! `checkd compile`: confines itself, is handed the configuration's descriptors, compiles, shows what is wrong, sends the slices, ends.
+//!
+//! Nothing here waits for anybody but the supervisor: files are regular ones or refused, standard error and the log are written
+//! without blocking for longer than [`render::PATIENCE`]. When the supervisor is gone, it ends.
+
+use super::render;
+use checkd::conf::diag::{Diagnostic, Severity};
+use checkd::conf::{Compiled, Compiler, LIMITS, Request, Step};
+use ipc::channel::{Channel, ChannelError};
+use ipc::chunk::cut;
+use ipc::codec::{CodecError, encode_slice};
+use ipc::config::{Bundle, Generation, SliceKind};
+use ipc::confine::{Jail, Tcp, enter};
+use ipc::evloop::EventLoop;
+use ipc::log::Logger;
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, ToCompile};
+use ipc::msg::control::{LogSetup, Sink};
+use ipc::report::Level;
+use ipc::seccomp::{Call, call};
+use ipc::{child, fault};
+use mio::Token;
+use nix::errno::Errno;
+use nix::sys::stat::{SFlag, fstat};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::IsTerminal as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::process::ExitCode;
+
+/// Its system calls beside those of every child.
+pub const CALLS: &[Call] = &[
+    call("fstat", "shell::compile::slurp"),
+    call("newfstatat", "shell::compile::slurp: fstat(3) of newer C libraries"),
+];
+
+/// Its channel, two log descriptors, timer and poll set, and the files of one include, which are read as they come.
+const OPEN_FILES: u64 = 64;
+
+/// The ident of its log lines.
+const IDENT: &str = "Holdfast_compile";
+
+const SUPERVISOR: Token = Token(0);
+
+/// Why it ends without a verdict.
+#[derive(Debug)]
+enum Failure {
+    /// The channel is of no use any more.
+    Channel(ChannelError),
+    /// A slice cannot be encoded.
+    Codec(CodecError),
+    /// The event loop.
+    Io(std::io::Error),
+}
+
+impl From<ChannelError> for Failure {
+    fn from(e: ChannelError) -> Self {
+        Failure::Channel(e)
+    }
+}
+
+impl From<CodecError> for Failure {
+    fn from(e: CodecError) -> Self {
+        Failure::Codec(e)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(e: std::io::Error) -> Self {
+        Failure::Io(e)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Channel(e) => write!(f, "the channel to holdfast: {e}"),
+            Failure::Codec(e) => write!(f, "the compiled configuration cannot be sent: {e}"),
+            Failure::Io(e) => write!(f, "waiting for holdfast: {e}"),
+        }
+    }
+}
+
+/// `checkd compile --uid N --gid N`
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    fault::install("checkd compile");
+    let prepared = child::arguments(arguments).and_then(|ids| child::prepare().map(|()| ids));
+    let ids = match prepared {
+        Ok(ids) => ids,
+        Err(why) => {
+            render::to_stderr(format!("checkd compile: {why}\n").as_bytes());
+            return ExitCode::FAILURE;
+        }
+    };
+    // Asked before the confinement: afterwards the terminal cannot be asked.
+    let colour = std::io::stderr().is_terminal();
+    let jail = Jail {
+        program: "checkd compile",
+        ids,
+        capabilities: &[],
+        tcp: Tcp::Denied,
+        open_files: OPEN_FILES,
+        calls: CALLS,
+    };
+    if let Err(why) = enter(&jail) {
+        render::to_stderr(format!("{why}\n").as_bytes());
+        return ExitCode::FAILURE;
+    }
+    match session(colour) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Channel(ChannelError::Closed)) => ExitCode::SUCCESS, // nobody is left to tell
+        Err(why) => {
+            render::to_stderr(format!("checkd compile: {why}\n").as_bytes());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One compilation over descriptor 0.
+fn session(colour: bool) -> Result<(), Failure> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned()?;
+    let mut link = Link::new(socket)?;
+    let start = link.start()?;
+    let mut log = Logger::new(IDENT, LogSetup { console: Sink::Off, ..start.log }, start.syslog, start.log_file);
+    let mut main = Vec::new();
+    let unread = match start.main.map(slurp) {
+        Some(Ok(text)) => {
+            main = text;
+            None
+        }
+        Some(Err(why)) => Some(why),
+        None => Some("no descriptor came with it".to_owned()),
+    };
+    let path = start.facts.path.clone();
+    let mut compiler = Compiler::new(start.facts, start.mode, main, random());
+    if let Some(why) = unread {
+        compiler.unreadable(&path, &why);
+    }
+    while let Step::Include(request) = compiler.step() {
+        let (files, problems) = link.include(&request)?;
+        compiler.included(&request, files, &problems);
+    }
+    let mut compiled = compiler.finish();
+    show(&compiled, colour, &mut log);
+    let verdict = compiled.verdict();
+    if let Some(bundle) = compiled.bundle.take() {
+        link.slices(&bundle)?;
+    }
+    link.say(FromCompile::Done(verdict))
+}
+
+/// Where `${_RANDOM}` starts: the keys of a hash map are the only randomness std has.
+fn random() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0)
+}
+
+/// To standard error with the lines it speaks of, to the log one line each.
+fn show(compiled: &Compiled, colour: bool, log: &mut Logger) {
+    let mut lines = compiled.diags.list().iter();
+    for diagnostic in lines.by_ref() {
+        if !render::to_stderr(render::excerpt(compiled, diagnostic, colour).as_bytes()) {
+            break; // nobody reads; do not wait again
+        }
+    }
+    for diagnostic in compiled.diags.list() {
+        log.log(&ipc::report::Line::new(level(diagnostic), render::line(compiled, diagnostic)));
+    }
+    if let Some(summary) = render::summary(compiled) {
+        render::to_stderr(format!("{summary}\n").as_bytes());
+        log.info(summary);
+    }
+}
+
+fn level(diagnostic: &Diagnostic) -> Level {
+    match diagnostic.severity {
+        Severity::Fatal | Severity::Error => Level::Error,
+        Severity::Warning => Level::Warning,
+        Severity::Note => Level::Info,
+    }
+}
+
+/// Reads a regular file to its end. A FIFO, a socket or a device is refused: it could keep us waiting.
+fn slurp(fd: OwnedFd) -> Result<Vec<u8>, String> {
+    let stat = fstat(&fd).map_err(|e| e.desc().to_owned())?;
+    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
+        return Err("it is not a regular file".to_owned());
+    }
+    let mut text = Vec::new();
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        match nix::unistd::read(&fd, &mut piece) {
+            Ok(0) => return Ok(text),
+            Ok(n) => text.extend_from_slice(piece.get(..n).unwrap_or_default()),
+            Err(Errno::EINTR) => {}
+            Err(e) => return Err(e.desc().to_owned()),
+        }
+        // It may be growing while it is read; the compiler says what is wrong with one byte too many.
+        if text.len() > LIMITS.file_bytes {
+            text.truncate(LIMITS.file_bytes.saturating_add(1));
+            return Ok(text);
+        }
+    }
+}
+
+/// What [`ToCompile::Start`] brought.
+struct Start {
+    facts: Facts,
+    mode: CompileMode,
+    main: Option<OwnedFd>,
+    log: LogSetup,
+    syslog: Option<OwnedFd>,
+    log_file: Option<OwnedFd>,
+}
+
+/// The channel to the supervisor, waited on.
+struct Link {
+    channel: Channel<FromCompile, ToCompile>,
+    events: EventLoop,
+    waiting: VecDeque<(ToCompile, Vec<OwnedFd>)>,
+    generation: Generation,
+}
+
+impl Link {
+    fn new(socket: OwnedFd) -> Result<Self, Failure> {
+        let mut events = EventLoop::new()?;
+        let mut channel = Channel::new(socket);
+        events.add(&mut channel, SUPERVISOR)?;
+        Ok(Link { channel, events, waiting: VecDeque::new(), generation: Generation::default() })
+    }
+
+    /// The next message, as long as it takes: the supervisor ends us when it has had enough, and its death ends the wait.
+    fn next(&mut self) -> Result<(ToCompile, Vec<OwnedFd>), Failure> {
+        let mut ready = Vec::new();
+        loop {
+            if let Some(message) = self.waiting.pop_front() {
+                return Ok(message);
+            }
+            match self.channel.receive()? {
+                Some(received) => {
+                    self.generation = received.frame.generation;
+                    let mut fds = Some(received.fds); // a message with descriptors has its frame for itself
+                    for message in received.frame.messages {
+                        self.waiting.push_back((message, fds.take().unwrap_or_default()));
+                    }
+                }
+                None => {
+                    self.events.wait(None, &mut ready)?;
+                }
+            }
+        }
+    }
+
+    fn start(&mut self) -> Result<Start, Failure> {
+        let (message, fds) = self.next()?;
+        let ToCompile::Start { log, facts, mode } = message else { return Err(unexpected()) };
+        let mut fds = fds.into_iter();
+        let main = fds.next();
+        let mut next = |sink| if sink == Sink::On { fds.next() } else { None };
+        let syslog = next(log.syslog);
+        let log_file = next(log.file);
+        Ok(Start { facts, mode, main, log, syslog, log_file })
+    }
+
+    /// Asks for the files of an include directive and reads them as they come.
+    fn include(&mut self, request: &Request) -> Result<Included, Failure> {
+        self.say(FromCompile::Include { pattern: request.pattern.clone(), from: request.from.clone() })?;
+        let (mut files, mut unread) = (Vec::new(), Vec::new());
+        let mut bytes = 0_usize;
+        loop {
+            let (message, fds) = self.next()?;
+            match message {
+                ToCompile::File { path } => match fds.into_iter().next().map(slurp) {
+                    // Beyond all limits: dropped here, the compiler has said so at the file before it.
+                    Some(Ok(_)) if bytes > LIMITS.all_bytes => {}
+                    Some(Ok(text)) => {
+                        bytes = bytes.saturating_add(text.len());
+                        files.push((path, text));
+                    }
+                    Some(Err(why)) => unread.push((path, why)),
+                    None => unread.push((path, "no descriptor came with it".to_owned())),
+                },
+                ToCompile::EndOfFiles { problems } => {
+                    unread.extend(problems);
+                    return Ok((files, unread));
+                }
+                ToCompile::Start { .. } => return Err(unexpected()),
+            }
+        }
+    }
+
+    fn say(&mut self, message: FromCompile) -> Result<(), Failure> {
+        self.channel.send(self.generation, vec![message])?;
+        self.flush()
+    }
+
+    /// In the order of [`SliceKind`].
+    fn slices(&mut self, bundle: &Bundle) -> Result<(), Failure> {
+        self.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?;
+        self.slice(SliceKind::Ipvs, &encode_slice(&bundle.ipvs)?)?;
+        self.slice(SliceKind::Vrrp, &encode_slice(&bundle.vrrp)?)?;
+        self.slice(SliceKind::Check, &encode_slice(&bundle.check)?)
+    }
+
+    fn slice(&mut self, kind: SliceKind, bytes: &[u8]) -> Result<(), Failure> {
+        let chunks = cut(bytes).map(|chunk| FromCompile::Slice(kind, chunk));
+        self.channel.send_slice(self.generation, chunks)?;
+        self.flush()
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let mut ready = Vec::new();
+        while !self.channel.is_flushed() {
+            self.events.wait(None, &mut ready)?;
+            self.channel.flush()?;
+        }
+        Ok(())
+    }
+}
+
+type Included = (Vec<(String, Vec<u8>)>, Vec<(String, String)>);
+
+fn unexpected() -> Failure {
+    Failure::Channel(ChannelError::Violation(CodecError::Malformed("a message out of turn".to_owned())))
+}

@@ -1,0 +1,4 @@
+//! The shell of checkd: descriptors and system calls.
+
+pub mod compile;
+pub mod render;

@@ -1,0 +1,288 @@
+//! Diagnostics for people: an excerpt of the file with the words underlined, or one line for a log.
+//!
+//! Secrets are replaced before anything is rendered: whatever the compiler marked, and in other lines whatever follows a word that
+//! names a secret.
+
+use annotate_snippets::{Annotation, AnnotationKind, Level, Patch, Renderer, Snippet};
+use checkd::conf::Compiled;
+use checkd::conf::diag::{Diagnostic, Label, Severity};
+use checkd::conf::source::{FileId, Source, Span};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::ops::Range;
+use std::os::fd::AsFd as _;
+
+/// Longest wait for somebody to read standard error, in milliseconds.
+pub const PATIENCE: u16 = 2_000;
+
+/// What stands for a secret.
+const MASK: &str = "********";
+
+/// Lines between two labels that are still shown as one piece.
+const GAP: usize = 6;
+
+/// The excerpt of one diagnostic, ending in an empty line.
+pub fn excerpt(compiled: &Compiled, diagnostic: &Diagnostic, colour: bool) -> String {
+    let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+    let level = match diagnostic.severity {
+        Severity::Fatal => Level::ERROR.with_name("fatal"),
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Note => Level::NOTE,
+    };
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.0);
+    let mut group = title.elements(Vec::<Snippet<'_, Annotation<'_>>>::new());
+    for window in windows(compiled, diagnostic) {
+        let mut snippet = Snippet::source(window.text).path(window.path).line_start(window.line);
+        for (kind, range, label) in window.labels {
+            snippet =
+                snippet.annotation(if label.is_empty() { kind.span(range) } else { kind.span(range).label(label) });
+        }
+        group = group.element(snippet);
+    }
+    let patch = diagnostic.patch.as_ref().and_then(|patch| {
+        let window = Window::of(compiled, std::slice::from_ref(&(AnnotationKind::Primary, patch.span, "")))?;
+        let range = window.labels.first()?.1.clone();
+        Some(
+            Snippet::source(window.text)
+                .path(window.path)
+                .line_start(window.line)
+                .patch(Patch::new(range, patch.with.as_str())),
+        )
+    });
+    let report = match (&diagnostic.help, patch) {
+        (help, Some(patch)) => {
+            let title = help.as_deref().unwrap_or("write this instead");
+            vec![group, Level::HELP.secondary_title(title).element(patch)]
+        }
+        (Some(help), None) => vec![group.element(Level::HELP.message(help.as_str()))],
+        (None, None) => vec![group],
+    };
+    format!("{}\n\n", renderer.render(&report))
+}
+
+/// `FILE:LINE:COL: error[CODE]: text`
+pub fn line(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
+    let mut text = String::new();
+    if let Some(primary) = &diagnostic.primary {
+        let place = compiled.sources.place(primary.span);
+        text = format!("{}:{}:{}: ", place.file, place.line, place.column);
+    }
+    text.push_str(&format!("{}[{}]: {}", diagnostic.severity, diagnostic.code, diagnostic.message));
+    if let Some(label) = diagnostic.primary.as_ref().filter(|p| !p.text.is_empty()) {
+        text.push_str(&format!(" ({})", label.text));
+    }
+    if let Some(help) = &diagnostic.help {
+        text.push_str(&format!("; {help}"));
+    }
+    text
+}
+
+/// How many of what, if there is anything.
+pub fn summary(compiled: &Compiled) -> Option<String> {
+    let counts = compiled.diags.counts;
+    let parts: Vec<String> = [(counts.fatal, "fatal problem"), (counts.errors, "error"), (counts.warnings, "warning")]
+        .into_iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}{}", if n == 1 { "" } else { "s" }))
+        .collect();
+    if parts.is_empty() {
+        return None;
+    }
+    let left_out = match compiled.diags.dropped {
+        0 => String::new(),
+        n => format!(", of which {n} are not shown"),
+    };
+    Some(format!("configuration: {}{left_out}", parts.join(", ")))
+}
+
+/// Writes to standard error; false when nobody reads.
+pub fn to_stderr(mut bytes: &[u8]) -> bool {
+    let stderr = std::io::stderr();
+    let fd = stderr.as_fd();
+    while !bytes.is_empty() {
+        let mut room = [PollFd::new(fd, PollFlags::POLLOUT)];
+        match poll(&mut room, PollTimeout::from(PATIENCE)) {
+            Ok(0) => return false,
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(_) => return false,
+        }
+        // A piece that a pipe with room takes whole.
+        let piece = bytes.get(..bytes.len().min(4096)).unwrap_or(bytes);
+        match nix::unistd::write(fd, piece) {
+            Ok(0) => return false,
+            Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+            Err(Errno::EINTR | Errno::EAGAIN) => {}
+            Err(_) => return false,
+        }
+    }
+    true
+}
+
+/// Some lines of a file, fit to be shown.
+struct Window<'a> {
+    path: &'a str,
+    /// Number of the first line, from 1.
+    line: usize,
+    text: String,
+    labels: Vec<(AnnotationKind, Range<usize>, &'a str)>,
+}
+
+type Wanted<'a> = (AnnotationKind, Span, &'a str);
+
+/// The pieces of files that a diagnostic shows, the one with the words at fault first.
+fn windows<'a>(compiled: &'a Compiled, diagnostic: &'a Diagnostic) -> Vec<Window<'a>> {
+    let wanted = |kind| move |label: &'a Label| (kind, label.span, label.text.as_str());
+    let mut labels: Vec<Wanted<'a>> = diagnostic.primary.iter().map(wanted(AnnotationKind::Primary)).collect();
+    labels.extend(diagnostic.others.iter().map(wanted(AnnotationKind::Context)));
+    let mut windows = Vec::new();
+    while let Some(first) = labels.first().copied() {
+        // Take along what stands near it, so that it is shown as one piece.
+        let (mut piece, mut rest) = (vec![first], Vec::new());
+        for label in labels.iter().skip(1) {
+            if near(compiled, first.1, label.1) { piece.push(*label) } else { rest.push(*label) }
+        }
+        windows.extend(Window::of(compiled, &piece));
+        labels = rest;
+    }
+    windows
+}
+
+fn near(compiled: &Compiled, a: Span, b: Span) -> bool {
+    let line = |s: Span| compiled.sources.get(s.file).map_or(0, |source| source.line_of(s.start));
+    a.file == b.file && line(a).abs_diff(line(b)) <= GAP
+}
+
+impl<'a> Window<'a> {
+    /// The lines that these labels of one file touch, and those between them.
+    fn of(compiled: &'a Compiled, labels: &[Wanted<'a>]) -> Option<Window<'a>> {
+        let file = labels.first()?.1.file;
+        let source = compiled.sources.get(file)?;
+        let first = labels.iter().map(|l| source.line_of(l.1.start)).min()?;
+        let last = labels.iter().map(|l| source.line_of(l.1.end.saturating_sub(1).max(l.1.start))).max()?;
+        let last = last.min(first.saturating_add(GAP.saturating_mul(3)));
+        let shown = Shown::new(source, file, first..last.saturating_add(1), compiled.diags.secrets());
+        let labels = labels.iter().map(|(kind, span, text)| (*kind, shown.range(*span), *text)).collect();
+        Some(Window { path: &source.name, line: first.saturating_add(1), text: shown.text, labels })
+    }
+}
+
+/// Bytes of a file as text: what is not UTF-8 and control characters replaced, secrets masked.
+struct Shown {
+    text: String,
+    /// Where each byte of the piece went, one more than there are bytes.
+    map: Vec<usize>,
+    start: usize,
+}
+
+impl Shown {
+    fn new(source: &Source, file: FileId, lines: Range<usize>, secrets: &[Span]) -> Shown {
+        let start = source.line_start(lines.start);
+        let end = source.line_start(lines.end);
+        let bytes = source.text.get(start..end).unwrap_or_default();
+        let whole = span(file, start, end);
+        let mut hidden: Vec<Range<usize>> = secrets
+            .iter()
+            .filter(|s| s.overlaps(whole))
+            .map(|s| (s.start as usize).saturating_sub(start)..(s.end as usize).saturating_sub(start))
+            .collect();
+        hidden.extend(named_secrets(bytes));
+        hidden.sort_by_key(|range| range.start);
+        let mut shown = Shown { text: String::new(), map: Vec::with_capacity(bytes.len()), start };
+        let mut at = 0;
+        for range in hidden {
+            if range.start >= at && range.end <= bytes.len() {
+                shown.plain(bytes.get(at..range.start).unwrap_or_default());
+                shown.map.extend(std::iter::repeat_n(shown.text.len(), range.len()));
+                shown.text.push_str(MASK);
+                at = range.end;
+            }
+        }
+        shown.plain(bytes.get(at..).unwrap_or_default());
+        shown.map.push(shown.text.len());
+        shown
+    }
+
+    fn plain(&mut self, bytes: &[u8]) {
+        for chunk in bytes.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                self.map.extend(std::iter::repeat_n(self.text.len(), c.len_utf8()));
+                match c {
+                    '\n' | '\t' => self.text.push(c),
+                    '\r' | '\u{feff}' => {}
+                    c if c.is_control() => self.text.push('\u{fffd}'),
+                    c => self.text.push(c),
+                }
+            }
+            for _ in chunk.invalid() {
+                self.map.push(self.text.len());
+            }
+            if !chunk.invalid().is_empty() {
+                self.text.push('\u{fffd}');
+            }
+        }
+    }
+
+    fn range(&self, span: Span) -> Range<usize> {
+        let at = |offset: u32| {
+            let n = (offset as usize).saturating_sub(self.start).min(self.map.len().saturating_sub(1));
+            self.map.get(n).copied().unwrap_or(0)
+        };
+        let start = at(span.start);
+        start..at(span.end).max(start)
+    }
+}
+
+fn span(file: FileId, start: usize, end: usize) -> Span {
+    let offset = |n| u32::try_from(n).unwrap_or(u32::MAX);
+    Span { file, start: offset(start), end: offset(end) }
+}
+
+/// The word after each `auth_pass` and the like, and the value of a parameter whose name says that it is one.
+fn named_secrets(bytes: &[u8]) -> Vec<Range<usize>> {
+    let mut hidden = Vec::new();
+    let mut at = 0;
+    for line in bytes.split_inclusive(|b| *b == b'\n') {
+        let mut after_name = false;
+        for word in words(line) {
+            let text = line.get(word.clone()).unwrap_or_default();
+            let lower = text.to_ascii_lowercase();
+            let place = at + word.start..at + word.end;
+            if let Some(equals) = lower.iter().position(|b| *b == b'=')
+                && lower.starts_with(b"$")
+                && ["pass", "secret", "key"].iter().any(|s| contains(lower.get(..equals).unwrap_or_default(), s))
+            {
+                hidden.push(place.start + equals + 1..at + line.trim_ascii_end().len());
+                break;
+            }
+            if after_name {
+                hidden.push(place);
+            }
+            after_name = ["auth_pass", "password"].iter().any(|s| contains(&lower, s)) || after_name && lower == b"=";
+        }
+        at += line.len();
+    }
+    hidden.retain(|range| !range.is_empty());
+    hidden
+}
+
+fn contains(bytes: &[u8], word: &str) -> bool {
+    bytes.windows(word.len()).any(|w| w == word.as_bytes())
+}
+
+fn words(line: &[u8]) -> Vec<Range<usize>> {
+    let mut words = Vec::new();
+    let mut start = None;
+    for (n, byte) in line.iter().enumerate() {
+        match (byte.is_ascii_whitespace(), start) {
+            (true, Some(from)) => {
+                words.push(from..n);
+                start = None;
+            }
+            (false, None) => start = Some(n),
+            _ => {}
+        }
+    }
+    words.extend(start.map(|from| from..line.len()));
+    words
+}
