@@ -203,9 +203,12 @@ fn the_higher_address_wins_theirs_is_lower() -> Outcome {
     higher_address_wins(theirs_first())
 }
 
+/// Frames, oldest first.
+type Frames = Vec<Vec<u8>>;
+
 /// What one program says as master of this configuration: its first advertisements and gratuitous ARPs, without times and
 /// IP identification.
-fn said(pair: &Pair, program: Program, config: &str) -> Outcome<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+fn said(pair: &Pair, program: Program, config: &str) -> Outcome<(Frames, Frames)> {
     pair.wire.clear();
     let mut daemon = Daemon::start(program, &pair.a, config)?;
     pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &daemon))?;
