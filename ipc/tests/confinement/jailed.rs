@@ -106,6 +106,14 @@ pub fn act(name: &str) -> ExitCode {
             panic!("two lines\nin one");
         }
         "supervise" => return as_supervisor(),
+        "supervise_in_a_container" => {
+            for capability in [Capability::CAP_SYS_ADMIN, Capability::CAP_NET_RAW] {
+                caps::drop(None, caps::CapSet::Effective, capability).unwrap();
+                caps::drop(None, caps::CapSet::Permitted, capability).unwrap();
+            }
+            say(&supervise(Needs::default()).unwrap().to_string());
+            return wait();
+        }
         "supervise_and_become_a_child" => {
             supervise(Needs::default()).unwrap();
             let error = Command::new("/proc/self/exe").env(ACT, "wait_with_net_raw").exec();

@@ -38,6 +38,7 @@ const TESTS: &[Test] = &[
     ("a_panic_is_one_line_and_sigabrt", a_panic_is_one_line_and_sigabrt),
     ("a_panic_reaches_syslog", a_panic_reaches_syslog),
     ("the_supervisor_keeps_what_it_needs", the_supervisor_keeps_what_it_needs),
+    ("a_supervisor_in_a_container_says_what_it_lacks", a_supervisor_in_a_container_says_what_it_lacks),
     ("a_child_of_the_confined_supervisor_confines_itself", a_child_of_the_confined_supervisor_confines_itself),
     ("the_log_works_in_the_jail", the_log_works_in_the_jail),
 ];
@@ -255,6 +256,21 @@ fn the_supervisor_keeps_what_it_needs() {
     );
     // What the act saw: denied calls fail, a script still runs, as another user too.
     assert_eq!(waiting.said.trim(), "confined; ptrace EPERM; mount EPERM; script as 61300");
+    assert_eq!(waiting.end().code(), Some(0));
+}
+
+fn a_supervisor_in_a_container_says_what_it_lacks() {
+    let waiting = Waiting::start(copy("supervise_in_a_container"));
+    assert_eq!(
+        waiting.said.trim(),
+        "confined but for the system call filter: the kernel wants CAP_SYS_ADMIN or no_new_privs for a filter; it was started \
+         without CAP_NET_RAW"
+    );
+    let keep = [12, 7, 6, 8, 5, 2].iter().fold(0u64, |mask, bit| mask | 1 << bit);
+    assert_status(
+        &waiting,
+        &[("CapEff", format!("{keep:016x}")), ("CapBnd", format!("{keep:016x}")), ("Seccomp", "0".to_owned())],
+    );
     assert_eq!(waiting.end().code(), Some(0));
 }
 
