@@ -139,9 +139,10 @@ fn an_interface_that_is_missing_is_waited_for() -> Outcome {
     let one = Daemon::start(Program::Holdfast, &pair.a, &config)?;
     one.wait_log("late0", SOON)?;
     one.wait_log("Entering FAULT STATE", SOON)?;
-    pair.a.netns.ip("link add late0 type dummy")?;
+    pair.a.netns.ip("link add late0 type veth peer name late1")?;
+    pair.a.netns.ip("link set late1 up")?;
     pair.a.netns.ip("addr add 172.31.0.1/24 dev late0")?;
-    pair.a.netns.ip("link set late0 multicast on up")?;
+    pair.a.netns.ip("link set late0 up")?;
     one.wait_log("Entering MASTER STATE", SOON)?;
     wait_until("the address is on it", SOON, || Ok(pair.a.netns.ip("addr show dev late0")?.contains(VIP)))
         .map_err(|failure| with_log(&failure, &one))

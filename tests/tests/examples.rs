@@ -1,0 +1,46 @@
+//! Every example configuration that is shipped passes `holdfast -t`, and those of users are taken as they are.
+
+use std::fs;
+use std::path::Path;
+use tests::cleanup::Directory;
+use tests::daemon::Program;
+use tests::failure::Outcome;
+use tests::netns::Netns;
+
+/// Exit code and output of `holdfast -t` with this text, where `ens33` and `eth0` exist.
+fn tested(text: &str) -> Outcome<(Option<i32>, String)> {
+    let netns = Netns::new("examples")?;
+    netns.ip("link add ens33 type veth peer name eth0")?;
+    let directory = Directory::new()?;
+    let file = directory.write("conf", text)?;
+    let output = netns.command(Program::Holdfast.executable()?).arg("-t").arg("-f").arg(file).output()?;
+    Ok((output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
+}
+
+#[test]
+fn every_shipped_example_is_good() -> Outcome {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/examples");
+    let mut count = 0;
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        let (code, output) = tested(&fs::read_to_string(&path)?)?;
+        assert_eq!(code, Some(0), "{}:\n{output}", path.display());
+        count += 1;
+    }
+    assert!(count > 0);
+    Ok(())
+}
+
+/// What users have written is accepted as far as it makes sense, and what does not is named; keepalived says 5 to most of it.
+#[test]
+fn seeds_are_read_to_the_end() -> Outcome {
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/seeds"))? {
+        let path = entry?.path();
+        let text = String::from_utf8_lossy(&fs::read(&path)?).into_owned();
+        let (code, output) = tested(&text)?;
+        assert!(code.is_some_and(|code| (0..=6).contains(&code)), "{}: {code:?}:\n{output}", path.display());
+        assert!(code == Some(0) || !output.is_empty(), "{}: {code:?} without a word", path.display());
+        assert!(!output.contains("panicked"), "{}:\n{output}", path.display());
+    }
+    Ok(())
+}
