@@ -12,7 +12,7 @@
 //! * A table that misses a name belongs to the file whose code makes the call: add the name with the function as the reason.
 //!
 //! The C library decides which call a function makes: tables list the variants of glibc and musl, and a name that the
-//! architecture at hand has not is left out ([`numbers`] knows).
+//! architecture at hand has not is left out (`numbers.rs` knows).
 
 pub mod base;
 pub mod deny;
