@@ -59,13 +59,13 @@ impl Lifecycle {
         match death {
             // COMPAT: keepalived 2.4.3: a child that cannot start at all ends everything.
             Death::Exited(code @ (1 | 2 | 4)) if self.current.is_none() => {
-                self.gone(now, daemon, out);
                 self.begin_stop(now, code, out);
+                self.gone(now, daemon, out);
             }
             Death::Exited(_) | Death::Signalled(_) if self.options.respawn == Respawn::No => {
                 log(out, Level::Error, "Terminating: children are not started again (--dont-respawn)");
-                self.gone(now, daemon, out);
                 self.begin_stop(now, 0, out);
+                self.gone(now, daemon, out);
             }
             Death::Exited(_) | Death::Signalled(_) => self.gone(now, daemon, out),
         }

@@ -35,6 +35,7 @@ impl Lifecycle {
         if self.current.is_some() {
             self.take_back(now, &format!("{failure}"), out);
         } else {
+            self.change = None;
             log(out, Level::Error, format!("{failure}; Holdfast is not started"));
             self.begin_stop(now, failure.exit_code(), out);
         }

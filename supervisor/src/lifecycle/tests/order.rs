@@ -1,0 +1,373 @@
+//! What follows what.
+
+use super::*;
+use Action::{Compile, Connect, DropSlices, Exit, Kill, Send, SendSlice, Spawn, Tell};
+use Daemon::{Check, Ipvs, Vrrp};
+
+const STOP: Down = Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
+
+#[test]
+fn first_start() {
+    let mut b = Bench::new(options());
+    assert_eq!(b.on(Event::Begin), [Compile(G1)]);
+    let started = b.on(Event::Compiled(G1, Compiled::Good(table())));
+    let wanted =
+        [Spawn(Ipvs), Spawn(Vrrp), Spawn(Check), SendSlice(Ipvs, G1), SendSlice(Vrrp, G1), SendSlice(Check, G1)];
+    assert_eq!(started, wanted);
+    assert_eq!(b.said(Vrrp, G1, Up::Ready), []);
+    assert_eq!(b.said(Ipvs, G1, Up::Ready), []);
+    assert_eq!(b.said(Check, G1, Up::Ready), [Send(Ipvs, G1, Down::Activate)], "ipvsd first");
+    let others = b.said(Ipvs, G1, Up::Activated);
+    let wanted = [Connect(Vrrp), Send(Vrrp, G1, Down::Activate), Connect(Check), Send(Check, G1, Down::Activate)];
+    assert_eq!(others, wanted);
+    assert_eq!(b.said(Check, G1, Up::Activated), []);
+    assert_eq!(b.said(Vrrp, G1, Up::Activated), [Tell(Told::Ready)]);
+}
+
+#[test]
+fn only_what_the_configuration_needs_is_started() {
+    let only = |parts, table: ScriptConfig| {
+        let mut b = Bench::new(Options { parts, ..options() });
+        b.on(Event::Begin);
+        let started = b.on(Event::Compiled(G1, Compiled::Good(table)));
+        started.into_iter().filter_map(|a| if let Spawn(d) = a { Some(d) } else { None }).collect::<Vec<_>>()
+    };
+    assert_eq!(only(Parts::AsConfigured, ScriptConfig::default()), [Ipvs]);
+    assert_eq!(only(Parts::All, ScriptConfig::default()), [Ipvs, Vrrp, Check]);
+    assert_eq!(only(Parts::VrrpOnly, table()), [Ipvs, Vrrp]);
+    assert_eq!(only(Parts::CheckOnly, table()), [Ipvs, Check]);
+    assert_eq!(only(Parts::AsConfigured, ScriptConfig { services: 0, ..table() }), [Ipvs, Vrrp]);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_used_at_the_start_ends_it_with_keepaliveds_code() {
+    let why = || "why".into();
+    for (failure, code) in
+        [(Failure::Unreadable(why()), 6), (Failure::Fatal { problems: 3 }, 2), (Failure::Compiler(why()), 70)]
+    {
+        let mut b = Bench::new(options());
+        b.on(Event::Begin);
+        assert_eq!(b.on(Event::Compiled(G1, Compiled::Bad(failure))), [Tell(Told::Stopping), Exit(code)]);
+    }
+}
+
+#[test]
+fn a_child_that_refuses_at_the_start_ends_it_with_2() {
+    let mut b = Bench::new(options());
+    b.on(Event::Begin);
+    b.on(Event::Compiled(G1, Compiled::Good(table())));
+    assert_eq!(b.said(Vrrp, G1, Up::Refused), [Tell(Told::Stopping), Send(Vrrp, Generation(0), STOP)]);
+    b.on(Event::Died(Vrrp, Death::Exited(0)));
+    b.on(Event::Died(Check, Death::Exited(0)));
+    assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(2)]);
+}
+
+#[test]
+fn a_child_that_cannot_start_ends_everything_with_its_code_but_only_at_the_first_start() {
+    for code in [1, 2, 4] {
+        let mut b = Bench::new(options());
+        b.on(Event::Begin);
+        b.on(Event::Compiled(G1, Compiled::Good(table())));
+        assert!(b.on(Event::Died(Vrrp, Death::Exited(code))).contains(&Tell(Told::Stopping)));
+        b.on(Event::Died(Check, Death::Exited(0)));
+        assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(code)]);
+        let mut b = Bench::running();
+        assert!(b.on(Event::Died(Vrrp, Death::Exited(code))).contains(&Spawn(Vrrp)));
+    }
+}
+
+#[test]
+fn a_dead_vrrpd_is_back_in_the_same_step_and_gets_the_generation_that_counts() {
+    let mut b = Bench::running();
+    let wanted = [Send(Ipvs, G1, Down::Detached(ipc::msg::Role::Vrrp)), Spawn(Vrrp), SendSlice(Vrrp, G1)];
+    assert_eq!(b.on(Event::Died(Vrrp, Death::Signalled(11))), wanted);
+    assert_eq!(b.said(Vrrp, G1, Up::Ready), [Connect(Vrrp), Send(Vrrp, G1, Down::Activate)]);
+    assert_eq!(b.said(Vrrp, G1, Up::Activated), []);
+}
+
+#[test]
+fn a_dead_ipvsd_leaves_the_others_running_and_meets_them_once_it_is_active() {
+    let mut b = Bench::running();
+    let gone = Down::Detached(ipc::msg::Role::Ipvs);
+    let wanted = [Send(Vrrp, G1, gone.clone()), Send(Check, G1, gone), Spawn(Ipvs), SendSlice(Ipvs, G1)];
+    assert_eq!(b.on(Event::Died(Ipvs, Death::Signalled(9))), wanted);
+    assert_eq!(b.said(Ipvs, G1, Up::Ready), [Send(Ipvs, G1, Down::Activate)]);
+    assert_eq!(b.said(Ipvs, G1, Up::Activated), [Connect(Vrrp), Connect(Check)]);
+}
+
+#[test]
+fn two_that_die_together_come_back_in_order() {
+    let mut b = Bench::running();
+    b.on(Event::Died(Vrrp, Death::Signalled(9)));
+    b.on(Event::Died(Ipvs, Death::Signalled(9)));
+    assert_eq!(b.said(Vrrp, G1, Up::Ready), [], "it waits for ipvsd");
+    assert_eq!(b.said(Ipvs, G1, Up::Ready), [Send(Ipvs, G1, Down::Activate)]);
+    let wanted = [Connect(Vrrp), Send(Vrrp, G1, Down::Activate), Connect(Check)];
+    assert_eq!(b.said(Ipvs, G1, Up::Activated), wanted);
+}
+
+#[test]
+fn a_crash_loop_is_slowed_down() {
+    let mut b = Bench::running();
+    let mut delays = Vec::new();
+    for _ in 0..9 {
+        let died = b.now;
+        let mut actions = b.on(Event::Died(Vrrp, Death::Signalled(6)));
+        while !actions.contains(&Spawn(Vrrp)) {
+            b.now = b.machine.deadline().unwrap();
+            actions = b.on(Event::Timeout);
+        }
+        delays.push(b.now.since(died).as_secs());
+    }
+    assert_eq!(delays, [0, 0, 1, 2, 4, 8, 16, 32, 60]);
+}
+
+#[test]
+fn reload() {
+    let mut b = Bench::running();
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), [Tell(Told::Reloading), Compile(G2)]);
+    let sent = b.on(Event::Compiled(G2, Compiled::Good(table())));
+    assert_eq!(sent, [SendSlice(Ipvs, G2), SendSlice(Vrrp, G2), SendSlice(Check, G2)]);
+    assert_eq!(b.said(Check, G2, Up::Ready), []);
+    assert_eq!(b.said(Ipvs, G2, Up::Ready), []);
+    assert_eq!(b.said(Vrrp, G2, Up::Ready), [Send(Ipvs, G2, Down::Activate)]);
+    let others = b.said(Ipvs, G2, Up::Activated);
+    assert_eq!(others, [Send(Vrrp, G2, Down::Activate), Send(Check, G2, Down::Activate)], "the channels stay");
+    b.said(Vrrp, G2, Up::Activated);
+    let done = b.said(Check, G2, Up::Activated);
+    assert_eq!(done, [Action::DropScripts(G1), DropSlices(G1), Tell(Told::Ready)]);
+}
+
+#[test]
+fn a_reload_that_does_not_compile_changes_nothing() {
+    let mut b = Bench::running();
+    b.on(Event::Signal(Signal::Reload));
+    let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
+    assert_eq!(after, [DropSlices(G2), Tell(Told::Ready)]);
+    assert_eq!(b.machine.current(), Some(G1));
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), [Tell(Told::Reloading), Compile(Generation(3))]);
+}
+
+#[test]
+fn a_reload_that_a_child_refuses_is_taken_back_everywhere() {
+    let mut b = Bench::reloading();
+    b.said(Ipvs, G2, Up::Ready);
+    let wanted = [
+        Send(Ipvs, G2, Down::Discard),
+        Send(Check, G2, Down::Discard),
+        Action::DropScripts(G2),
+        DropSlices(G2),
+        Tell(Told::Ready),
+    ];
+    assert_eq!(b.said(Vrrp, G2, Up::Refused), wanted);
+    assert_eq!(b.said(Check, G2, Up::Ready), [], "said before it knew");
+    assert_eq!(b.machine.current(), Some(G1));
+}
+
+#[test]
+fn a_reload_of_which_a_child_dies_is_taken_back() {
+    let mut b = Bench::reloading();
+    b.said(Ipvs, G2, Up::Ready);
+    let actions = b.on(Event::Died(Vrrp, Death::Signalled(11)));
+    assert!(actions.contains(&Send(Ipvs, G2, Down::Discard)), "{actions:?}");
+    assert!(actions.contains(&SendSlice(Vrrp, G1)), "it comes back with what counts: {actions:?}");
+    assert_eq!(b.machine.current(), Some(G1));
+}
+
+#[test]
+fn after_the_point_of_no_return_a_dead_child_comes_back_with_the_new_generation() {
+    let mut b = Bench::reloading();
+    for daemon in Daemon::ALL {
+        b.said(daemon, G2, Up::Ready);
+    }
+    assert_eq!(b.machine.current(), Some(G2));
+    let actions = b.on(Event::Died(Vrrp, Death::Signalled(11)));
+    assert!(actions.contains(&SendSlice(Vrrp, G2)), "{actions:?}");
+    b.said(Ipvs, G2, Up::Activated);
+    assert!(b.machine.change().is_some());
+    b.said(Check, G2, Up::Activated);
+    b.said(Vrrp, G2, Up::Ready);
+    assert!(b.said(Vrrp, G2, Up::Activated).contains(&Tell(Told::Ready)));
+}
+
+#[test]
+fn reloads_asked_for_during_a_reload_are_one_reload_after_it() {
+    let mut b = Bench::running();
+    b.on(Event::Signal(Signal::Reload));
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
+    let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
+    assert_eq!(after, [DropSlices(G2), Tell(Told::Ready), Tell(Told::Reloading), Compile(Generation(3))]);
+    let after = b.on(Event::Compiled(Generation(3), Compiled::Bad(Failure::Fatal { problems: 1 })));
+    assert_eq!(after, [DropSlices(Generation(3)), Tell(Told::Ready)]);
+}
+
+#[test]
+fn a_reload_starts_a_child_that_is_needed_for_the_first_time() {
+    let mut b = Bench::new(options());
+    b.on(Event::Begin);
+    b.on(Event::Compiled(G1, Compiled::Good(ScriptConfig { services: 0, ..table() })));
+    b.said(Ipvs, G1, Up::Ready);
+    b.said(Vrrp, G1, Up::Ready);
+    b.said(Ipvs, G1, Up::Activated);
+    assert_eq!(b.said(Vrrp, G1, Up::Activated), [Tell(Told::Ready)]);
+    b.on(Event::Signal(Signal::Reload));
+    let actions = b.on(Event::Compiled(G2, Compiled::Good(table())));
+    assert_eq!(actions, [Spawn(Check), SendSlice(Ipvs, G2), SendSlice(Vrrp, G2), SendSlice(Check, G2)]);
+}
+
+#[test]
+fn the_end_comes_in_order() {
+    let mut b = Bench::running();
+    assert_eq!(b.on(Event::Signal(Signal::Stop)), [Tell(Told::Stopping), Send(Vrrp, G1, STOP)]);
+    assert_eq!(b.on(Event::Signal(Signal::Stop)), []);
+    assert_eq!(b.said(Vrrp, G1, Up::Stopped), []);
+    let after = b.on(Event::Died(Vrrp, Death::Exited(0)));
+    assert_eq!(after, [Send(Ipvs, G1, Down::Detached(ipc::msg::Role::Vrrp)), Send(Check, G1, STOP)]);
+    let after = b.on(Event::Died(Check, Death::Exited(0)));
+    assert_eq!(after, [Send(Ipvs, G1, Down::Detached(ipc::msg::Role::Check)), Send(Ipvs, G1, STOP)]);
+    assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(0)]);
+    assert_eq!(b.machine.deadline(), None);
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
+}
+
+#[test]
+fn a_child_that_does_not_stop_is_killed_after_child_wait_time() {
+    let mut b = Bench::running();
+    b.on(Event::Signal(Signal::Stop));
+    assert_eq!(b.machine.deadline(), Some(b.now + stop::CHILD_WAIT));
+    b.now = b.now + stop::CHILD_WAIT;
+    assert_eq!(b.on(Event::Timeout), [Kill(Vrrp)]);
+}
+
+#[test]
+fn the_end_waits_a_second_for_notify_scripts() {
+    let mut b = Bench::running();
+    let cause = Cause::Instance { instance: InstanceIdx(0), state: NotifyState::Stop, priority: 100 };
+    b.on(Event::Signal(Signal::Stop));
+    let run = b.on(Event::Asked(Vrrp, G1, Run { script: ScriptIdx(2), cause }));
+    let tail = ["INSTANCE", "VI_1", "STOP", "100"].map(|w| w.as_bytes().to_vec()).to_vec();
+    assert_eq!(run, [Action::RunScript { run: RunId(1), generation: G1, script: ScriptIdx(2), tail }]);
+    for daemon in stop::ORDER {
+        b.on(Event::Died(daemon, Death::Exited(0)));
+    }
+    assert_eq!(b.machine.deadline(), Some(b.now + stop::SCRIPTS_WAIT));
+    let mut other = Bench { machine: b.machine.clone(), now: b.now };
+    assert_eq!(b.on(Event::ScriptEnded(RunId(1), Outcome::Exited(0))), [Exit(0)]);
+    other.now = other.now + stop::SCRIPTS_WAIT;
+    assert_eq!(other.on(Event::Timeout), [Action::SignalScript(RunId(1), Sig::Term), Exit(0)]);
+}
+
+#[test]
+fn startup_and_shutdown_scripts() {
+    let limit = Duration::from_secs(10);
+    let once = Some((ScriptIdx(3), limit));
+    let mut b = Bench::new(options());
+    b.on(Event::Begin);
+    let table = ScriptConfig { startup: once, shutdown: once, ..table() };
+    let run = |n| Action::RunScript { run: RunId(n), generation: G1, script: ScriptIdx(3), tail: Vec::new() };
+    assert_eq!(b.on(Event::Compiled(G1, Compiled::Good(table))), [run(1)]);
+    assert!(
+        b.on(Event::ScriptEnded(RunId(1), Outcome::Exited(1))).contains(&Spawn(Ipvs)),
+        "its status does not matter"
+    );
+    for daemon in Daemon::ALL {
+        b.said(daemon, G1, Up::Ready);
+    }
+    b.on(Event::Signal(Signal::Stop));
+    b.on(Event::Died(Vrrp, Death::Exited(0)));
+    b.on(Event::Died(Check, Death::Exited(0)));
+    assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [run(2)]);
+    assert_eq!(b.on(Event::ScriptEnded(RunId(2), Outcome::Exited(0))), [Exit(0)]);
+}
+
+#[test]
+fn whoever_breaks_the_protocol_is_killed() {
+    let unknown = Run { script: ScriptIdx(99), cause: Cause::Probe };
+    let listed = Run { script: ScriptIdx(0), cause: Cause::Probe };
+    for (daemon, event) in [
+        (Vrrp, Event::Asked(Vrrp, G1, unknown)),
+        (Vrrp, Event::Asked(Vrrp, G2, listed)),
+        (Vrrp, Event::Asked(Vrrp, Generation(0), listed)),
+        (Check, Event::Said(Check, Generation(9), Up::Ready)),
+        (Check, Event::Said(Check, G1, Up::Activated)),
+        (Ipvs, Event::Said(Ipvs, G1, Up::Stopped)),
+        (Ipvs, Event::Broken(Ipvs, Breach::Protocol("malformed".into()))),
+        (Vrrp, Event::Said(Vrrp, G1, Up::Violation(ipc::msg::Role::Check))),
+        (Vrrp, Event::Said(Vrrp, G1, Up::Violation(ipc::msg::Role::Compile))),
+        (Vrrp, Event::Said(Ipvs, G1, Up::Violation(ipc::msg::Role::Vrrp))),
+        // ipvsd is not ended on the word of those who read from the network.
+        (Check, Event::Said(Check, G1, Up::Violation(ipc::msg::Role::Ipvs))),
+    ] {
+        let mut b = Bench::running();
+        assert_eq!(b.on(event.clone()), [Kill(daemon)], "{event:?}");
+        assert_eq!(b.said(daemon, G1, Up::Violation(ipc::msg::Role::Ipvs)), [], "nothing it says counts any more");
+        assert_eq!(b.on(Event::Asked(daemon, G1, unknown)), []);
+        assert!(b.on(Event::Died(daemon, Death::Signalled(9))).contains(&Spawn(daemon)));
+    }
+}
+
+#[test]
+fn a_child_that_does_not_answer_is_killed_again_and_again() {
+    let mut b = Bench::new(options());
+    b.on(Event::Begin);
+    b.on(Event::Compiled(G1, Compiled::Good(ScriptConfig::default())));
+    b.now = b.machine.deadline().unwrap();
+    assert_eq!(b.on(Event::Timeout), [Kill(Ipvs)]);
+    b.now = b.machine.deadline().unwrap();
+    assert_eq!(b.on(Event::Timeout), [Kill(Ipvs)]);
+}
+
+#[test]
+fn dont_respawn_ends_everything() {
+    let mut b = Bench::running();
+    b.machine.options.respawn = Respawn::No;
+    let actions = b.on(Event::Died(Check, Death::Signalled(6)));
+    assert!(actions.contains(&Send(Vrrp, G1, STOP)), "{actions:?}");
+    b.on(Event::Died(Vrrp, Death::Exited(0)));
+    assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(0)]);
+}
+
+#[test]
+fn dumps_go_to_those_that_have_something_to_say() {
+    let mut b = Bench::running();
+    let dump = |kind| Event::Signal(Signal::Dump(kind));
+    let all = [DumpKind::Data; 3].into_iter().zip(Daemon::ALL).map(|(kind, d)| Action::Dump(d, kind));
+    assert_eq!(b.on(dump(DumpKind::Data)), [Action::DumpSelf].into_iter().chain(all).collect::<Vec<_>>());
+    assert_eq!(b.on(dump(DumpKind::Stats)), [Action::Dump(Vrrp, DumpKind::Stats)]);
+}
+
+#[test]
+fn a_new_syslog_socket_comes_at_most_once_a_second() {
+    let mut b = Bench::running();
+    assert_eq!(b.said(Vrrp, G1, Up::LogSocketLost), [Action::LogSocket(Vrrp)]);
+    assert_eq!(b.said(Vrrp, G1, Up::LogSocketLost), []);
+    assert_eq!(b.said(Check, G1, Up::LogSocketLost), [Action::LogSocket(Check)]);
+    b.now = b.now + Duration::from_secs(1);
+    assert_eq!(b.said(Vrrp, G1, Up::LogSocketLost), [Action::LogSocket(Vrrp)]);
+}
+
+#[test]
+fn a_probe_goes_to_the_child_that_asked_and_dies_with_it() {
+    let mut b = Bench::running();
+    let probe = Run { script: ScriptIdx(0), cause: Cause::Probe };
+    b.on(Event::Asked(Vrrp, G1, probe));
+    let ended = ProbeEnded { script: ScriptIdx(0), outcome: Outcome::Exited(1) };
+    assert_eq!(b.on(Event::ScriptEnded(RunId(1), Outcome::Exited(1))), [Action::Probed(Vrrp, G1, ended)]);
+    b.on(Event::Asked(Vrrp, G1, probe));
+    assert!(b.on(Event::Died(Vrrp, Death::Signalled(9))).contains(&Action::SignalScript(RunId(2), Sig::Term)));
+    assert_eq!(b.on(Event::ScriptEnded(RunId(2), Outcome::Signalled(15))), []);
+}
+
+#[test]
+fn a_failed_module_is_not_tried_again_at_once() {
+    let mut b = Bench::running();
+    let wanted = Event::ModuleWanted(Module::IpVs);
+    assert_eq!(b.on(wanted.clone()), [Action::LoadModule(Module::IpVs)]);
+    assert_eq!(b.on(wanted.clone()), []);
+    let answer = Action::AnswerModule(Module::IpVs, Loaded::No);
+    assert_eq!(b.on(Event::ModuleLoaded(Module::IpVs, Loaded::No)), [answer.clone()]);
+    assert_eq!(b.on(wanted.clone()), [answer]);
+    b.now = b.now + MODULE_MEMORY;
+    assert_eq!(b.on(wanted), [Action::LoadModule(Module::IpVs)]);
+}
