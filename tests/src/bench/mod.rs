@@ -1,0 +1,8 @@
+//! `tests/bench/failover`: how long after the protocol's own Master_Down_Interval the new master is there.
+//!
+//! A scripted old master ([`old_master`]) advertises and falls silent; a daemon takes over ([`round`]); the times are those of the
+//! kernel at the bridge between the two; [`table`] puts them side by side.
+
+pub mod old_master;
+pub mod round;
+pub mod table;
