@@ -1,4 +1,9 @@
 //! The shell of checkd: descriptors and system calls.
 
 pub mod compile;
+pub mod connect;
+pub mod driver;
+pub mod prober;
 pub mod render;
+pub mod run;
+pub mod syscalls;

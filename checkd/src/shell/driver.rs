@@ -1,0 +1,218 @@
+//! The event loop of `checkd run`.
+//!
+//! One turn: sleep until something is ready or the engine's deadline has passed; read the clock once; take what came on
+//! connections, so that an answer that came in time counts; let what is due run; then the supervisor and ipvsd; then say what
+//! is to be said, one frame to each.
+
+use super::prober::Prober;
+use checkd::engine::Event;
+use core::time::Duration;
+use ipc::child::{self, Check, Child, Peer};
+use ipc::config::Generation;
+use ipc::evloop::{EventLoop, Ready};
+use ipc::msg::Role;
+use ipc::msg::control::{AtStop, FromCheck, StopMode, Up};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
+use ipc::time::Mono;
+use mio::Token;
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
+use std::os::fd::OwnedFd;
+
+const SUPERVISOR: Token = Token(0);
+const IPVS: Token = Token(1);
+const FIRST_CONNECTION: usize = 2;
+
+/// How long the last words may take to go out.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// A wake-up that comes later than this after the deadline means that the process stood still: answers wait that came in time.
+/// They are read first, in more turns than one if need be.
+const STOOD_STILL: Duration = Duration::from_millis(100);
+
+/// Turns in which answers are read before timeouts count, after the process stood still.
+const TURNS_TO_CATCH_UP: u32 = 64;
+
+/// Dumps that may wait for their text.
+const DUMPS_LIMIT: usize = 16;
+
+/// Where the end of the process stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Life {
+    Running,
+    /// Exits when everything has been said, at this time at the latest.
+    Stopped(Mono),
+}
+
+struct Driver {
+    events: EventLoop,
+    child: Child<Check>,
+    ipvs: Peer<CheckToIpvs, IpvsToCheck>,
+    prober: Prober,
+    /// The configuration that was last given to the engine.
+    configured: Generation,
+    dumps: VecDeque<OwnedFd>,
+    life: Life,
+}
+
+/// Runs until the supervisor says stop or is gone. `connections`: most at a time.
+pub fn run(mut child: Child<Check>, connections: usize) -> io::Result<()> {
+    let mut events = EventLoop::new()?;
+    events.add(child.source(), SUPERVISOR)?;
+    let mut driver = Driver {
+        events,
+        child,
+        ipvs: Peer::new(Role::Ipvs, IPVS),
+        prober: Prober::new(connections, FIRST_CONNECTION),
+        configured: Generation::default(),
+        dumps: VecDeque::new(),
+        life: Life::Running,
+    };
+    let mut ready = Vec::new();
+    while driver.turn(&mut ready)? {}
+    Ok(())
+}
+
+impl Driver {
+    /// One turn; false when it was the last.
+    fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
+        let due = self.prober.deadline();
+        let mut now = self.events.wait(self.deadline(due), ready)?;
+        self.read_connections(now, ready);
+        if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
+            for _ in 0..TURNS_TO_CATCH_UP {
+                now = self.events.wait(Some(now), ready)?;
+                if ready.is_empty() {
+                    break;
+                }
+                self.read_connections(now, ready);
+            }
+        }
+        if due.is_some_and(|due| due <= now) {
+            self.prober.step(now, Event::Timeout, &mut self.events);
+        }
+        self.read_supervisor(now);
+        self.read_ipvs(now);
+        self.say(now);
+        self.ipvs.flush(&mut self.child);
+        self.child.turn(now);
+        Ok(match self.life {
+            Life::Running => true,
+            Life::Stopped(end) => now < end && !self.child.is_flushed(),
+        })
+    }
+
+    fn deadline(&self, engine: Option<Mono>) -> Option<Mono> {
+        let end = match self.life {
+            Life::Running => None,
+            Life::Stopped(end) => Some(end),
+        };
+        engine.into_iter().chain(end).min()
+    }
+
+    fn read_connections(&mut self, now: Mono, ready: &mut Vec<Ready>) {
+        for ready in ready.drain(..).filter(|ready| ready.token.0 >= FIRST_CONNECTION) {
+            self.prober.ready(now, ready, &mut self.events);
+        }
+    }
+
+    fn step(&mut self, now: Mono, event: Event) {
+        self.prober.step(now, event, &mut self.events);
+    }
+
+    fn read_supervisor(&mut self, now: Mono) {
+        while let Some(event) = self.child.receive() {
+            match event {
+                child::Event::Configured { generation, slice } => {
+                    self.configured = generation;
+                    let seed = RandomState::new().build_hasher().finish();
+                    self.step(now, Event::Configure { generation, config: slice, seed });
+                }
+                child::Event::Activate(_) => self.step(now, Event::Activate),
+                child::Event::Discard(_) => self.step(now, Event::Discard),
+                child::Event::Attach(Role::Ipvs, socket) => self.attach(now, socket),
+                child::Event::Detached(Role::Ipvs) => {
+                    self.ipvs.detach();
+                    self.step(now, Event::IpvsLost);
+                }
+                // No other peer yet: vrrpd and BFD come with later work.
+                child::Event::Attach(..) | child::Event::Detached(_) => {}
+                child::Event::Dump(kind, file) => {
+                    if self.dumps.len() < DUMPS_LIMIT {
+                        self.dumps.push_back(file);
+                        self.step(now, Event::Dump(kind));
+                    }
+                }
+                child::Event::Stop(mode) => self.step(now, Event::Stop(mode)),
+                child::Event::Other(ended) => self.step(now, Event::ProbeEnded(ended)),
+                // Nobody is left to be told anything.
+                child::Event::SupervisorGone => {
+                    self.step(now, Event::Stop(StopMode { vips: AtStop::Keep, ipvs: AtStop::Keep }));
+                }
+            }
+            // Each of these speaks of the generation that counts at this point.
+            self.say(now);
+        }
+    }
+
+    fn attach(&mut self, now: Mono, socket: OwnedFd) {
+        match self.ipvs.attach(socket, &mut self.events) {
+            Ok(()) => self.step(now, Event::IpvsAttached),
+            Err(e) => self.child.logger().error(format!(
+                "Cannot watch the channel to ipvsd: {e}; real servers stay as they are until holdfast is restarted"
+            )),
+        }
+    }
+
+    fn read_ipvs(&mut self, now: Mono) {
+        while let Some(messages) = self.ipvs.receive(&mut self.child, &mut self.events) {
+            let generation = self.child.generation();
+            for message in messages {
+                self.step(now, Event::Ipvs { generation, message });
+            }
+        }
+    }
+
+    /// Says what has been collected.
+    fn say(&mut self, now: Mono) {
+        let outbox = core::mem::take(&mut self.prober.outbox);
+        self.ipvs.send(&mut self.child, outbox.ipvs);
+        if let Some(what) = outbox.violation {
+            self.ipvs.violated(&mut self.child, &what);
+        }
+        self.child.say_all(outbox.runs.into_iter().map(FromCheck::Run).collect());
+        for line in &outbox.lines {
+            self.child.log(line);
+        }
+        for text in &outbox.dumps {
+            self.dump(text);
+        }
+        for up in outbox.ups {
+            match up {
+                Up::Ready => self.child.ready(self.configured),
+                Up::Refused => self.child.refused(self.configured),
+                Up::Activated => self.child.activated(),
+                Up::Stopped => {
+                    self.child.stopped();
+                    self.life = Life::Stopped(now + GOODBYE);
+                }
+                // The affair of `child` and of `Peer::violated`.
+                Up::LogSocketLost | Up::Violation(_) => {}
+            }
+        }
+    }
+
+    fn dump(&mut self, text: &str) {
+        let Some(file) = self.dumps.pop_front() else { return };
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            match nix::unistd::write(&file, rest) {
+                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
+                Err(nix::errno::Errno::EINTR) => {}
+                Ok(_) => return,
+                Err(e) => return self.child.logger().error(format!("Cannot write the dump of the health checks: {e}")),
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The engine with its connections: what it wants of them is done here, what it wants of others is collected.
+
+use super::connect::Connections;
+use checkd::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
+use ipc::evloop::{EventLoop, Ready};
+use ipc::machine::Machine;
+use ipc::msg::control::{Run, Up};
+use ipc::msg::reals::CheckToIpvs;
+use ipc::report::Line;
+use ipc::time::Mono;
+
+/// What is for others, in order for each of them.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// For ipvsd.
+    pub ipvs: Vec<CheckToIpvs>,
+    /// What ipvsd did wrong.
+    pub violation: Option<String>,
+    /// For the supervisor: commands.
+    pub runs: Vec<Run>,
+    /// For the supervisor: answers, said after everything else.
+    pub ups: Vec<Up>,
+    /// For the log.
+    pub lines: Vec<Line>,
+    /// For the files that were handed over.
+    pub dumps: Vec<String>,
+}
+
+/// The engine with its connections.
+pub struct Prober {
+    engine: Engine,
+    connections: Connections,
+    actions: Vec<Action>,
+    happened: Vec<(ProbeId, ProbeEvent)>,
+    /// What is for others.
+    pub outbox: Outbox,
+}
+
+impl Prober {
+    /// At most `limit` connections at a time, with tokens from `first` on.
+    pub fn new(limit: usize, first: usize) -> Prober {
+        Prober {
+            engine: Engine::new(limit),
+            connections: Connections::new(first),
+            actions: Vec::new(),
+            happened: Vec::new(),
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// When the engine wants a `Timeout`.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.engine.deadline()
+    }
+
+    /// Takes an event, and what follows from it at once.
+    pub fn step(&mut self, now: Mono, event: Event, events: &mut EventLoop) {
+        self.engine.step(now, event, &mut self.actions);
+        self.carry_out(now, events);
+    }
+
+    /// Takes what happened on a connection.
+    pub fn ready(&mut self, now: Mono, ready: Ready, events: &mut EventLoop) {
+        self.connections.ready(ready, events, &mut self.happened);
+        self.carry_out(now, events);
+    }
+
+    /// Ends: a probe that fails at once is tried again at the next `Timeout` at the earliest, and every event ends at most one probe.
+    fn carry_out(&mut self, now: Mono, events: &mut EventLoop) {
+        loop {
+            for action in core::mem::take(&mut self.actions) {
+                self.act(action, events);
+            }
+            if self.happened.is_empty() {
+                return;
+            }
+            for (probe, what) in core::mem::take(&mut self.happened) {
+                self.engine.step(now, Event::Probe { probe, what }, &mut self.actions);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, events: &mut EventLoop) {
+        match action {
+            Action::Connect { probe, target, bind } => {
+                if let Some(what) = self.connections.connect(probe, target, bind, events) {
+                    self.happened.push((probe, what));
+                }
+            }
+            Action::Send { probe, bytes } => self.connections.send(probe, &bytes),
+            Action::Close(probe) => self.connections.close(probe),
+            Action::ToIpvs(message) => self.outbox.ipvs.push(message),
+            Action::IpvsViolation(what) => self.outbox.violation = Some(what),
+            Action::Run(run) => self.outbox.runs.push(run),
+            Action::Up(up) => self.outbox.ups.push(up),
+            Action::Log(line) => self.outbox.lines.push(line),
+            Action::Dump(text) => self.outbox.dumps.push(text),
+        }
+    }
+}
