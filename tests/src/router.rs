@@ -1,8 +1,8 @@
 //! One router driven by hand: configurations in a line, time in milliseconds, and what came out of each event.
 
 use ipc::config::vrrp::{
-    Auth, GarpTiming, Instance, Link, Notify, Preemption, Switch, TrackLink, TrackScript, TrackScriptUse, Transport, Version, Vip,
-    VrrpConfig, Wanted, Weight,
+    Auth, GarpTiming, Instance, Link, Notify, Preemption, Switch, TrackLink, TrackScript, TrackScriptUse, Transport,
+    Version, Vip, VrrpConfig, Wanted, Weight,
 };
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, ScriptIdx, TrackScriptIdx};
 use ipc::machine::Machine;
@@ -226,7 +226,8 @@ impl Bench {
 
     /// ipvsd has put the addresses of instance `n` in place.
     pub fn applied(&mut self, n: u16) -> &[Action] {
-        let message = IpvsToVrrp::VipsApplied { instance: InstanceIdx(n), now: Presence::Present, result: Applied::All };
+        let message =
+            IpvsToVrrp::VipsApplied { instance: InstanceIdx(n), now: Presence::Present, result: Applied::All };
         self.ipvs(message)
     }
 

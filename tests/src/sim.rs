@@ -80,9 +80,16 @@ pub struct Node {
 /// Something on its way.
 #[derive(Clone, Debug)]
 enum Coming {
-    Event { node: usize, life: u32, event: Event },
+    Event {
+        node: usize,
+        life: u32,
+        event: Event,
+    },
     /// vrrpd has been away for too long.
-    Release { node: usize, life: u32 },
+    Release {
+        node: usize,
+        life: u32,
+    },
 }
 
 /// The LAN.
@@ -233,7 +240,12 @@ impl Lan {
                     self.transmit(n, bytes);
                 }
                 Action::ToIpvs(message) => self.ipvsd(n, message),
-                Action::Listen(_) | Action::Announce { .. } | Action::Run(_) | Action::Up(_) | Action::Log(_) | Action::Dump(_) => {}
+                Action::Listen(_)
+                | Action::Announce { .. }
+                | Action::Run(_)
+                | Action::Up(_)
+                | Action::Log(_)
+                | Action::Dump(_) => {}
             }
         }
     }
@@ -278,7 +290,10 @@ impl Lan {
         };
         let life = node.life;
         for message in answers {
-            self.schedule(IPVSD, Coming::Event { node: n, life, event: Event::Ipvs { generation: GENERATION, message } });
+            self.schedule(
+                IPVSD,
+                Coming::Event { node: n, life, event: Event::Ipvs { generation: GENERATION, message } },
+            );
         }
     }
 }

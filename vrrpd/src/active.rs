@@ -16,7 +16,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
-use ipc::config::vrrp::{SyncGroup, Switch, Transport};
+use ipc::config::vrrp::{Switch, SyncGroup, Transport};
 use ipc::config::{Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::control::{Cause, NotifyState, ProbeEnded, Run};
 use ipc::msg::vips::{Presence, VrrpToIpvs};
@@ -175,7 +175,8 @@ impl Active {
         let members = self.members(group);
         if lost {
             self.follow(&members, Follow::ToBackup, env);
-        } else if claims && sync::agreed(members.iter().filter(|m| **m != index).filter_map(|m| self.instances.at(*m))) {
+        } else if claims && sync::agreed(members.iter().filter(|m| **m != index).filter_map(|m| self.instances.at(*m)))
+        {
             self.follow(&members, Follow::ToMaster, env);
         }
         self.tell_group(group, env);
@@ -249,7 +250,8 @@ impl Active {
     }
 
     fn appraise_group(&mut self, group: GroupIdx, env: &mut Env<'_>) {
-        let members: Vec<InstanceIdx> = self.members(group).into_iter().filter(|member| self.instances.has(*member)).collect();
+        let members: Vec<InstanceIdx> =
+            self.members(group).into_iter().filter(|member| self.instances.has(*member)).collect();
         let mut appraisals: Vec<Appraisal> = members
             .iter()
             .filter_map(|member| self.instances.at(*member))
@@ -271,12 +273,40 @@ impl Active {
         self.act(index, env, |instance, scene| instance.step(Input::Appraised(appraisal), scene));
     }
 
-    /// Resumes as master what was master before vrrpd was restarted.
-    pub fn resume(&mut self, index: InstanceIdx, env: &mut Env<'_>) {
-        let Some(instance) = self.instances.at(index).filter(|instance| instance.state == State::Init) else { return };
-        let appraisal = track::appraise(&instance.conf, &self.links, &self.scripts);
-        if appraisal.faults.is_empty() {
-            self.touch(index, env, |instance, scene| instance.step(Input::Resume(appraisal), scene));
+    /// Resumes as master what was master before vrrpd was restarted; of a sync group all or none.
+    pub fn resume(&mut self, held: &BTreeSet<InstanceIdx>, env: &mut Env<'_>) {
+        for &index in held {
+            let Some(instance) = self.instances.at(index) else { continue };
+            let together = instance.conf.group.map_or_else(|| [index].into(), |group| self.members(group));
+            if together.iter().all(|member| held.contains(member) && self.can_resume(*member)) {
+                let appraisal = track::appraise(&instance.conf, &self.links, &self.scripts);
+                self.touch(index, env, |instance, scene| instance.step(Input::Resume(appraisal), scene));
+            }
+        }
+        for group in self.groups.iter().map(|(group, _)| group).collect::<Vec<_>>() {
+            self.tell_group(group, env);
+        }
+    }
+
+    /// Whether nothing keeps an instance from being master at once; one that has just resumed counts as well.
+    fn can_resume(&self, index: InstanceIdx) -> bool {
+        self.instances.at(index).is_some_and(|instance| {
+            matches!(instance.state, State::Init | State::Master)
+                && track::appraise(&instance.conf, &self.links, &self.scripts).faults.is_empty()
+        })
+    }
+
+    /// COMPAT: keepalived 2.4.3: after a reload a MASTER stays master only if its whole group is.
+    pub fn unite_groups(&mut self, env: &mut Env<'_>) {
+        for group in self.groups.iter().map(|(group, _)| group).collect::<Vec<_>>() {
+            let members = self.members(group);
+            let is_master = |member: &&InstanceIdx| {
+                self.instances.at(**member).is_some_and(|instance| instance.state == State::Master)
+            };
+            if members.iter().any(|member| !is_master(&member)) {
+                self.follow(&members, Follow::ToBackup, env);
+            }
+            self.tell_group(group, env);
         }
     }
 

@@ -41,7 +41,9 @@ pub fn data(active: &Active, now: Mono) -> String {
     text.push_str("------< Interfaces >------\n");
     for (_, link) in active.links.rows() {
         let _ = match link.facts() {
-            Some(facts) => writeln!(text, " Name = {}\n   index = {}\n   state = {:?}", link.name, facts.ifindex, facts.state),
+            Some(facts) => {
+                writeln!(text, " Name = {}\n   index = {}\n   state = {:?}", link.name, facts.ifindex, facts.state)
+            }
             None => writeln!(text, " Name = {}\n   not there", link.name),
         };
     }

@@ -45,7 +45,8 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
     let mut keys = BTreeMap::new();
     for conf in config.instances.rows() {
         let name = &conf.name;
-        let link = config.links.at(conf.link).ok_or_else(|| format!("instance {name} names an interface of nothing"))?;
+        let link =
+            config.links.at(conf.link).ok_or_else(|| format!("instance {name} names an interface of nothing"))?;
         let tracked = conf.track_links.iter().map(|tracked| tracked.link);
         let addrs = conf.vips.iter().chain(&conf.excluded).map(|vip| vip.link);
         if tracked.chain(addrs).any(|link| !config.links.has(link)) {
@@ -104,7 +105,8 @@ pub fn activate(
         .rows()
         .iter()
         .map(|conf| {
-            let state = old_groups.rows().iter().find(|group| group.conf.name == conf.name).map_or(State::Init, |g| g.state);
+            let state =
+                old_groups.rows().iter().find(|group| group.conf.name == conf.name).map_or(State::Init, |g| g.state);
             Group { conf: conf.clone(), state }
         })
         .collect();

@@ -40,7 +40,10 @@ enum Channel {
 enum Phase {
     Running,
     /// Waits for these instances' addresses to be released.
-    Stopping { until: Mono, waiting: BTreeSet<InstanceIdx> },
+    Stopping {
+        until: Mono,
+        waiting: BTreeSet<InstanceIdx>,
+    },
     Stopped,
 }
 
@@ -137,7 +140,10 @@ impl Router {
         match &self.phase {
             Phase::Running => self.running(now, |active, env| active.expire(env)),
             Phase::Stopping { until, waiting } if *until <= now => {
-                let text = format!("ipvsd did not confirm the release of {} instances in time, stopping all the same", waiting.len());
+                let text = format!(
+                    "ipvsd did not confirm the release of {} instances in time, stopping all the same",
+                    waiting.len()
+                );
                 self.effects.log(Level::Warning, text);
                 self.stopped();
             }
@@ -180,6 +186,7 @@ impl Router {
             self.running(now, |active, env| {
                 let old: Vec<InstanceIdx> = active.started();
                 active.appraise(&old, env);
+                active.unite_groups(env);
             });
         }
         self.listen();
@@ -209,7 +216,8 @@ impl Router {
             let prepared = self.prepared.as_ref().map(|(generation, _)| *generation);
             // Before the first activation nothing can be said; around a later one everything is said again.
             if current.is_some() && Some(generation) != self.previous && Some(generation) != prepared {
-                self.effects.log(Level::Error, format!("ipvsd speaks of generation {} which does not exist", generation.0));
+                self.effects
+                    .log(Level::Error, format!("ipvsd speaks of generation {} which does not exist", generation.0));
                 self.effects.up(Up::Violation(Role::Ipvs));
             }
             return;
@@ -241,7 +249,9 @@ impl Router {
             }
             IpvsToVrrp::VipsRestored { instance } => {
                 if self.know(instance) {
-                    self.running(now, |active, env| active.act(instance, env, |instance, scene| instance.restored(scene)));
+                    self.running(now, |active, env| {
+                        active.act(instance, env, |instance, scene| instance.restored(scene))
+                    });
                 }
             }
             IpvsToVrrp::Synced => self.synced(now),
@@ -265,9 +275,7 @@ impl Router {
             env.ipvs = Talk::Later;
             active.links.all_said();
             active.route();
-            for &index in &held {
-                active.resume(index, env);
-            }
+            active.resume(&held, env);
             let all = active.indices();
             active.appraise(&all, env);
             active.say_everything(env.out);

@@ -48,7 +48,9 @@ impl Reject {
             Reject::Type => "invalid type: not an advertisement",
             Reject::TotalLength => "the IP header's length is not that of the packet",
             Reject::Checksum => "invalid checksum",
-            Reject::Destination => "multicast where unicast is configured, or the reverse: check `unicast_peer` on both sides",
+            Reject::Destination => {
+                "multicast where unicast is configured, or the reverse: check `unicast_peer` on both sides"
+            }
             Reject::OwnerIgnores => "ignored, because `owner_ignore_adverts` is set",
             Reject::Source => "the sender is not a configured unicast peer",
         }

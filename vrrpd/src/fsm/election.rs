@@ -13,6 +13,9 @@ use ipc::msg::control::NotifyState;
 use ipc::report::Level;
 use ipc::time::Mono;
 
+/// How long a kind of remark is not repeated, whatever happens.
+const TOLD_FOR: Duration = Duration::from_secs(1);
+
 /// Bit of the log memory for remarks that are no rejections.
 const REMARK_ADDRS: u32 = 1 << 30;
 /// The same, for the interval.
@@ -68,7 +71,7 @@ impl Instance {
         self.timer = Some(scene.now.max(scene.quiet_until) + self.master_down_interval());
         let seen = MasterSeen { addr: heard.source, priority: heard.priority };
         if self.master.replace(seen).is_none_or(|before| before.addr != seen.addr) {
-            self.told = 0;
+            self.forget_told(scene.now);
         }
         self.wants = Wanted::Backup;
     }
@@ -124,7 +127,8 @@ impl Instance {
         self.garp_lower_prio(scene);
         let cause = NotifyState::MasterRxLowerPri;
         if let Some(script) = super::notify::specific(&self.conf.notify, cause) {
-            let cause = ipc::msg::control::Cause::Instance { instance: self.index, state: cause, priority: self.priority };
+            let cause =
+                ipc::msg::control::Cause::Instance { instance: self.index, state: cause, priority: self.priority };
             scene.out.run(ipc::msg::control::Run { script, cause });
         }
     }
@@ -146,7 +150,9 @@ impl Instance {
         let name = &self.conf.name;
         let (from, theirs) = (heard.source, heard.priority);
         let text = if theirs == self.priority {
-            format!("({name}) Master received advert from {from} with same priority {theirs} but higher IP address than ours")
+            format!(
+                "({name}) Master received advert from {from} with same priority {theirs} but higher IP address than ours"
+            )
         } else {
             format!("({name}) Master received advert from {from} with higher priority {theirs}, ours {}", self.priority)
         };
@@ -180,7 +186,8 @@ impl Instance {
                 // Two own adverts, then 1.2 times the longer interval.
                 let patience = self.advert_int() * 2 + longer(self.advert_int(), heard.interval) * 6 / 5;
                 self.owner = Owner::Disputed { rival: heard.source, until: scene.now + patience };
-                let text = format!("({}) {} also claims to own the addresses (priority 255)", self.conf.name, heard.source);
+                let text =
+                    format!("({}) {} also claims to own the addresses (priority 255)", self.conf.name, heard.source);
                 scene.out.log(Level::Warning, text);
             }
             Owner::Disputed { rival, until } if is_rival && rival == heard.source => {
@@ -202,7 +209,10 @@ impl Instance {
     }
 
     fn cede(&mut self, scene: &mut Scene<'_>) {
-        let text = format!("({}) Changing effective priority from 255 to 254: the other owner does not give way", self.conf.name);
+        let text = format!(
+            "({}) Changing effective priority from 255 to 254: the other owner does not give way",
+            self.conf.name
+        );
         scene.out.log(Level::Warning, text);
         self.priority = 254;
     }
@@ -237,7 +247,9 @@ impl Instance {
                 self.addrs.len()
             ),
             Addresses::Foreign(addr) => {
-                format!("({name}) {from} advertises {addr}, which is not configured here: check `virtual_ipaddress` on both sides")
+                format!(
+                    "({name}) {from} advertises {addr}, which is not configured here: check `virtual_ipaddress` on both sides"
+                )
             }
             Addresses::Same => String::new(),
         }
@@ -248,6 +260,15 @@ impl Instance {
         self.stats.reject(why);
         if why != Reject::OwnerIgnores && self.tell(why.bit()) {
             scene.out.log(Level::Warning, format!("({}) advert from {source} dropped: {}", self.conf.name, why.text()));
+        }
+    }
+
+    /// The log may tell everything again: the state or the master has changed. Senders can bring that about, so it happens at
+    /// most once in [`TOLD_FOR`]: a flood makes at most one line of each kind in that time.
+    pub(super) fn forget_told(&mut self, now: Mono) {
+        if now >= self.told_since + TOLD_FOR {
+            self.told = 0;
+            self.told_since = now;
         }
     }
 

@@ -1,5 +1,6 @@
 //! What one virtual router does: who wins ([`election`]), when ([`timers`]), what to announce ([`garp`]), with which priority
-//! ([`track`], [`script`]), together with whom ([`sync`]). [`instance`] holds the states and the transitions.
+//! ([`track`], [`script`]), together with whom ([`sync`]). [`instance`] holds the states, [`transitions`] what
+//! leads from one to another.
 
 pub mod election;
 pub mod garp;
@@ -12,3 +13,4 @@ pub mod send;
 pub mod sync;
 pub mod timers;
 pub mod track;
+pub mod transitions;

@@ -8,7 +8,6 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::InstanceIdx;
 use ipc::config::vrrp::{Instance as Conf, Version};
-use ipc::msg::control::NotifyState;
 
 impl Instance {
     /// The same instance with the configuration of a new generation: state, counters and running timers stay.
@@ -49,13 +48,11 @@ impl Instance {
         self
     }
 
-    /// It is not in the new generation. COMPAT: keepalived 2.4.3: DELETED is told as FAULT, unless it is in FAULT already.
+    /// It is not in the new generation: its master says goodbye. Its scripts are not told: they are not in the new generation
+    /// either, and only commands of the running one can be asked for.
     pub fn removed(&mut self, scene: &mut Scene<'_>) {
         if self.state == State::Master {
             self.send_resignation(scene);
-        }
-        if self.state != State::Fault {
-            self.notify(NotifyState::Fault, scene.out);
         }
     }
 }

@@ -10,6 +10,21 @@ use ipc::config::vrrp::Transport;
 use ipc::report::Level;
 
 impl Instance {
+    /// RFC 9568 §6.4.3 (310): an advert is due. It is timed from when it was due, so that late wake-ups do not add up;
+    /// intervals that were slept through are not made up for.
+    pub(super) fn advertise_on_time(&mut self, scene: &mut Scene<'_>) {
+        let due = self.timer.unwrap_or(scene.now);
+        self.send_advert(scene);
+        let next = due + self.advert_int();
+        self.timer = Some(if next > scene.now { next } else { scene.now + self.advert_int() });
+    }
+
+    /// An advert out of turn; the next one is an interval later.
+    pub(super) fn advertise_now(&mut self, scene: &mut Scene<'_>) {
+        self.send_advert(scene);
+        self.timer = Some(scene.now + self.advert_int());
+    }
+
     /// An advert with the effective priority.
     pub(super) fn send_advert(&mut self, scene: &mut Scene<'_>) {
         self.send(self.priority, scene);

@@ -15,9 +15,11 @@ pub fn skew_time(version: Version, priority: u8, master_adver_interval: Duration
 
 /// `Master_Down_Interval`: `adverts` (`down_timer_adverts`, 3) intervals of the master and our skew.
 pub fn master_down_interval(version: Version, priority: u8, master_adver_interval: Duration, adverts: u8) -> Duration {
-    master_adver_interval
-        .saturating_mul(u32::from(adverts))
-        .saturating_add(skew_time(version, priority, master_adver_interval))
+    master_adver_interval.saturating_mul(u32::from(adverts)).saturating_add(skew_time(
+        version,
+        priority,
+        master_adver_interval,
+    ))
 }
 
 /// Cut to a whole number of centiseconds.
@@ -39,7 +41,10 @@ mod tests {
     #[test]
     fn version_3_skews_on_the_scale_of_the_interval() {
         // Measured: keepalived 2.2.7, version 3, priority 200, advert_int 0.5: 1.609 s.
-        assert_eq!(master_down_interval(Version::V3, 200, Duration::from_millis(500), 3), Duration::from_micros(1_609_375));
+        assert_eq!(
+            master_down_interval(Version::V3, 200, Duration::from_millis(500), 3),
+            Duration::from_micros(1_609_375)
+        );
         assert_eq!(skew_time(Version::V3, 254, Duration::from_millis(19)), Duration::from_nanos(78_125));
     }
 }

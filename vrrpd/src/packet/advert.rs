@@ -114,7 +114,16 @@ impl<'a> Incoming<'a> {
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<HEADER_LEN>()?;
         let [version_type, vrid, priority, count, fifth, sixth, _, _] = *head;
-        Some(Incoming { version: version_type >> 4, kind: version_type & 0x0f, vrid, priority, count, fifth, sixth, rest })
+        Some(Incoming {
+            version: version_type >> 4,
+            kind: version_type & 0x0f,
+            vrid,
+            priority,
+            count,
+            fifth,
+            sixth,
+            rest,
+        })
     }
 
     /// Length that a packet with this version and this number of addresses has, in bytes, IP header not included.

@@ -103,7 +103,10 @@ fn version_3_multicast() {
 fn version_3_unicast() {
     let addrs = vips(&[106]);
     let advert = v3(54, 200, 50, &addrs);
-    assert_eq!(advert.encode(SENDER, PEER, 255, 1), hex("45c0002000010000ff709f58c0a84d01c0a84d023136c8010032dcb1c0a84d6a"));
+    assert_eq!(
+        advert.encode(SENDER, PEER, 255, 1),
+        hex("45c0002000010000ff709f58c0a84d01c0a84d023136c8010032dcb1c0a84d6a")
+    );
     assert_eq!(
         advert.encode(SENDER, Ipv4Addr::new(192, 168, 77, 3), 255, 1),
         hex("45c0002000010000ff709f57c0a84d01c0a84d033136c8010032dcb0c0a84d6a")

@@ -1,0 +1,302 @@
+//! What holds for the router whatever happens: the laws of every machine, the order of actions, one advert at a time.
+
+use ipc::config::vrrp::{Instance, Preemption, SyncGroup, Version, VrrpConfig, Wanted};
+use ipc::config::{Generation, GroupIdx, InstanceIdx, ScriptIdx};
+use ipc::machine::Machine;
+use ipc::msg::control::{AtStop, DumpKind, Outcome, ProbeEnded, StopMode};
+use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence};
+use ipc::time::Mono;
+use proptest::prelude::*;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use tests::router::{NOTIFY, adverts, config, facts, instance, peer_advert, track, track_script};
+use vrrpd::fsm::instance::State;
+use vrrpd::io::{Action, Event};
+use vrrpd::router::Router;
+
+/// What a test does to a router.
+#[derive(Clone, Debug)]
+enum Deed {
+    /// Lets up to so many milliseconds pass and wakes it, in time or late.
+    Wake {
+        late: u64,
+    },
+    /// Wakes it though it is too early.
+    WakeEarly,
+    /// An advert for the instance with that number.
+    Advert {
+        vrid: u8,
+        priority: u8,
+        last: u8,
+    },
+    /// Any bytes.
+    Noise(Vec<u8>),
+    Link(Option<LinkState>),
+    Address(Option<u8>),
+    Probe {
+        n: u16,
+        status: u8,
+    },
+    Attached,
+    Lost,
+    Synced,
+    Held(u16),
+    Applied {
+        n: u16,
+        now: Presence,
+        result: Applied,
+    },
+    Restored(u16),
+    /// Another configuration: priority, number of instances.
+    Reload {
+        priority: u8,
+        count: u8,
+    },
+    Discard,
+    Dump,
+    Stop,
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let presence = prop_oneof![Just(Presence::Present), Just(Presence::Absent)];
+    let result = prop_oneof![Just(Applied::All), Just(Applied::Partly)];
+    let state = prop_oneof![Just(None), Just(Some(LinkState::Up)), Just(Some(LinkState::Down))];
+    prop_oneof![
+        20 => (0u64..3000).prop_map(|late| Deed::Wake { late }),
+        3 => Just(Deed::WakeEarly),
+        15 => (0u8..6, any::<u8>(), 1u8..30).prop_map(|(vrid, priority, last)| Deed::Advert { vrid, priority, last }),
+        2 => proptest::collection::vec(any::<u8>(), 0..80).prop_map(Deed::Noise),
+        4 => state.prop_map(Deed::Link),
+        1 => proptest::option::of(1u8..30).prop_map(Deed::Address),
+        6 => (0u16..3, 0u8..2).prop_map(|(n, status)| Deed::Probe { n, status }),
+        1 => Just(Deed::Attached),
+        1 => Just(Deed::Lost),
+        4 => Just(Deed::Synced),
+        1 => (0u16..6).prop_map(Deed::Held),
+        6 => (0u16..6, presence, result).prop_map(|(n, now, result)| Deed::Applied { n, now, result }),
+        1 => (0u16..6).prop_map(Deed::Restored),
+        2 => (1u8..=255, 1u8..6).prop_map(|(priority, count)| Deed::Reload { priority, count }),
+        1 => Just(Deed::Discard),
+        1 => Just(Deed::Dump),
+    ]
+}
+
+/// Instances 1, 2, … of which 2 and 3 are a group, 1 tracks a script, 4 another one with a weight.
+fn generation(priority: u8, count: u8) -> VrrpConfig {
+    let conf = |vrid: u8| -> Instance {
+        let mut conf = instance(vrid, if vrid == 5 { 255 } else { priority });
+        match vrid {
+            1 => conf.track_scripts = vec![track(0, 0)],
+            2 | 3 if count >= 3 => conf.group = Some(GroupIdx(0)),
+            4 => {
+                conf.track_scripts = vec![track(1, -30)];
+                conf.version = Version::V3;
+                conf.advert_int = Duration::from_millis(100);
+                conf.preemption = Preemption::Preempt { delay: Duration::from_secs(2) };
+            }
+            _ => conf.wanted = Wanted::Master,
+        }
+        conf
+    };
+    let mut all = config((1..=count).map(conf).collect());
+    for n in 0..2 {
+        all.track_scripts.push(track_script(n)).unwrap();
+    }
+    if count >= 3 {
+        let members = vec![InstanceIdx(1), InstanceIdx(2)];
+        let group = SyncGroup { name: "G".into(), origin: Default::default(), members, notify: NOTIFY };
+        all.groups.push(group).unwrap();
+    }
+    all
+}
+
+struct World {
+    router: Router,
+    now: Mono,
+    generation: Generation,
+    config: VrrpConfig,
+}
+
+impl World {
+    fn new() -> World {
+        let mut world =
+            World { router: Router::new(), now: Mono(1), generation: Generation(0), config: generation(100, 4) };
+        world.reload(generation(100, 4));
+        world
+    }
+
+    fn step(&mut self, event: Event) -> Vec<Action> {
+        let mut out = Vec::new();
+        self.router.step(self.now, event, &mut out);
+        check_order(&out);
+        out
+    }
+
+    fn ipvs(&mut self, message: IpvsToVrrp) {
+        let generation = self.generation;
+        self.step(Event::Ipvs { generation, message });
+    }
+
+    fn reload(&mut self, config: VrrpConfig) {
+        self.generation = Generation(self.generation.0 + 1);
+        self.config = config.clone();
+        let generation = self.generation;
+        self.step(Event::Configure { generation, config: Box::new(config) });
+        self.step(Event::Activate);
+    }
+
+    /// Law: after a wake-up that was due, the next one is later than now.
+    fn wake(&mut self) {
+        self.step(Event::Timeout);
+        if let Some(next) = self.router.deadline() {
+            assert!(next > self.now, "woken at {}, wants {next}", self.now);
+        }
+    }
+
+    fn act(&mut self, deed: Deed) {
+        let address = Ipv4Addr::new(10, 0, 0, 10);
+        match deed {
+            Deed::Wake { late } => {
+                if let Some(due) = self.router.deadline() {
+                    self.now = self.now.max(due) + Duration::from_millis(late / 100 * 10);
+                    self.wake();
+                } else {
+                    self.now = self.now + Duration::from_millis(late);
+                }
+            }
+            Deed::WakeEarly => {
+                if self.router.deadline().is_none_or(|due| due > self.now) {
+                    // Law: it does nothing.
+                    let before = self.router.deadline();
+                    assert!(self.step(Event::Timeout).is_empty());
+                    assert_eq!(self.router.deadline(), before);
+                }
+            }
+            Deed::Advert { vrid, priority, last } => {
+                let conf = self.config.instances.rows().iter().find(|conf| conf.vrid == vrid).cloned();
+                let conf = conf.unwrap_or_else(|| instance(vrid, 100));
+                let bytes = peer_advert(&conf, priority, Ipv4Addr::new(10, 0, 0, last));
+                self.step(Event::Packet { ifindex: 2, bytes });
+            }
+            Deed::Noise(bytes) => {
+                self.step(Event::Packet { ifindex: 2, bytes });
+            }
+            Deed::Link(None) => self.ipvs(IpvsToVrrp::LinkGone { name: "eth0".into() }),
+            Deed::Link(Some(state)) => {
+                let mut link = facts(address);
+                link.state = state;
+                self.ipvs(IpvsToVrrp::LinkChanged(link));
+            }
+            Deed::Address(last) => {
+                let mut link = facts(address);
+                link.primary = last.map(|last| Ipv4Addr::new(10, 0, 0, last));
+                self.ipvs(IpvsToVrrp::LinkChanged(link));
+            }
+            Deed::Probe { n, status } => {
+                let script = ScriptIdx(100 + n);
+                self.step(Event::ProbeEnded(ProbeEnded { script, outcome: Outcome::Exited(status) }));
+            }
+            Deed::Attached => {
+                self.step(Event::IpvsAttached);
+            }
+            Deed::Lost => {
+                self.step(Event::IpvsLost);
+            }
+            Deed::Synced => {
+                self.ipvs(IpvsToVrrp::LinkChanged(facts(address)));
+                self.ipvs(IpvsToVrrp::Synced);
+            }
+            Deed::Held(n) => self.ipvs(IpvsToVrrp::Held { instance: InstanceIdx(n) }),
+            Deed::Applied { n, now, result } => {
+                self.ipvs(IpvsToVrrp::VipsApplied { instance: InstanceIdx(n), now, result });
+            }
+            Deed::Restored(n) => self.ipvs(IpvsToVrrp::VipsRestored { instance: InstanceIdx(n) }),
+            Deed::Reload { priority, count } => self.reload(generation(priority, count)),
+            Deed::Discard => {
+                self.step(Event::Discard);
+            }
+            Deed::Dump => {
+                for kind in [DumpKind::Data, DumpKind::Stats, DumpKind::StatsClear, DumpKind::Json] {
+                    assert_eq!(self.step(Event::Dump(kind)).len(), 1);
+                }
+            }
+            Deed::Stop => {
+                self.step(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+            }
+        }
+        self.check();
+    }
+
+    /// What is true in every moment.
+    fn check(&self) {
+        let Some(active) = self.router.active() else { return };
+        let mut group = Vec::new();
+        for (_, live) in active.instances.iter() {
+            let faulty = !live.faults.is_empty();
+            match live.state {
+                State::Fault => assert!(faulty, "in FAULT without a reason"),
+                State::Backup | State::Master => assert!(!faulty, "takes part though {:?}", live.faults),
+                State::Init => {}
+            }
+            let timed = matches!(live.state, State::Backup | State::Master);
+            assert_eq!(live.timer.is_some(), timed, "{:?}", live.state);
+            assert!(live.priority >= 1);
+            if live.conf.group.is_some() {
+                group.push(live.state);
+            }
+        }
+        if group.contains(&State::Master) {
+            assert!(group.iter().all(|state| *state == State::Master), "members differ: {group:?}");
+        }
+    }
+}
+
+/// Adverts first, then ipvsd, then the rest; the supervisor last.
+fn check_order(out: &[Action]) {
+    let rank = |action: &Action| match action {
+        Action::Listen(_) => 0,
+        Action::Transmit { .. } => 1,
+        Action::ToIpvs(_) => 2,
+        Action::Announce { .. } => 3,
+        Action::Run(_) => 4,
+        Action::Log(_) => 5,
+        Action::Up(_) | Action::Dump(_) => 6,
+    };
+    assert!(out.is_sorted_by_key(rank), "{out:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens(deeds in proptest::collection::vec(deed(), 0..120)) {
+        let mut world = World::new();
+        world.step(Event::IpvsAttached);
+        for deed in deeds {
+            world.act(deed);
+        }
+        world.act(Deed::Stop);
+        for _ in 0..10 {
+            world.act(Deed::Wake { late: 0 });
+        }
+        prop_assert_eq!(world.router.deadline(), None);
+    }
+
+    #[test]
+    fn one_advert_an_interval(late in proptest::collection::vec(0u64..1500, 1..50)) {
+        let mut world = World::new();
+        world.reload(config(vec![instance(1, 100)]));
+        world.step(Event::IpvsAttached);
+        world.act(Deed::Synced);
+        let start = world.now + Duration::from_secs(4);
+        let mut sent = 0;
+        for late in late {
+            world.now = world.router.deadline().unwrap() + Duration::from_millis(late);
+            let out = world.step(Event::Timeout);
+            sent += adverts(&out).len();
+            prop_assert!(adverts(&out).len() <= 1);
+        }
+        let intervals = world.now.since(start).as_secs();
+        prop_assert!(sent as u64 <= intervals + 2);
+    }
+}
