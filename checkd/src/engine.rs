@@ -39,7 +39,7 @@ use live::Live;
 pub struct Engine {
     /// Most connections at a time. Checkers beyond that wait in [`Engine::queue`], first come, first served.
     connections: usize,
-    prepared: Option<Configured>,
+    prepared: Option<Box<Configured>>,
     stage: Stage,
     conversation: Conversation,
     held: Held,
@@ -55,7 +55,7 @@ enum Stage {
     /// No configuration counts yet.
     Idle,
     /// One counts; ipvsd is being asked how things stand.
-    Asking { configured: Configured, since: Mono },
+    Asking { configured: Box<Configured>, since: Mono },
     /// Checks are made.
     Live(Box<Live>),
     /// Nothing is done any more.
@@ -95,7 +95,7 @@ impl Engine {
         }
     }
 
-    fn configure(&mut self, configured: Configured, out: &mut Vec<Action>) {
+    fn configure(&mut self, configured: Box<Configured>, out: &mut Vec<Action>) {
         let answer = match live::check(&configured.config) {
             Ok(()) => {
                 self.prepared = Some(configured);
@@ -116,7 +116,7 @@ impl Engine {
         if let Some(configured) = self.prepared.take() {
             match core::mem::replace(&mut self.stage, Stage::Idle) {
                 Stage::Idle | Stage::Asking { .. } => self.stage = Stage::Asking { configured, since: now },
-                Stage::Live(old) => self.reload(now, *old, configured, out),
+                Stage::Live(old) => self.reload(now, *old, *configured, out),
                 Stage::Stopped => self.stage = Stage::Stopped,
             }
             self.ask(out);
@@ -136,7 +136,7 @@ impl Machine for Engine {
         match event {
             Event::Timeout => self.tick(now, out),
             Event::Configure { generation, config, seed } => {
-                self.configure(Configured { generation, config: *config, seed }, out);
+                self.configure(Box::new(Configured { generation, config: *config, seed }), out);
             }
             Event::Activate => self.activate(now, out),
             Event::Discard => self.prepared = None,
@@ -162,3 +162,6 @@ impl Machine for Engine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

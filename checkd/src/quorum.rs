@@ -30,3 +30,6 @@ pub fn gain_at(service: &Service) -> u64 {
 pub fn lose_below(service: &Service) -> u64 {
     u64::from(service.quorum).saturating_sub(u64::from(service.hysteresis))
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,3 +15,6 @@ mod response;
 
 pub use request::request;
 pub use response::{Answer, BODY_LIMIT, HEAD_LIMIT, HEADERS_LIMIT, Lengths, Progress, Response};
+
+#[cfg(test)]
+mod tests;

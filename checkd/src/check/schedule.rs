@@ -255,3 +255,6 @@ fn next(url: usize, count: usize) -> usize {
     let url = url.saturating_add(1);
     if url < count { url } else { 0 }
 }
+
+#[cfg(test)]
+mod tests;

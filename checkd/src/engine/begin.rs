@@ -31,7 +31,7 @@ impl Engine {
             }
         };
         let held = core::mem::take(&mut self.held);
-        let Configured { generation, config, seed } = configured;
+        let Configured { generation, config, seed } = *configured;
         let checkers: Table<_, _> = config
             .checkers
             .rows()

@@ -86,7 +86,7 @@ impl Response {
                     self.state = State::Over(Fault::HeadTooLong);
                     return Progress::Enough;
                 };
-                match parse(head) {
+                match parse(head.get(..end).unwrap_or_default()) {
                     Ok(mut body) => {
                         body.feed(head.get(end..).unwrap_or_default());
                         let progress = body.feed(beyond);
@@ -144,7 +144,7 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     Some(from.saturating_add(at).saturating_add(4))
 }
 
-/// Lenient where keepalived is: fields that are not well-formed are skipped, they decide nothing.
+/// Reads a header, its empty line included. Lenient where keepalived is: fields that are not well-formed are skipped, they decide nothing.
 fn parse(head: &[u8]) -> Result<Body, Fault> {
     let mut config = ParserConfig::default();
     config
