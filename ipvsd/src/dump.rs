@@ -3,7 +3,7 @@
 use crate::desired::Desired;
 use crate::ledger::Ledger;
 use crate::observed::Network;
-use crate::plan;
+use crate::plan::addrs;
 use alloc::format;
 use alloc::string::String;
 
@@ -15,7 +15,7 @@ pub fn text(ledger: &Ledger, desired: &Desired, network: &Network) -> String {
         let want = vips.want.map_or_else(|| String::from("not said"), |w| format!("{w:?}"));
         text.push_str(&format!(" VRRP Instance = {}, wanted {want}\n", instance.name));
         for spec in &instance.addrs {
-            let there = plan::resolve(ledger, network, spec).is_some_and(|key| network.has(&key));
+            let there = addrs::resolve(ledger, network, spec).is_some_and(|key| network.has(&key));
             let link = ledger.link(spec.link).unwrap_or_default();
             let state = if there { "present" } else { "absent" };
             text.push_str(&format!("   {} dev {link}, {state}\n", spec.prefix));
@@ -27,10 +27,13 @@ pub fn text(ledger: &Ledger, desired: &Desired, network: &Network) -> String {
     }
     text.push_str("------< LVS >------\n");
     for (idx, service) in ledger.services() {
-        text.push_str(&format!(" {:?}, {}\n", service.key, service.scheduler));
+        text.push_str(&format!(" {}, {}\n", crate::show::service(&service.key), service.scheduler));
         for (real, record) in ledger.reals().filter(|(_, r)| r.service == idx) {
             let standing = desired.real(real).map_or_else(|| String::from("not said"), |s| format!("{s:?}"));
-            text.push_str(&format!("   {}:{}, wanted {standing}\n", record.dest.addr, record.dest.port));
+            text.push_str(&format!(
+                "   {}, wanted {standing}\n",
+                crate::show::dest(record.dest.addr, record.dest.port)
+            ));
         }
     }
     text

@@ -4,6 +4,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Real, Service, ServiceKey};
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
@@ -22,6 +23,7 @@ pub struct Ledger {
     virtual_addrs: BTreeSet<IpAddr>,
     services: BTreeMap<ServiceKey, ServiceIdx>,
     reals: BTreeMap<DestKey, RealIdx>,
+    by_service: BTreeMap<ServiceIdx, Vec<RealIdx>>,
 }
 
 impl Ledger {
@@ -49,6 +51,7 @@ impl Ledger {
                 return Err(format!("{}: real_server of no virtual_server", real.origin));
             };
             dest(&real.dest).map_err(|why| format!("{}: real_server: {why}", real.origin))?;
+            ledger.by_service.entry(real.service).or_default().push(idx);
             // Two lines for one destination: the first one counts for what is carried over a reload.
             ledger.reals.entry((service.key, real.dest.addr, real.dest.port)).or_insert(idx);
         }
@@ -116,6 +119,11 @@ impl Ledger {
     /// The real servers in order.
     pub fn reals(&self) -> impl Iterator<Item = (RealIdx, &Real)> {
         self.config.reals.iter()
+    }
+
+    /// The real servers of a service, in order.
+    pub fn reals_of(&self, idx: ServiceIdx) -> &[RealIdx] {
+        self.by_service.get(&idx).map_or(&[], Vec::as_slice)
     }
 
     /// A real server.

@@ -26,3 +26,4 @@ pub mod observed;
 pub mod patience;
 pub mod plan;
 pub mod reconcile;
+pub mod show;

@@ -67,8 +67,8 @@ impl Machine for Reconciler {
             Event::VrrpLost => self.vrrp_lost(),
             Event::CheckAttached => self.check_attached(),
             Event::CheckLost => self.check_lost(),
-            Event::FromVrrp(messages) => self.from_vrrp(messages, out),
-            Event::FromCheck(messages) => self.from_check(messages, out),
+            Event::FromVrrp(messages) => self.hear_vrrp(messages, out),
+            Event::FromCheck(messages) => self.hear_check(messages, out),
             Event::Kernel(facts) => {
                 for fact in facts {
                     self.fact(fact, out);

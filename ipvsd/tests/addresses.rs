@@ -1,5 +1,8 @@
 //! Addresses and links on the real kernel, in namespaces of the tests' own. Needs root.
 
+// What a test needs and has not got ends it.
+#![allow(clippy::expect_used, clippy::panic)]
+
 mod common;
 
 use common::{Ipvsd, eventually, ip, link, namespace};

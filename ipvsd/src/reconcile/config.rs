@@ -43,7 +43,7 @@ impl Reconciler {
                 self.vrrp.reset();
                 self.check.reset();
                 self.route.replan();
-                self.ipvs.activated();
+                self.ipvs.activated(self.now);
                 out.push(Action::Activated);
             }
             other => {

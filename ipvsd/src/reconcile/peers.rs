@@ -6,7 +6,7 @@ use crate::desired::Answer;
 use crate::event::Action;
 use crate::link;
 use crate::patience::Item;
-use crate::plan::{self, Removal};
+use crate::plan::{Removal, addrs};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
@@ -114,7 +114,7 @@ impl Reconciler {
         }
     }
 
-    pub(super) fn from_vrrp(&mut self, messages: Vec<VrrpToIpvs>, out: &mut Vec<Action>) {
+    pub(super) fn hear_vrrp(&mut self, messages: Vec<VrrpToIpvs>, out: &mut Vec<Action>) {
         for message in messages {
             match message {
                 VrrpToIpvs::Resync => {
@@ -144,7 +144,7 @@ impl Reconciler {
         vips.answer = Answer::Owed;
         if changed && let Some(addrs) = self.ledger.instance(instance) {
             for spec in &addrs.addrs {
-                if let Some(key) = plan::resolve(&self.ledger, &self.route.network, spec) {
+                if let Some(key) = addrs::resolve(&self.ledger, &self.route.network, spec) {
                     self.patience.forget(&Item::Addr(key));
                     self.route.missing.remove(&key);
                 }
@@ -199,7 +199,7 @@ impl Reconciler {
         self.check.reset();
     }
 
-    pub(super) fn from_check(&mut self, messages: Vec<CheckToIpvs>, out: &mut Vec<Action>) {
+    pub(super) fn hear_check(&mut self, messages: Vec<CheckToIpvs>, out: &mut Vec<Action>) {
         for message in messages {
             match message {
                 CheckToIpvs::Resync => {

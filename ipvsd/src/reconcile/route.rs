@@ -8,7 +8,8 @@ use crate::netlink::reply::{Dump, Fact, Heard};
 use crate::netlink::{Bus, Errno, route};
 use crate::observed::{AddrFact, AddrKey, Network};
 use crate::patience::{Complaint, Item};
-use crate::plan::{self, AddrOp, AddrPlan, Removal, State};
+use crate::plan::Removal;
+use crate::plan::addrs::{self, AddrOp, AddrPlan, State};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -145,7 +146,7 @@ impl Reconciler {
         if self.keeps_vips() {
             return;
         }
-        let plan = plan::addrs(&self.ledger, &self.desired, &self.route.network, &self.patience, self.addr_removal());
+        let plan = addrs::plan(&self.ledger, &self.desired, &self.route.network, &self.patience, self.addr_removal());
         for item in &plan.settled {
             self.patience.settled(item);
         }
@@ -339,7 +340,7 @@ impl Reconciler {
         let network = &self.route.network;
         let present =
             self.ledger.instances().filter(|(idx, _)| self.desired.vips(*idx).want == Some(Presence::Present));
-        let keys = present.flat_map(|(_, i)| &i.addrs).filter_map(|spec| plan::resolve(&self.ledger, network, spec));
+        let keys = present.flat_map(|(_, i)| &i.addrs).filter_map(|spec| addrs::resolve(&self.ledger, network, spec));
         keys.filter(|key| network.has(key)).collect()
     }
 
@@ -350,7 +351,7 @@ impl Reconciler {
                     && instance
                         .addrs
                         .iter()
-                        .any(|spec| plan::resolve(&self.ledger, &self.route.network, spec) == Some(*key))
+                        .any(|spec| addrs::resolve(&self.ledger, &self.route.network, spec) == Some(*key))
             })
     }
 

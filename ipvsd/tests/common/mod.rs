@@ -1,5 +1,6 @@
 //! A running ipvsd in a network namespace of its own, with the test as its supervisor, its vrrpd and its checkd.
-#![allow(dead_code)] // Each test program uses its part.
+// Each test program uses its part; what a test needs and has not got ends it.
+#![allow(dead_code, clippy::expect_used, clippy::panic)]
 
 use ipc::channel::{self, Channel};
 use ipc::chunk;
