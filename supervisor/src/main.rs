@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     ipc::fault::install("holdfast");
+    close_inherited();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(text) => {
@@ -36,4 +37,16 @@ fn answer(cli: &Cli) -> Option<u8> {
         }
     }
     Some(0)
+}
+
+/// Closes what whoever started this program left open: neither children nor scripts are to have it.
+fn close_inherited() {
+    let numbers = |dir: std::fs::ReadDir| -> Vec<i32> {
+        dir.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    };
+    let open = std::fs::read_dir("/proc/self/fd").map(numbers).unwrap_or_default();
+    for number in open.into_iter().filter(|n| *n > 2) {
+        // Nothing has been opened here yet; that of the directory just read is closed already.
+        let _ = nix::unistd::close(number);
+    }
 }

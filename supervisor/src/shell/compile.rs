@@ -282,6 +282,7 @@ fn facts(path: &Path, config_id: Option<&str>) -> Facts {
     let short = hostname.split('.').next().unwrap_or_default();
     Facts {
         path: path.to_string_lossy().into_owned(),
+        cwd: absolute(Path::new(".")).to_string_lossy().into_owned(),
         config_id: config_id.unwrap_or(short).to_owned(),
         interfaces: interfaces(&std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default()),
         hostname,

@@ -245,3 +245,6 @@ fn command(script: &Script, runnable: &Runnable, identity: Identity, tail: Vec<V
     }
     command
 }
+
+#[cfg(test)]
+mod tests;

@@ -210,3 +210,112 @@ fn problem(path: &Path, meta: &Metadata) -> Option<String> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::testdir::TestDir;
+    use nix::unistd::{Gid, Uid, chown, geteuid};
+    use std::fs::{Permissions, create_dir, set_permissions, write};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    const ROOT: Identity = Identity { uid: 0, gid: 0 };
+    const NOBODY: Identity = Identity { uid: 65_534, gid: 65_534 };
+
+    fn make(path: &Path, mode: u32, owner: u32, group: u32) {
+        // In this order: a change of owner takes the set-uid bit away.
+        chown(path, Some(Uid::from_raw(owner)), Some(Gid::from_raw(group))).unwrap();
+        set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn file(path: &Path, text: &str, mode: u32) -> PathBuf {
+        write(path, text).unwrap();
+        make(path, mode, 0, 0);
+        path.to_owned()
+    }
+
+    fn judged(path: &Path, who: Identity) -> Result<Runnable, String> {
+        judge(path.as_os_str().as_bytes(), who, SymlinkPaths::Resolve)
+    }
+
+    fn problems(path: &Path) -> String {
+        judged(path, ROOT).unwrap().unsafe_because.join("; ")
+    }
+
+    #[test]
+    fn what_somebody_else_can_change_is_named() {
+        assert!(geteuid().is_root(), "the tests of Holdfast run as root");
+        let dir = TestDir::new("security");
+        make(dir.path(), 0o755, 0, 0);
+        let sub = dir.path().join("sub");
+        create_dir(&sub).unwrap();
+        let script = file(&sub.join("s"), "#!/bin/sh\n", 0o755);
+        assert_eq!(problems(&script), "");
+        make(&sub, 0o775, 0, 1_000);
+        assert!(problems(&script).contains(&format!("directory {} is writable by group 1000", sub.display())));
+        make(&sub, 0o775, 0, 0);
+        assert_eq!(problems(&script), "", "root's group may write");
+        make(&sub, 0o757, 0, 0);
+        assert!(problems(&script).contains("is writable by everybody (mode 0757; chmod o-w"));
+        make(&sub, 0o1777, 0, 0);
+        assert_eq!(problems(&script), "", "sticky");
+        make(&sub, 0o755, 1_000, 0);
+        assert!(problems(&script).contains("belongs to uid 1000, not to root"));
+        make(&sub, 0o755, 0, 0);
+        make(&script, 0o755, 1_000, 0);
+        assert!(problems(&script).contains(&format!("file {} belongs to uid 1000", script.display())));
+        make(&script, 0o755, 1_000, 0);
+        assert_eq!(judged(&script, NOBODY).unwrap().unsafe_because, Vec::<String>::new(), "nothing to protect");
+        make(&script, 0o4755, 0, 0);
+        make(&sub, 0o757, 0, 0);
+        assert_ne!(judged(&script, NOBODY).unwrap().unsafe_because, Vec::<String>::new(), "set-uid root");
+    }
+
+    #[test]
+    fn links_are_followed_and_what_they_pass_is_looked_at() {
+        let dir = TestDir::new("security");
+        make(dir.path(), 0o755, 0, 0);
+        let (open, real) = (dir.path().join("open"), dir.path().join("real"));
+        create_dir(&open).unwrap();
+        let script = file(&real, "#!/bin/sh\n", 0o755);
+        let link = open.join("link");
+        symlink("../real", &link).unwrap();
+        let found = judged(&link, ROOT).unwrap();
+        assert_eq!((found.file, found.unsafe_because), (script, Vec::new()));
+        make(&open, 0o777, 0, 0);
+        assert!(problems(&link).contains("open is writable by everybody"), "the link can be replaced");
+        let kept = judge(link.as_os_str().as_bytes(), ROOT, SymlinkPaths::Keep).unwrap();
+        assert_eq!(kept.file, link);
+        assert!(!kept.unsafe_because.is_empty());
+        symlink("loop", dir.path().join("loop")).unwrap();
+        assert!(judged(&dir.path().join("loop"), ROOT).unwrap_err().contains("too many levels"));
+    }
+
+    #[test]
+    fn what_cannot_run_is_said() {
+        let dir = TestDir::new("security");
+        make(dir.path(), 0o755, 0, 0);
+        let plain = file(&dir.path().join("p"), "#!/bin/sh\n", 0o644);
+        assert!(judged(&plain, ROOT).unwrap_err().contains("is not executable by uid 0"));
+        let private = file(&dir.path().join("q"), "#!/bin/sh\n", 0o700);
+        assert!(judged(&private, ROOT).is_ok());
+        assert!(judged(&private, NOBODY).unwrap_err().contains("is not executable by uid 65534"));
+        assert!(judged(dir.path(), ROOT).unwrap_err().contains("is no regular file"));
+        let missing = dir.path().join("none/deeper");
+        assert!(judged(&missing, ROOT).unwrap_err().contains("none does not exist"));
+        assert!(judge(b"a/b", ROOT, SymlinkPaths::Resolve).unwrap_err().contains("relative path"));
+        assert!(judge(b"", ROOT, SymlinkPaths::Resolve).is_err());
+        assert!(judge(b"no-such-command-here", ROOT, SymlinkPaths::Resolve).unwrap_err().contains("is not found in"));
+        assert!(judge(b"true", ROOT, SymlinkPaths::Resolve).is_ok(), "found on PATH");
+    }
+
+    #[test]
+    fn a_file_without_an_interpreter_line_is_for_the_shell() {
+        let dir = TestDir::new("security");
+        let how = |name: &str, text: &str| judged(&file(&dir.path().join(name), text, 0o755), NOBODY).unwrap().how;
+        assert_eq!(how("a", "#!/bin/sh\n"), How::Directly);
+        assert_eq!(how("b", "exit 3\n"), How::WithShell);
+        assert_eq!(how("c", ""), How::WithShell);
+        assert_eq!(judge(b"/proc/self/exe", ROOT, SymlinkPaths::Resolve).unwrap().how, How::Directly);
+    }
+}

@@ -1,0 +1,58 @@
+//! What the program answers before it starts anything: exit codes and texts. COMPAT: keepalived 2.4.3.
+
+use std::process::{Command, Output};
+
+fn holdfast(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_holdfast")).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn version_goes_to_standard_error() {
+    for option in ["-v", "--version"] {
+        let out = holdfast(&[option]);
+        assert_eq!(out.status.code(), Some(0));
+        assert_eq!(text(&out.stdout), "");
+        assert_eq!(text(&out.stderr), concat!("Holdfast v", env!("CARGO_PKG_VERSION"), "\n"));
+    }
+}
+
+#[test]
+fn help_names_every_short_option() {
+    let out = holdfast(&["-h"]);
+    assert_eq!(out.status.code(), Some(0));
+    let help = text(&out.stdout);
+    for letter in "fPCBlDSgGuXVIRndpcrbTaxAmMLOseitvh".chars() {
+        assert!(help.contains(&format!("-{letter}: ")), "-{letter} is missing in\n{help}");
+    }
+}
+
+#[test]
+fn signal_numbers_are_printed() {
+    for (name, number) in [("STOP", "15"), ("RELOAD", "1"), ("DATA", "10"), ("STATS", "12"), ("JSON", "36")] {
+        let out = holdfast(&[&format!("--signum={name}")]);
+        assert_eq!((out.status.code(), text(&out.stdout)), (Some(0), format!("{number}\n")), "{name}");
+    }
+    let out = holdfast(&["--signum", "FOO"]);
+    assert_eq!(out.status.code(), Some(1));
+}
+
+#[test]
+fn exit_codes() {
+    let missing = "/nonexistent/holdfast.conf";
+    for (args, code) in [
+        (&["--no-such-option"][..], 1),
+        (&["-Z"][..], 1),
+        (&["-n", "-G", "-f", missing][..], 6),
+        (&["-n", "-G", "-f", "/etc"][..], 6),
+        (&["-t", "-f", missing][..], 4),
+        (&["-s", "no-such-namespace", "-n", "-f", missing][..], 1),
+    ] {
+        let out = holdfast(args);
+        assert_eq!(out.status.code(), Some(code), "{args:?}: {}", text(&out.stderr));
+        assert_ne!(text(&out.stderr), "", "{args:?} says nothing");
+    }
+}
