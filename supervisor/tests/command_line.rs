@@ -1,4 +1,5 @@
 //! What the program answers before it starts anything: exit codes and texts. COMPAT: keepalived 2.4.3.
+#![allow(clippy::unwrap_used)] // In a test, a panic is the report.
 
 use std::process::{Command, Output};
 

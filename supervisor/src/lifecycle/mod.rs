@@ -85,8 +85,27 @@ impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Death::Exited(status) => write!(f, "exit status {status}"),
-            Death::Signalled(signal) => write!(f, "signal {signal}"),
+            Death::Signalled(31) => f.write_str("killed by SIGSYS: it made a system call that it may not make"),
+            Death::Signalled(signal) => write!(f, "killed by {}", SignalName(*signal)),
         }
+    }
+}
+
+/// A signal in a message. The numbers are those of every architecture but MIPS, which Linux on servers no longer is.
+struct SignalName(u8);
+
+impl fmt::Display for SignalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            4 => "SIGILL",
+            6 => "SIGABRT",
+            7 => "SIGBUS",
+            8 => "SIGFPE",
+            9 => "SIGKILL",
+            11 => "SIGSEGV",
+            15 => "SIGTERM",
+            other => return write!(f, "signal {other}"),
+        })
     }
 }
 
@@ -158,6 +177,8 @@ pub enum Action {
 pub enum Told {
     /// Started, or reloaded.
     Ready,
+    /// A reload came to nothing; what ran before goes on.
+    ReloadFailed,
     /// A reload has begun.
     Reloading,
     /// The end has begun.

@@ -202,7 +202,7 @@ impl Lifecycle {
         }
         self.with_scripts(out, |s, effects| s.retire(now, change.generation, effects));
         out.push(Action::DropSlices(change.generation));
-        out.push(Action::Tell(Told::Ready));
+        out.push(Action::Tell(Told::ReloadFailed));
         self.next_reload(out);
     }
 

@@ -22,7 +22,6 @@ use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use supervisor::lifecycle::Death;
 use supervisor::reload::Failure;
 
 /// How long a compilation may take.
@@ -134,11 +133,7 @@ impl Compiler {
     /// The failure, if it has died without a verdict. After [`Compiler::progress`] has read everything.
     pub fn ended(&mut self) -> Option<Failure> {
         let death = self.process.reap()?;
-        let hint = match death {
-            Death::Signalled(31) => " (a system call that it may not make; see the kernel log)",
-            Death::Exited(_) | Death::Signalled(_) => "",
-        };
-        Some(Failure::Compiler(format!("checkd compile died without a verdict: {death}{hint}")))
+        Some(Failure::Compiler(format!("checkd compile died without a verdict: {death}")))
     }
 
     /// The failure, if its time is over.

@@ -7,6 +7,10 @@ use supervisor::lifecycle::Told;
 pub fn tell(told: Told) {
     let _ = match told {
         Told::Ready => sd_notify::notify(&[NotifyState::Ready, NotifyState::Status("Running")]),
+        Told::ReloadFailed => {
+            let status = "Reload failed, the running configuration stays in force";
+            sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(status)])
+        }
         Told::Reloading => match NotifyState::monotonic_usec_now() {
             Ok(now) => sd_notify::notify(&[NotifyState::Reloading, now, NotifyState::Status("Reloading")]),
             Err(e) => Err(e),

@@ -42,7 +42,12 @@ pub enum How {
 pub fn judge(command: &[u8], who: Identity, symlinks: SymlinkPaths) -> Result<Runnable, String> {
     let written = find(OsStr::from_bytes(command))?;
     let mut walk = Walk::default();
-    let (real, meta) = walk.to_end(&written)?;
+    // The sentence is about a part of the path; which command it is about must not be guessed from that.
+    let whole = |why: String| match written.to_str() {
+        Some(path) if !why.contains(path) => format!("{path}: {why}"),
+        Some(_) | None => why,
+    };
+    let (real, meta) = walk.follow(&written).map_err(whole)?;
     if !meta.is_file() {
         return Err(format!("{} is no regular file", real.display()));
     }
@@ -122,7 +127,7 @@ struct Walk {
 
 impl Walk {
     /// Follows a path to its end, without symbolic links.
-    fn to_end(&mut self, path: &Path) -> Result<(PathBuf, Metadata), String> {
+    fn follow(&mut self, path: &Path) -> Result<(PathBuf, Metadata), String> {
         let mut todo: Vec<OsString> = parts(path);
         let mut here = PathBuf::from("/");
         let mut meta = self.look(&here)?;

@@ -143,7 +143,7 @@ fn a_reload_that_does_not_compile_changes_nothing() {
     let mut b = Bench::running();
     b.on(Event::Signal(Signal::Reload));
     let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
-    assert_eq!(after, [DropSlices(G2), Tell(Told::Ready)]);
+    assert_eq!(after, [DropSlices(G2), Tell(Told::ReloadFailed)]);
     assert_eq!(b.machine.current(), Some(G1));
     assert_eq!(b.on(Event::Signal(Signal::Reload)), [Tell(Told::Reloading), Compile(Generation(3))]);
 }
@@ -157,7 +157,7 @@ fn a_reload_that_a_child_refuses_is_taken_back_everywhere() {
         Send(Check, G2, Down::Discard),
         Action::DropScripts(G2),
         DropSlices(G2),
-        Tell(Told::Ready),
+        Tell(Told::ReloadFailed),
     ];
     assert_eq!(b.said(Vrrp, G2, Up::Refused), wanted);
     assert_eq!(b.said(Check, G2, Up::Ready), [], "said before it knew");
@@ -197,9 +197,9 @@ fn reloads_asked_for_during_a_reload_are_one_reload_after_it() {
     assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
     assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
     let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
-    assert_eq!(after, [DropSlices(G2), Tell(Told::Ready), Tell(Told::Reloading), Compile(Generation(3))]);
+    assert_eq!(after, [DropSlices(G2), Tell(Told::ReloadFailed), Tell(Told::Reloading), Compile(Generation(3))]);
     let after = b.on(Event::Compiled(Generation(3), Compiled::Bad(Failure::Fatal { problems: 1 })));
-    assert_eq!(after, [DropSlices(Generation(3)), Tell(Told::Ready)]);
+    assert_eq!(after, [DropSlices(Generation(3)), Tell(Told::ReloadFailed)]);
 }
 
 #[test]
@@ -365,9 +365,9 @@ fn a_failed_module_is_not_tried_again_at_once() {
     let wanted = Event::ModuleWanted(Module::IpVs);
     assert_eq!(b.on(wanted.clone()), [Action::LoadModule(Module::IpVs)]);
     assert_eq!(b.on(wanted.clone()), []);
-    let answer = Action::AnswerModule(Module::IpVs, Loaded::No);
-    assert_eq!(b.on(Event::ModuleLoaded(Module::IpVs, Loaded::No)), [answer.clone()]);
-    assert_eq!(b.on(wanted.clone()), [answer]);
+    let answer = [Action::AnswerModule(Module::IpVs, Loaded::No)];
+    assert_eq!(b.on(Event::ModuleLoaded(Module::IpVs, Loaded::No)), answer);
+    assert_eq!(b.on(wanted.clone()), answer);
     b.now = b.now + MODULE_MEMORY;
     assert_eq!(b.on(wanted), [Action::LoadModule(Module::IpVs)]);
 }
