@@ -74,6 +74,7 @@ impl Compiler {
         let log = LogSetup { detail: 0, console: Sink::Off, syslog: Sink::Off, facility: 3, file: Sink::On };
         let facts = Facts {
             path: path.display().to_string(),
+            cwd: "/".into(),
             config_id: "n1".into(),
             hostname: "n1.example".into(),
             interfaces: vec!["lo".into(), "ens33".into(), "eth0".into()],

@@ -263,6 +263,11 @@ impl Diagnostics {
         }
     }
 
+    /// Whether further ones are only counted.
+    pub fn is_full(&self) -> bool {
+        self.list.len() >= DIAGNOSTICS_LIMIT
+    }
+
     /// These words must not be shown.
     pub fn hide(&mut self, span: Span) {
         self.secrets.push(span);

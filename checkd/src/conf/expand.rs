@@ -18,6 +18,8 @@ use core::ops::Range;
 pub struct Facts {
     /// `-i`, else the host name up to the first dot: `${_INSTANCE}` and `@ID`.
     pub config_id: String,
+    /// Where relative file names start, for `${_PWD}`.
+    pub cwd: String,
     /// Where `${_RANDOM}` goes on from. Not for anything that must be unpredictable.
     pub random: u64,
 }
@@ -144,7 +146,7 @@ pub fn line(
                 }
             }
         } else if is_builtin(reference.name) {
-            match builtin(&reference, facts, sources, span) {
+            match builtin(&reference, facts, sources, span, diags) {
                 Ok(value) => current.push_expansion(&value, span),
                 Err(problem) => diags.push(*problem),
             }
@@ -185,6 +187,7 @@ fn builtin(
     facts: &mut Facts,
     sources: &Sources,
     span: Span,
+    diags: &mut Diagnostics,
 ) -> Result<Vec<u8>, alloc::boxed::Box<Diagnostic>> {
     match reference.name {
         b"_HASH" => Ok(b"#".to_vec()),
@@ -192,14 +195,9 @@ fn builtin(
         b"_INSTANCE" => Ok(facts.config_id.clone().into_bytes()),
         b"_PWD" => {
             let name = sources.get(span.file).map(|s| s.name.as_str()).unwrap_or_default();
-            let directory = match name.rfind('/') {
-                Some(0) => "/",
-                Some(n) => name.get(..n).unwrap_or("."),
-                None => ".",
-            };
-            Ok(directory.as_bytes().to_vec())
+            Ok(directory(name, &facts.cwd).into_bytes())
         }
-        b"_RANDOM" => random(reference.args, facts, span),
+        b"_RANDOM" => random(reference.args, facts, span, diags),
         _ => Err(Diagnostic::error(
             Code::BAD_BUILTIN,
             span,
@@ -210,8 +208,23 @@ fn builtin(
     }
 }
 
+/// The directory of a file, absolute if `cwd` is.
+fn directory(name: &str, cwd: &str) -> String {
+    match name.rfind('/') {
+        Some(0) => "/".to_string(),
+        Some(n) if name.starts_with('/') => name.get(..n).unwrap_or_default().to_string(),
+        Some(n) => format!("{}/{}", cwd.trim_end_matches('/'), name.get(..n).unwrap_or_default()),
+        None => cwd.to_string(),
+    }
+}
+
 /// `${_RANDOM [MIN [MAX]]}`; COMPAT: 0..=32767 by default, MIN is taken when MIN > MAX.
-fn random(args: &[u8], facts: &mut Facts, span: Span) -> Result<Vec<u8>, alloc::boxed::Box<Diagnostic>> {
+fn random(
+    args: &[u8],
+    facts: &mut Facts,
+    span: Span,
+    diags: &mut Diagnostics,
+) -> Result<Vec<u8>, alloc::boxed::Box<Diagnostic>> {
     let bad = |why: String| Err(Diagnostic::error(Code::BAD_BUILTIN, span, why).into());
     let mut numbers = Vec::new();
     for word in args.split(|b| lines::is_blank(*b)).filter(|w| !w.is_empty()) {
@@ -227,7 +240,9 @@ fn random(args: &[u8], facts: &mut Facts, span: Span) -> Result<Vec<u8>, alloc::
         _ => return bad("`${_RANDOM}` takes at most two numbers".to_string()),
     };
     if min > max {
-        return bad(format!("the range {min} to {max} is empty"));
+        let message = format!("the range {min} to {max} is empty; {min} is taken");
+        diags.push(Diagnostic::warning(Code::BAD_BUILTIN, span, message));
+        return Ok(min.to_string().into_bytes());
     }
     // xorshift64*: short, and good enough for spreading start times.
     let mut x = facts.random | 1;

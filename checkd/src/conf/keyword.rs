@@ -16,6 +16,8 @@ pub struct Reader<'a> {
     pub diags: &'a mut Diagnostics,
     /// The files.
     pub sources: &'a Sources,
+    /// How the keyword that is being read is written, for messages about its words.
+    pub usage: Option<(&'static str, &'static str)>,
 }
 
 /// A value with the words that gave it.
@@ -175,7 +177,9 @@ fn one<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, table: &[Keyword<T>], s: Sta
             r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message).patch(s.span(), new));
         }
     }
+    r.usage = Some((keyword.name, keyword.usage)).filter(|_| keyword.body == Body::None && !keyword.usage.is_empty());
     (keyword.read)(r, s, draft);
+    r.usage = None;
 }
 
 /// Fills a slot if there is a value: the last statement counts.
@@ -215,6 +219,11 @@ fn extra_words<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, table: &[Keyword<T>]
 
 fn unknown<T>(r: &mut Reader<'_>, table: &[Keyword<T>], owner: &str, s: Statement<'_>) {
     let word = s.keyword();
+    if r.diags.is_full() {
+        // A file of nothing but rubbish must not cost a search for each word of it.
+        r.diags.push(Diagnostic::error(Code::UNKNOWN_KEYWORD, s.span(), "unknown keyword"));
+        return;
+    }
     let skipped = if s.has_block() { "skipped, with its block" } else { "skipped" };
     let mut diagnostic =
         Diagnostic::error(Code::UNKNOWN_KEYWORD, s.span(), format!("unknown keyword `{}` in {owner}", shown(word)))
@@ -240,6 +249,9 @@ pub fn shown(word: &str) -> String {
     text
 }
 
+/// Names that are looked at for the nearest one.
+const NAMES_LIMIT: usize = 4096;
+
 /// The name nearest to a word, if one is near: at most a third of the letters differ.
 pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let length = word.chars().count();
@@ -248,6 +260,7 @@ pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&
     }
     let most = length.div_ceil(3).min(3);
     names
+        .take(NAMES_LIMIT)
         .filter(|name| name.len().abs_diff(length) <= most)
         .map(|name| (distance(word, name), name))
         .filter(|(d, _)| *d <= most)

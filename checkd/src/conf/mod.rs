@@ -70,7 +70,7 @@ impl Compiled {
 impl Compiler {
     /// Starts with the main file. `random` is where `${_RANDOM}` starts.
     pub fn new(facts: Facts, mode: CompileMode, main: Vec<u8>, random: u64) -> Self {
-        let known = expand::Facts { config_id: facts.config_id.clone(), random };
+        let known = expand::Facts { config_id: facts.config_id.clone(), cwd: facts.cwd.clone(), random };
         let mut compiler = Compiler {
             preprocessor: Preprocessor::new(known),
             sources: Sources::default(),
@@ -106,7 +106,7 @@ impl Compiler {
         let Compiler { facts, mode, sources, mut diags, preprocessor } = self;
         let tree = tree::build(preprocessor.finish(), &mut diags);
         root::hide_secrets(&tree, &mut diags);
-        let mut reader = Reader { diags: &mut diags, sources: &sources };
+        let mut reader = Reader { diags: &mut diags, sources: &sources, usage: None };
         let draft = root::read(&mut reader, &tree);
         let bundle = resolve::resolve(&mut reader, &draft, &facts, mode);
         diags.sort();

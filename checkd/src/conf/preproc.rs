@@ -41,7 +41,7 @@ pub const LIMITS: Limits = Limits {
     files: 4096,
     include_depth: 32,
     expansion_depth: 64,
-    lines: 8_000_000,
+    lines: 2_000_000,
     expanded_bytes: 256 * 1024 * 1024,
 };
 

@@ -150,6 +150,9 @@ pub fn hide_secrets(tree: &Tree, diags: &mut Diagnostics) {
             for statement in block.children().filter(|s| s.keyword() != "auth_type") {
                 statement.words(1).for_each(|word| diags.hide(word.span));
             }
+            for statement in block.children().filter(|s| s.keyword() == "auth_type") {
+                statement.words(2).for_each(|word| diags.hide(word.span)); // auth_type PASS auth_pass … on one line
+            }
         }
         if matches!(block.keyword(), "auth_pass" | "password") {
             block.words(1).for_each(|word| diags.hide(word.span));

@@ -224,7 +224,12 @@ fn granularity(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
     let Some(word) = s.word(1) else { return };
     let value = if let Ok(mask) = word.text().parse::<Ipv4Addr>() {
         let bits = mask.to_bits();
-        (bits != 0 && bits.leading_ones().saturating_add(bits.trailing_zeros()) == 32).then_some(Granularity::V4(mask))
+        if bits != 0 && bits.leading_ones().saturating_add(bits.trailing_zeros()) != 32 {
+            // COMPAT: keepalived 2.2.7 and the kernel take it.
+            let message = format!("{mask} is a netmask with holes");
+            r.diags.push(Diagnostic::warning(Code::BAD_VALUE, word.span, message));
+        }
+        (bits != 0).then_some(Granularity::V4(mask))
     } else {
         word.text().parse::<u8>().ok().filter(|n| (1..=128).contains(n)).map(Granularity::V6)
     };

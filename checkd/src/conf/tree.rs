@@ -195,6 +195,14 @@ pub fn build(lines: Vec<Text>, diags: &mut Diagnostics) -> Tree {
     builder.tree
 }
 
+/// Whether a statement can be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fit {
+    Good,
+    /// What is wrong with it was reported.
+    Broken,
+}
+
 struct Builder<'d> {
     tree: Tree,
     /// Open blocks: whose (`None`: of nothing, its statements are dropped), and where.
@@ -209,12 +217,12 @@ struct Builder<'d> {
 impl Builder<'_> {
     fn line(&mut self, line: &Text) {
         let bytes = line.bytes();
-        let (mut words, mut at) = (Vec::new(), 0);
+        let (mut words, mut at, mut fit) = (Vec::new(), 0, Fit::Good);
         while let Some(byte) = bytes.get(at).copied() {
             let next = at.saturating_add(1);
             match byte {
                 b'{' | b'}' => {
-                    self.statement(line, core::mem::take(&mut words));
+                    self.statement(line, core::mem::take(&mut words), core::mem::replace(&mut fit, Fit::Good));
                     let span = line.span(at..next);
                     if byte == b'{' {
                         self.open(span)
@@ -226,26 +234,29 @@ impl Builder<'_> {
                 b'"' => {
                     let end = bytes.iter().skip(next).position(|b| *b == b'"').map(|n| n.saturating_add(next));
                     if end.is_none() {
-                        let message = "this `\"` has no partner on its line";
+                        fit = Fit::Broken;
+                        let message = "this `\"` has no partner on its line; the statement is skipped";
                         self.diags.push(Diagnostic::error(Code::UNBALANCED_QUOTE, line.span(at..next), message));
                     }
-                    let end = end.unwrap_or(bytes.len());
-                    words.push(WordAt { range: next..end, quoted: true });
-                    at = end.saturating_add(1);
+                    // A block that was meant to begin here begins: otherwise its `}` would close another one.
+                    let end = end.unwrap_or(bytes.len().saturating_sub(usize::from(bytes.ends_with(b"{"))));
+                    words.push(WordAt { range: next..end.max(next), quoted: true });
+                    at = if bytes.get(end) == Some(&b'"') { end.saturating_add(1) } else { end.max(next) };
                 }
                 blank if lines::is_blank(blank) => at = next,
                 _ => {
-                    let ends = |b: &u8| lines::is_blank(*b) || matches!(*b, b'{' | b'}');
+                    // COMPAT: keepalived 2.2.7: a quotation mark ends a word.
+                    let ends = |b: &u8| lines::is_blank(*b) || matches!(*b, b'{' | b'}' | b'"');
                     let end = bytes.iter().skip(at).position(ends).map_or(bytes.len(), |n| n.saturating_add(at));
                     words.push(WordAt { range: at..end, quoted: false });
                     at = end;
                 }
             }
         }
-        self.statement(line, words);
+        self.statement(line, words, fit);
     }
 
-    fn statement(&mut self, line: &Text, mut words: Vec<WordAt>) {
+    fn statement(&mut self, line: &Text, mut words: Vec<WordAt>, fit: Fit) {
         let (Some(first), Some(last)) = (words.first(), words.last()) else { return };
         if self.too_deep > 0 || matches!(self.open.last(), Some((None, _))) {
             return;
@@ -257,11 +268,14 @@ impl Builder<'_> {
         }
         let n = self.tree.nodes.len();
         self.tree.nodes.push(Node { text: line.part(start..end), words, block: None });
+        self.last = Some(n);
+        if fit == Fit::Broken {
+            return; // in the tree only for its block to belong to
+        }
         match self.open.last().and_then(|(owner, _)| *owner).and_then(|owner| self.tree.nodes.get_mut(owner)) {
             Some(Node { block: Some(block), .. }) => block.children.push(n),
             _ => self.tree.roots.push(n),
         }
-        self.last = Some(n);
     }
 
     fn open(&mut self, span: Span) {

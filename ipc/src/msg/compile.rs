@@ -44,6 +44,8 @@ pub enum CompileMode {
 pub struct Facts {
     /// The main file as the user named it.
     pub path: String,
+    /// Absolute directory in which a relative [`Facts::path`] starts.
+    pub cwd: String,
     /// `-i`, else the host name up to the first dot.
     pub config_id: String,
     /// Host name.

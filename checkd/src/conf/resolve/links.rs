@@ -23,7 +23,7 @@ impl Resolver<'_, '_> {
             return None;
         };
         self.link_names.insert(name.value.clone(), link);
-        if !self.facts.interfaces.contains(&name.value) {
+        if !self.present.contains(name.value.as_str()) {
             self.missing(name);
         }
         Some(link)

@@ -16,7 +16,7 @@ mod transport;
 use super::Draft;
 use super::keyword::Reader;
 use super::value::secs;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::time::Duration;
 use ipc::config::global::Mail;
@@ -34,6 +34,7 @@ struct Resolver<'a, 'r> {
     dynamic_links: Switch,
     links: Table<LinkIdx, Link>,
     link_names: BTreeMap<String, LinkIdx>,
+    present: BTreeSet<&'a str>,
     scripts: ScriptConfig,
     track_scripts: Table<TrackScriptIdx, TrackScript>,
 }
@@ -47,6 +48,7 @@ pub fn resolve(r: &mut Reader<'_>, draft: &Draft, facts: &Facts, mode: CompileMo
         dynamic_links: draft.global.dynamic_links,
         links: Table::new(),
         link_names: BTreeMap::new(),
+        present: facts.interfaces.iter().map(String::as_str).collect(),
         scripts: ScriptConfig::default(),
         track_scripts: Table::new(),
     };

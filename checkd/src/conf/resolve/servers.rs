@@ -2,7 +2,7 @@
 
 use super::{Resolver, mail};
 use crate::conf::Draft as All;
-use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::diag::{Code, Diagnostic, Severity};
 use crate::conf::keyword::At;
 use crate::conf::server::{Granularity, Key, Server};
 use crate::conf::source::Span;
@@ -54,6 +54,7 @@ impl Resolver<'_, '_> {
             return;
         }
         let method = v.method.as_ref().map_or(Method::Nat, |m| m.value);
+        self.defaults(v);
         let sorry = self.sorry(v, key, method);
         let persistence = self.persistence(v, key);
         let of = format!("virtual_server {label}");
@@ -88,6 +89,14 @@ impl Resolver<'_, '_> {
         if let Some(service) = bundle.check.services.at_mut(index) {
             service.quorum = quorum;
             service.hysteresis = hysteresis;
+        }
+    }
+
+    /// COMPAT: keepalived says so too; with the wrong forwarding method nothing is reached and nothing complains.
+    fn defaults(&mut self, v: &Server) {
+        if v.method.is_none() && v.reals.iter().any(|r| r.method.is_none()) {
+            let message = "this virtual server has no `lvs_method`; NAT is taken";
+            self.r.diags.push(Diagnostic::new(Severity::Note, Code::INCOMPLETE, v.span, message));
         }
     }
 
