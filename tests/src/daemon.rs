@@ -4,7 +4,7 @@ use crate::cleanup::Directory;
 use crate::failure::{Context, Failure, Outcome, wait_for, wait_until};
 use crate::lan::Host;
 use crate::process::{Process, family};
-use nix::sys::signal::{SIGHUP, SIGKILL, SIGTERM, Signal};
+use nix::sys::signal::{SIGHUP, SIGKILL, SIGSTOP, SIGTERM, Signal};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus};
@@ -112,10 +112,13 @@ impl Daemon {
         Ok(())
     }
 
-    /// Kills all processes at once, as if the power had failed, and waits until they are gone.
+    /// Kills all processes at once, as if the power had failed, and waits until they are gone. They are stopped first, so
+    /// that none has time to react to the death of another.
     pub fn kill_all(&mut self) -> Outcome {
+        self.processes().iter().for_each(|process| process.signal(SIGSTOP));
         let all = self.processes();
-        all.iter().for_each(|process| process.signal(SIGKILL));
+        // The main process last: the kernel continues stopped processes whose group is orphaned by its death (setpgid(2)).
+        all.iter().rev().for_each(|process| process.signal(SIGKILL));
         let _ = self.process.wait();
         wait_until("killed processes are gone", Duration::from_secs(5), || Ok(!all.iter().any(Process::runs)))
     }

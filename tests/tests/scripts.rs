@@ -97,7 +97,7 @@ fn notified(program: Program) -> Outcome<Vec<(String, String)>> {
         );
         let script = directory.script(name, &text)?;
         config = config.line(match name {
-            "notify_backup" => format!("{name} \"{} 'two words' \\\"quoted\\\" plain\"", script.display()),
+            "notify_backup" => format!("{name} \"{} 'two words' plain\"", script.display()),
             _ => format!("{name} {}", script.display()),
         });
     }
