@@ -144,10 +144,14 @@ impl Driver {
 
     fn peers(&mut self, ready: &[Ready]) {
         for r in ready {
-            if r.token == VRRP {
+            if r.token == VRRP && self.vrrp.is_attached() {
                 self.vrrp.flush(&mut self.child);
                 while let Some(messages) = self.vrrp.receive(&mut self.child, &mut self.events) {
                     self.step(Event::FromVrrp(messages));
+                }
+                if !self.vrrp.is_attached() {
+                    // The hold time runs from here: a supervisor that hangs must not keep the addresses in place.
+                    self.step(Event::VrrpLost);
                 }
             } else if r.token == CHECK {
                 self.check.flush(&mut self.child);
