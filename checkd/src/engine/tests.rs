@@ -1,1 +1,7 @@
-
+mod laws;
+mod limits;
+mod reload;
+mod resume;
+mod service;
+mod transcript;
+mod world;

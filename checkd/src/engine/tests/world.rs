@@ -1,0 +1,288 @@
+//! A world for the engine in virtual time: servers that answer as they are told, an ipvsd that remembers.
+
+use crate::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::time::Duration;
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::vrrp::Switch;
+use ipc::config::{Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
+use ipc::machine::Machine;
+use ipc::msg::control::{AtStop, Cause, Run, StopMode, Up};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
+use ipc::time::Mono;
+
+/// How a server treats a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Server {
+    /// Takes it; answers a request with this and closes.
+    Answers(&'static str),
+    Refuses,
+    /// Does not answer at all.
+    Silent,
+    /// Takes it and says nothing.
+    Hangs,
+    /// The shell could not try.
+    NotTried,
+}
+
+pub const WELL: Server = Server::Answers("HTTP/1.1 200 OK\r\n\r\nhello\n");
+
+/// Everything around the engine.
+pub struct World {
+    pub engine: Engine,
+    pub now: Mono,
+    pub servers: BTreeMap<SocketAddr, Server>,
+    pub lines: Vec<(Mono, String)>,
+    pub runs: Vec<(Mono, Run)>,
+    pub ups: Vec<Up>,
+    pub connects: Vec<(Mono, SocketAddr)>,
+    pub requests: Vec<(Mono, String)>,
+    pub open: BTreeMap<ProbeId, SocketAddr>,
+    pub most_open: usize,
+    /// What ipvsd was told, by index of the generation that counts; `None`: it is not there.
+    pub ipvs: Option<Ipvs>,
+    pub generation: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ipvs {
+    pub reals: BTreeMap<RealIdx, Standing>,
+    pub sorry: BTreeMap<ServiceIdx, Standing>,
+    pub synced: u32,
+    /// Every word, in order.
+    pub heard: Vec<CheckToIpvs>,
+}
+
+impl World {
+    pub fn new() -> World {
+        World::with(Engine::new(64), Ipvs::default())
+    }
+
+    pub fn with(engine: Engine, ipvs: Ipvs) -> World {
+        World {
+            engine,
+            now: Mono(1_000_000_000_000),
+            servers: BTreeMap::new(),
+            lines: Vec::new(),
+            runs: Vec::new(),
+            ups: Vec::new(),
+            connects: Vec::new(),
+            requests: Vec::new(),
+            open: BTreeMap::new(),
+            most_open: 0,
+            ipvs: Some(ipvs),
+            generation: 0,
+        }
+    }
+
+    /// Attaches ipvsd and activates a configuration.
+    pub fn start(&mut self, config: CheckConfig) {
+        self.event(Event::IpvsAttached);
+        self.activate(config);
+    }
+
+    pub fn activate(&mut self, config: CheckConfig) {
+        self.generation += 1;
+        let generation = Generation(self.generation);
+        self.event(Event::Configure { generation, config: Box::new(config), seed: 7 });
+        self.event(Event::Activate);
+    }
+
+    pub fn serve(&mut self, address: &str, server: Server) {
+        self.servers.insert(address.parse().unwrap(), server);
+    }
+
+    /// One event with everything that follows from it at once.
+    pub fn event(&mut self, event: Event) {
+        let mut todo = VecDeque::from([event]);
+        while let Some(event) = todo.pop_front() {
+            let mut out = Vec::new();
+            self.engine.step(self.now, event, &mut out);
+            for action in out {
+                self.act(action, &mut todo);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action, todo: &mut VecDeque<Event>) {
+        match action {
+            Action::Connect { probe, target, .. } => {
+                self.connects.push((self.now, target));
+                self.open.insert(probe, target);
+                self.most_open = self.most_open.max(self.open.len());
+                let what = match self.servers.get(&target).unwrap_or(&Server::Refuses) {
+                    Server::Answers(_) | Server::Hangs => ProbeEvent::Connected,
+                    Server::Refuses => ProbeEvent::Refused,
+                    Server::Silent => return,
+                    Server::NotTried => ProbeEvent::NotTried("no port is left".to_string()),
+                };
+                todo.push_back(Event::Probe { probe, what });
+            }
+            Action::Send { probe, bytes } => {
+                self.requests.push((self.now, String::from_utf8(bytes).unwrap()));
+                let target = self.open[&probe];
+                if let Some(Server::Answers(answer)) = self.servers.get(&target) {
+                    let bytes = answer.as_bytes().to_vec();
+                    todo.push_back(Event::Probe { probe, what: ProbeEvent::Bytes(bytes) });
+                    todo.push_back(Event::Probe { probe, what: ProbeEvent::Closed });
+                }
+            }
+            Action::Close(probe) => assert!(self.open.remove(&probe).is_some(), "{probe:?} is closed twice"),
+            Action::ToIpvs(word) => self.hear(word, todo),
+            Action::IpvsViolation(what) => panic!("{what}"),
+            Action::Run(run) => self.runs.push((self.now, run)),
+            Action::Up(up) => self.ups.push(up),
+            Action::Log(line) => self.lines.push((self.now, line.text)),
+            Action::Dump(text) => self.lines.push((self.now, text)),
+        }
+    }
+
+    fn hear(&mut self, word: CheckToIpvs, todo: &mut VecDeque<Event>) {
+        let Some(ipvs) = &mut self.ipvs else { return };
+        ipvs.heard.push(word);
+        match word {
+            CheckToIpvs::Resync => {
+                let generation = Generation(self.generation);
+                let reals = ipvs.reals.iter().map(|(real, s)| IpvsToCheck::HeldReal { real: *real, standing: *s });
+                let sorry = ipvs.sorry.iter().map(|(idx, s)| IpvsToCheck::HeldSorry { service: *idx, standing: *s });
+                let words = reals.chain(sorry).chain([IpvsToCheck::Synced]);
+                todo.extend(words.map(|message| Event::Ipvs { generation, message }));
+            }
+            CheckToIpvs::SetReal { real, want } => drop(ipvs.reals.insert(real, want)),
+            CheckToIpvs::SetSorry { service, want } => drop(ipvs.sorry.insert(service, want)),
+            CheckToIpvs::Synced => ipvs.synced += 1,
+        }
+    }
+
+    /// Lets time pass.
+    pub fn pass(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(deadline) = self.engine.deadline().filter(|d| *d <= end) {
+            self.now = self.now.max(deadline);
+            self.event(Event::Timeout);
+        }
+        self.now = end;
+    }
+
+    pub fn pass_secs(&mut self, seconds: f64) {
+        self.pass(Duration::from_secs_f64(seconds));
+    }
+
+    /// Lines since `from`, without their times.
+    pub fn said(&self, from: usize) -> Vec<&str> {
+        self.lines.iter().skip(from).map(|(_, text)| text.as_str()).collect()
+    }
+
+    /// How a real server stands in ipvsd.
+    pub fn real(&self, idx: u32) -> Standing {
+        self.ipvs.as_ref().unwrap().reals[&RealIdx(idx)]
+    }
+
+    /// How a sorry server stands in ipvsd.
+    pub fn sorry(&self, idx: u32) -> Standing {
+        self.ipvs.as_ref().unwrap().sorry[&ServiceIdx(idx)]
+    }
+
+    /// Which scripts ran for what, in order.
+    pub fn scripts(&self) -> Vec<(u16, Cause)> {
+        self.runs.iter().map(|(_, run)| (run.script.0, run.cause)).collect()
+    }
+}
+
+pub const RELEASE: StopMode = StopMode { vips: AtStop::Release, ipvs: AtStop::Release };
+
+/// A configuration that grows.
+#[derive(Clone, Default)]
+pub struct Build {
+    pub config: CheckConfig,
+    names: BTreeSet<String>,
+}
+
+impl Build {
+    /// A service; scripts 100 + index for quorum_up, 200 + index for quorum_down.
+    pub fn service(&mut self, label: &str, edit: impl FnOnce(&mut Service)) -> ServiceIdx {
+        let n = self.config.services.len() as u16;
+        assert!(self.names.insert(label.to_string()));
+        let mut service = Service {
+            label: label.to_string(),
+            quorum: 1,
+            hysteresis: 0,
+            sorry: None,
+            omega: Switch::Off,
+            quorum_up: Some(ScriptIdx(100 + n)),
+            quorum_down: Some(ScriptIdx(200 + n)),
+            origin: Origin::default(),
+        };
+        edit(&mut service);
+        self.config.services.push(service).unwrap()
+    }
+
+    /// A real server of the last service; scripts 300 + index for notify_up, 400 + index for notify_down.
+    pub fn real(&mut self, address: &str, edit: impl FnOnce(&mut Real)) -> RealIdx {
+        let n = self.config.reals.len() as u16;
+        let target: SocketAddr = address.parse().unwrap();
+        let mut real = Real {
+            service: ServiceIdx(self.config.services.len() as u32 - 1),
+            label: format!("[{}]:tcp:{}", target.ip(), target.port()),
+            weight: 1,
+            inhibit: Switch::Off,
+            alpha: Switch::Off,
+            notify_up: Some(ScriptIdx(300 + n)),
+            notify_down: Some(ScriptIdx(400 + n)),
+            origin: Origin::default(),
+        };
+        edit(&mut real);
+        self.config.reals.push(real).unwrap()
+    }
+
+    /// A TCP_CHECK of the last real server: delay_loop 3, connect_timeout 2, retry 1, delay_before_retry 1, no warmup.
+    pub fn tcp(&mut self, address: &str, edit: impl FnOnce(&mut Checker)) {
+        let mut checker = Checker {
+            real: RealIdx(self.config.reals.len() as u32 - 1),
+            target: address.parse().unwrap(),
+            bind: None,
+            timeout: Duration::from_secs(2),
+            delay_loop: Duration::from_secs(3),
+            retry: 1,
+            delay_before_retry: Duration::from_secs(1),
+            warmup: Duration::ZERO,
+            log_all_failures: Switch::Off,
+            alpha: Switch::Off,
+            kind: CheckerKind::Tcp,
+            origin: Origin::default(),
+        };
+        edit(&mut checker);
+        self.config.checkers.push(checker).unwrap();
+    }
+
+    /// The same with HTTP_GET.
+    pub fn http(&mut self, address: &str, paths: &[&str], edit: impl FnOnce(&mut Checker)) {
+        let url = |path: &&str| Url { path: path.to_string(), host: None, digest: None, status: [(200, 299)].into() };
+        let urls = paths.iter().map(url).collect();
+        let http = Http { protocol: HttpProtocol::V10, urls, fast_recovery: Switch::Off };
+        self.tcp(address, |c| {
+            c.kind = CheckerKind::Http(http);
+            edit(c);
+        });
+    }
+
+    /// A service with one real server and a TCP_CHECK of it, the usual.
+    pub fn simple(&mut self, label: &str, address: &str) -> (ServiceIdx, RealIdx) {
+        let service = self.service(label, |_| {});
+        let real = self.real(address, |_| {});
+        self.tcp(address, |_| {});
+        (service, real)
+    }
+}
+
+/// `[127.0.0.2]:tcp:80` and the like are written often.
+pub fn all_up(world: &mut World, config: &CheckConfig) {
+    for (_, checker) in config.checkers.iter() {
+        world.servers.insert(checker.target, WELL);
+    }
+}
