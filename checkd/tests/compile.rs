@@ -8,7 +8,7 @@ use ipc::config::ipvs::IpvsConfig;
 use ipc::config::script::ScriptConfig;
 use ipc::config::vrrp::{Auth, VrrpConfig};
 use ipc::config::{Generation, SliceKind};
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, ToCompile, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, Parts, ToCompile, Verdict};
 use ipc::msg::control::{LogSetup, Sink};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -78,6 +78,7 @@ impl Compiler {
             config_id: "n1".into(),
             hostname: "n1.example".into(),
             interfaces: vec!["lo".into(), "ens33".into(), "eth0".into()],
+            parts: Parts::Both,
         };
         let log_file = File::create(scratch.0.join("log")).unwrap().into();
         channel.send_with_fds(Generation(1), ToCompile::Start { log, facts, mode }, vec![main, log_file]).unwrap();

@@ -52,6 +52,20 @@ pub struct Facts {
     pub hostname: String,
     /// Interfaces that exist, at most 4,096.
     pub interfaces: Vec<String>,
+    /// `-P`, `-C`
+    pub parts: Parts,
+}
+
+/// Which half of the configuration counts; the other is read, and then is as if it was not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Parts {
+    /// Both.
+    #[default]
+    Both,
+    /// `-P`: virtual servers do not count.
+    VrrpOnly,
+    /// `-C`: VRRP does not count.
+    CheckOnly,
 }
 
 /// `checkd compile` to the supervisor.

@@ -2,6 +2,7 @@
 
 use super::getopt;
 use clap::{ArgAction, CommandFactory as _, Parser};
+use ipc::msg::compile;
 use ipc::msg::control::{AtStop, StopMode};
 use nix::libc;
 use std::ffi::OsString;
@@ -210,6 +211,15 @@ impl Cli {
             parts,
             respawn: if self.dont_respawn || self.config_test.is_some() { Respawn::No } else { Respawn::Yes },
             stop: StopMode { vips: keep(self.dont_release_vrrp), ipvs: keep(self.dont_release_ipvs) },
+        }
+    }
+
+    /// What the compiler needs to know of `-P` and `-C`.
+    pub fn compile_parts(&self) -> compile::Parts {
+        match self.options().parts {
+            Parts::AsConfigured | Parts::All => compile::Parts::Both,
+            Parts::VrrpOnly => compile::Parts::VrrpOnly,
+            Parts::CheckOnly => compile::Parts::CheckOnly,
         }
     }
 

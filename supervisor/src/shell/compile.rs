@@ -11,7 +11,7 @@ use ipc::chunk::Assembly;
 use ipc::config::script::ScriptConfig;
 use ipc::config::{Generation, Secret, SliceKind};
 use ipc::evloop::EventLoop;
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, ToCompile, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, Parts, ToCompile, Verdict};
 use ipc::msg::control::LogSetup;
 use ipc::time::Mono;
 use mio::Token;
@@ -75,6 +75,8 @@ pub struct Order<'a> {
     pub path: &'a Path,
     /// `-i`
     pub config_id: Option<&'a str>,
+    /// `-P`, `-C`
+    pub parts: Parts,
     /// For which generation.
     pub generation: Generation,
     /// Load or test.
@@ -94,8 +96,8 @@ impl Compiler {
         let process =
             order.programs.start("checkd", &["compile"], order.account, theirs).map_err(|why| broken(&why))?;
         let mut channel = Channel::new(ours);
+        let facts = facts(&order);
         let (log, log_fds) = order.log;
-        let facts = facts(order.path, order.config_id);
         let mut fds = vec![main];
         fds.extend(log_fds);
         channel
@@ -272,15 +274,16 @@ fn absolute(dir: &Path) -> PathBuf {
 }
 
 /// What the compiler may know of this machine.
-fn facts(path: &Path, config_id: Option<&str>) -> Facts {
+fn facts(order: &Order<'_>) -> Facts {
     let hostname = nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let short = hostname.split('.').next().unwrap_or_default();
     Facts {
-        path: path.to_string_lossy().into_owned(),
+        path: order.path.to_string_lossy().into_owned(),
         cwd: absolute(Path::new(".")).to_string_lossy().into_owned(),
-        config_id: config_id.unwrap_or(short).to_owned(),
+        config_id: order.config_id.unwrap_or(short).to_owned(),
         interfaces: interfaces(&std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default()),
         hostname,
+        parts: order.parts,
     }
 }
 

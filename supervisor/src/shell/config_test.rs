@@ -73,6 +73,7 @@ fn compile(cli: &Cli) -> Result<Compilation, Failure> {
             account: Accounts::find().0.of(Role::Compile),
             path: &cli.config(),
             config_id: cli.config_id.as_deref(),
+            parts: cli.compile_parts(),
             generation: Generation(1),
             mode: CompileMode::Test,
             log: (off, Vec::new()),

@@ -23,7 +23,7 @@ use ipc::config::global::Mail;
 use ipc::config::script::{ScriptConfig, ScriptKind, ScriptSecurity, SymlinkPaths};
 use ipc::config::vrrp::{Link, Switch, TrackScript};
 use ipc::config::{Bundle, LinkIdx, TrackScriptIdx};
-use ipc::msg::compile::{CompileMode, Facts};
+use ipc::msg::compile::{CompileMode, Facts, Parts};
 use ipc::table::Table;
 
 /// What the parts of the resolver share.
@@ -54,8 +54,13 @@ pub fn resolve(r: &mut Reader<'_>, draft: &Draft, facts: &Facts, mode: CompileMo
     };
     resolver.process(draft);
     let mut bundle = Bundle::default();
-    resolver.vrrp(draft, &mut bundle);
-    resolver.check(draft, &mut bundle);
+    // COMPAT: keepalived 2.4.3, -P and -C: the other half is not even looked at closely.
+    if facts.parts != Parts::CheckOnly {
+        resolver.vrrp(draft, &mut bundle);
+    }
+    if facts.parts != Parts::VrrpOnly {
+        resolver.check(draft, &mut bundle);
+    }
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;

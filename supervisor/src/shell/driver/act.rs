@@ -112,6 +112,7 @@ impl Driver {
                 account: self.setup.accounts.of(Role::Compile),
                 path: &self.setup.config,
                 config_id: self.setup.cli.config_id.as_deref(),
+                parts: self.setup.cli.compile_parts(),
                 generation,
                 mode: CompileMode::Load,
                 log,
