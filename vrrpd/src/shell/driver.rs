@@ -3,6 +3,7 @@
 //! One turn: sleep until something is ready or the router's deadline has passed; read the clock once; let due timers run and carry
 //! out what they want before anything is read; then the supervisor, ipvsd and a bounded number of packets of each interface.
 
+use super::later::{Later, Piece};
 use super::outbox::{Outbox, Packets};
 use super::sockets::Sockets;
 use core::time::Duration;
@@ -54,12 +55,21 @@ struct Driver {
     router: Router,
     sockets: Sockets,
     outbox: Outbox,
+    later: Later,
     actions: Vec<Action>,
     packets: Vec<Vec<u8>>,
     /// The configuration that was last given to the router.
     configured: Generation,
     dumps: VecDeque<OwnedFd>,
     life: Life,
+    supervisor: Supervisor,
+}
+
+/// Whether there is somebody to tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Supervisor {
+    There,
+    Gone,
 }
 
 /// Runs until the supervisor says stop or is gone.
@@ -73,11 +83,13 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         router: Router::default(),
         sockets: Sockets::default(),
         outbox: Outbox::default(),
+        later: Later::default(),
         actions: Vec::new(),
         packets: Vec::new(),
         configured: Generation::default(),
         dumps: VecDeque::new(),
         life: Life::Running,
+        supervisor: Supervisor::There,
     };
     let mut ready = Vec::new();
     while driver.turn(&mut ready)? {}
@@ -88,7 +100,11 @@ impl Driver {
     /// One turn; false when it was the last.
     fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
         let due = self.router.deadline();
-        let now = self.events.wait(self.deadline(due), ready)?;
+        let now = match self.later.is_empty() {
+            true => self.events.wait(self.deadline(due), ready)?,
+            // Only looks.
+            false => self.events.wait(Some(Mono::ZERO), ready)?,
+        };
         if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
             self.read_packets(now, ready);
         }
@@ -102,13 +118,19 @@ impl Driver {
         self.carry_out(now);
         self.read_packets(now, ready);
         self.carry_out(now);
+        self.do_piece(now);
         self.ipvs.flush(&mut self.child);
         self.child.turn(now);
         Ok(match self.life {
             Life::Running => true,
             Life::Stopping(end) => now < end,
-            Life::Stopped(end) => now < end && !self.child.is_flushed(),
+            Life::Stopped(end) => now < end && !(self.is_heard() && self.later.is_empty()),
         })
+    }
+
+    /// Whether what was said has been read, or never will be.
+    fn is_heard(&self) -> bool {
+        self.child.is_flushed() || self.supervisor == Supervisor::Gone
     }
 
     fn deadline(&self, router: Option<Mono>) -> Option<Mono> {
@@ -149,6 +171,7 @@ impl Driver {
                 child::Event::Stop(mode) => self.stop(now, mode),
                 child::Event::Other(ended) => self.step(now, Event::ProbeEnded(ended)),
                 child::Event::SupervisorGone => {
+                    self.supervisor = Supervisor::Gone;
                     self.stop(now, StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
                 }
             }
@@ -198,10 +221,12 @@ impl Driver {
 
     fn carry_out(&mut self, now: Mono) {
         let mut lines = core::mem::take(&mut self.outbox.lines);
+        if self.outbox.releases() {
+            self.send_copies(now, &mut lines);
+        }
         // A goodbye goes out on a socket that is closed next, an introduction on one that is opened now.
-        let (before, after): (Packets, Packets) = core::mem::take(&mut self.outbox.packets)
-            .into_iter()
-            .partition(|(ifindex, _)| self.sockets.is_open(*ifindex));
+        let (before, after): (Packets, Packets) =
+            self.outbox.take_packets().into_iter().partition(|(ifindex, _)| self.sockets.is_open(*ifindex));
         self.send(now, before, &mut lines);
         if let Some(wanted) = self.outbox.listen.take() {
             self.sockets.listen(now, wanted, &mut self.events, &mut lines);
@@ -210,15 +235,38 @@ impl Driver {
         self.ipvs.send(&mut self.child, core::mem::take(&mut self.outbox.ipvs));
         let runs = core::mem::take(&mut self.outbox.runs);
         self.child.say_all(runs.into_iter().map(FromVrrp::Run).collect());
-        for line in lines.drain(..) {
-            self.child.log(&line);
+        for (ifindex, frames) in core::mem::take(&mut self.outbox.copies) {
+            self.later.frames(ifindex, frames);
         }
-        self.outbox.lines = lines;
+        self.later.lines(lines);
+        while self.later.is_full() {
+            self.do_piece(now);
+        }
         for text in core::mem::take(&mut self.outbox.dumps) {
             self.dump(&text);
         }
         for up in core::mem::take(&mut self.outbox.ups) {
             self.say(up);
+        }
+    }
+
+    /// Does a piece of what could wait.
+    fn do_piece(&mut self, now: Mono) {
+        match self.later.next() {
+            Piece::Frames(ifindex, frames) => {
+                let mut lines = Vec::new();
+                self.sockets.send(now, ifindex, Vec::new(), frames, &mut lines);
+                self.later.lines(lines);
+            }
+            Piece::Lines(lines) => lines.iter().for_each(|line| self.child.log(line)),
+            Piece::Nothing => {}
+        }
+    }
+
+    /// Sends all announcements that still wait: after an address is given up, none may follow that claims it.
+    fn send_copies(&mut self, now: Mono, lines: &mut Vec<Line>) {
+        while let Some((ifindex, frames)) = self.later.next_frames(usize::MAX) {
+            self.sockets.send(now, ifindex, Vec::new(), frames, lines);
         }
     }
 

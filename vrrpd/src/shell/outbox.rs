@@ -1,14 +1,15 @@
 //! The actions of one turn, gathered so that each kind costs as few system calls as possible, and carried out in the order of
-//! their urgency: adverts, gratuitous ARP, ipvsd, scripts, log, supervisor.
+//! their urgency: adverts, gratuitous ARP, ipvsd, scripts, supervisor; log lines and further copies of a gratuitous ARP may come
+//! later ([`super::later`]).
 //!
 //! Within a kind the order of the core is kept. Between kinds it is kept where it means something: an advert precedes the message
 //! to ipvsd that it belongs to, and `Activated` or `Stopped` comes last.
 
 use super::sender::Packet;
 use ipc::msg::control::{Run, Up};
-use ipc::msg::vips::VrrpToIpvs;
+use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::report::Line;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use vrrpd::io::{Action, Listen};
 
 /// By interface index: adverts, frames.
@@ -21,6 +22,10 @@ pub struct Outbox {
     pub listen: Option<Vec<Listen>>,
     /// What is sent.
     pub packets: Packets,
+    /// Frames that are in `packets` already, again.
+    pub copies: BTreeMap<u32, Vec<Packet>>,
+    /// The frames in `packets`.
+    announced: HashSet<(u32, Vec<u8>)>,
     /// For ipvsd, one frame.
     pub ipvs: Vec<VrrpToIpvs>,
     /// For the supervisor, one frame.
@@ -34,6 +39,26 @@ pub struct Outbox {
 }
 
 impl Outbox {
+    fn announce(&mut self, ifindex: u32, frame: Vec<u8>) {
+        let packet = Packet { destination: None, bytes: frame.clone() };
+        if self.announced.insert((ifindex, frame)) {
+            self.packets.entry(ifindex).or_default().1.push(packet);
+        } else {
+            self.copies.entry(ifindex).or_default().push(packet);
+        }
+    }
+
+    /// Takes what is sent now.
+    pub fn take_packets(&mut self) -> Packets {
+        self.announced.clear();
+        core::mem::take(&mut self.packets)
+    }
+
+    /// Whether an instance gives its addresses up.
+    pub fn releases(&self) -> bool {
+        self.ipvs.iter().any(|message| matches!(message, VrrpToIpvs::SetVips { want: Presence::Absent, .. }))
+    }
+
     /// Sorts actions in; `actions` is empty afterwards.
     pub fn take(&mut self, actions: &mut Vec<Action>) {
         for action in actions.drain(..) {
@@ -43,7 +68,7 @@ impl Outbox {
                     self.packets.entry(ifindex).or_default().0.push(Packet { destination: Some(destination), bytes });
                 }
                 Action::Announce { ifindex, frame } => {
-                    self.packets.entry(ifindex).or_default().1.push(Packet { destination: None, bytes: frame });
+                    self.announce(ifindex, frame);
                 }
                 Action::ToIpvs(message) => self.ipvs.push(message),
                 Action::Run(run) => self.runs.push(run),
@@ -52,5 +77,23 @@ impl Outbox {
                 Action::Dump(text) => self.dumps.push(text),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn further_copies_are_set_apart() {
+        let announce = |byte| Action::Announce { ifindex: 3, frame: vec![byte] };
+        let mut outbox = Outbox::default();
+        outbox.take(&mut vec![announce(1), announce(2), announce(1), announce(2), announce(7)]);
+        let bytes = |packets: &[Packet]| packets.iter().map(|p| p.bytes[0]).collect::<Vec<u8>>();
+        assert_eq!(bytes(&outbox.copies[&3]), [1, 2]);
+        assert_eq!(bytes(&outbox.take_packets()[&3].1), [1, 2, 7]);
+        // In another turn it is a first copy again.
+        outbox.take(&mut vec![announce(1)]);
+        assert_eq!(bytes(&outbox.take_packets()[&3].1), [1]);
     }
 }

@@ -1,0 +1,106 @@
+//! What can wait until nothing else is to be done: log lines, and the second and further copies of a gratuitous ARP.
+//!
+//! When many instances become master together, the first copies for all of them, and the messages to and from ipvsd, must not
+//! stand in line behind a thousand log lines. What waits is worked off a piece in each turn, after everything that was ready.
+//!
+//! Bounds: a piece keeps the loop for about a tenth of a millisecond; more than [`LIMIT`] of a kind are not kept waiting.
+
+use super::sender::Packet;
+use ipc::report::Line;
+use std::collections::VecDeque;
+
+/// Most of each kind that wait.
+pub const LIMIT: usize = 8_192;
+
+/// Frames in a piece.
+const FRAMES: usize = 32;
+
+/// Log lines in a piece.
+const LINES: usize = 16;
+
+/// What waits.
+#[derive(Debug, Default)]
+pub struct Later {
+    frames: VecDeque<(u32, Packet)>,
+    lines: VecDeque<Line>,
+}
+
+/// What is to be done next of it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Frames for one interface.
+    Frames(u32, Vec<Packet>),
+    /// Log lines.
+    Lines(Vec<Line>),
+    /// Nothing waits.
+    Nothing,
+}
+
+impl Later {
+    /// Puts frames for an interface behind those that wait.
+    pub fn frames(&mut self, ifindex: u32, frames: Vec<Packet>) {
+        self.frames.extend(frames.into_iter().map(|frame| (ifindex, frame)));
+    }
+
+    /// Puts lines behind those that wait.
+    pub fn lines(&mut self, lines: Vec<Line>) {
+        self.lines.extend(lines);
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.frames.is_empty() && self.lines.is_empty()
+    }
+
+    /// Whether more waits than should.
+    pub fn is_full(&self) -> bool {
+        self.frames.len() > LIMIT || self.lines.len() > LIMIT
+    }
+
+    /// Takes the next piece: frames before lines.
+    pub fn next(&mut self) -> Piece {
+        match self.next_frames(FRAMES) {
+            Some((ifindex, frames)) => Piece::Frames(ifindex, frames),
+            None if self.lines.is_empty() => Piece::Nothing,
+            None => Piece::Lines(self.lines.drain(..LINES.min(self.lines.len())).collect()),
+        }
+    }
+
+    /// Takes frames for one interface, at most `limit`.
+    pub fn next_frames(&mut self, limit: usize) -> Option<(u32, Vec<Packet>)> {
+        let (ifindex, first) = self.frames.pop_front()?;
+        let mut frames = vec![first];
+        while frames.len() < limit
+            && let Some((_, frame)) = self.frames.pop_front_if(|(other, _)| *other == ifindex)
+        {
+            frames.push(frame);
+        }
+        Some((ifindex, frames))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ipc::report::Level;
+
+    fn packets(n: u8) -> Vec<Packet> {
+        (0..n).map(|n| Packet { destination: None, bytes: vec![n] }).collect()
+    }
+
+    #[test]
+    fn pieces_in_order() {
+        let mut later = Later::default();
+        later.lines((0..20).map(|n| Line::new(Level::Info, n.to_string())).collect());
+        later.frames(1, packets(40));
+        later.frames(2, packets(1));
+        assert_eq!(later.next(), Piece::Frames(1, packets(32)));
+        assert_eq!(later.next(), Piece::Frames(1, packets(40).split_off(32)));
+        assert_eq!(later.next(), Piece::Frames(2, packets(1)));
+        assert!(matches!(later.next(), Piece::Lines(lines) if lines.len() == 16 && lines[0].text == "0"));
+        assert!(!later.is_empty());
+        assert!(matches!(later.next(), Piece::Lines(lines) if lines.len() == 4 && lines[3].text == "19"));
+        assert!(later.is_empty());
+        assert_eq!(later.next(), Piece::Nothing);
+    }
+}
