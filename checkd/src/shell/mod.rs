@@ -7,3 +7,6 @@ pub mod prober;
 pub mod render;
 pub mod run;
 pub mod syscalls;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! Probes over real sockets against real and against hostile servers, each test in a network namespace of its own. Needs root, `ip`
+//! and nginx.
+
+mod bench;
+mod hostile;
+mod nginx;
+mod sockets;

@@ -1,0 +1,159 @@
+//! Servers that want to do harm: every probe ends in a verdict, in bounded time and memory, and the others go on.
+
+use super::bench::{Bench, config, http, in_namespace, tcp};
+use core::net::SocketAddr;
+use core::time::Duration;
+use ipc::config::check::Checker;
+use socket2::Socket;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Serves each connection on a thread of its own, for as long as the test runs.
+pub fn server(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+    server_on("127.0.0.1:0", serve)
+}
+
+/// The same at an address.
+pub fn server_on(address: &str, serve: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind(address).unwrap();
+    let address = listener.local_addr().unwrap();
+    let serve = Arc::new(serve);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let serve = Arc::clone(&serve);
+            std::thread::spawn(move || serve(stream));
+        }
+    });
+    address
+}
+
+/// Reads the request.
+pub fn request(stream: &mut TcpStream) -> String {
+    let (mut text, mut byte) = (Vec::new(), [0u8]);
+    while !text.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+        text.extend_from_slice(&byte);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+/// Reads the request, then writes this for ever.
+fn flood(first: &'static [u8], then: &'static [u8], pause: Duration) -> SocketAddr {
+    server(move |mut stream| {
+        request(&mut stream);
+        let mut alive = stream.write_all(first).is_ok();
+        while alive {
+            alive = stream.write_all(then).is_ok();
+            if !pause.is_zero() {
+                std::thread::sleep(pause);
+            }
+        }
+    })
+}
+
+fn says(bytes: &'static [u8]) -> SocketAddr {
+    server(move |mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(bytes);
+    })
+}
+
+const GOOD: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello\n";
+const ZEROS: &[u8] = &[0; 64 * 1024];
+
+/// Kilobytes of this process that are in memory.
+fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+    statm.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * 4
+}
+
+#[test]
+fn hostile_servers_end_in_a_verdict() {
+    in_namespace(|| {
+        let reset = server(|mut stream| {
+            request(&mut stream);
+            Socket::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+        });
+        // A listener that does not accept: its queue of one is filled, further connections get no answer.
+        let full = Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        full.listen(0).unwrap();
+        let full_address = full.local_addr().unwrap().as_socket().unwrap();
+        let _fills = TcpStream::connect(full_address).unwrap();
+
+        let long = |mut checker: Checker| {
+            checker.timeout = Duration::from_secs(2);
+            checker
+        };
+        let ns = Duration::from_nanos(0);
+        let cases: Vec<(Checker, Option<&str>)> = vec![
+            (http(says(GOOD), None), None),
+            (
+                http(flood(b"HTTP/1.1 200 OK\r\n", b"X-Endless: header\r\n", ns), None),
+                Some("Header of server RS 1 is too long."),
+            ),
+            (http(flood(b"H", b"H", Duration::from_millis(50)), None), Some("Answer of server RS 2 takes too long.")),
+            (http(reset, None), Some("Read error with server RS 3.")),
+            (http(says(b"\x00\xffno http\r\n\r\n"), None), Some("HTTP status code error to server RS 4.")),
+            (
+                http(
+                    server(|mut s| drop(s.read(&mut [0u8; 999]).map(|_| std::thread::sleep(Duration::from_secs(9))))),
+                    None,
+                ),
+                Some("Timeout WEB read server RS 5."),
+            ),
+            (http(says(b""), None), Some("Read, no data received from  server RS 6.")),
+            (http(says(b"HTTP/1.1 200 OK\r\nContent-"), None), Some("Read, no data received from  server RS 7.")),
+            (http(full_address, None), Some("Timeout connecting server RS 8.")),
+            (tcp(full_address), Some("TCP connection to RS 9 timeout.")),
+            (tcp("127.0.0.1:1".parse().unwrap()), Some("TCP connection to RS 10 failed.")),
+            (tcp("192.0.2.1:80".parse().unwrap()), Some("TCP connection to RS 11 failed.")),
+            (http(says(b"HTTP/1.1 503 No\r\n\r\n"), None), Some("HTTP status code error to server RS 12.")),
+            (
+                long(http(flood(b"HTTP/1.1 200 OK\r\n\r\n", ZEROS, ns), Some([0; 16]))),
+                Some("MD5 digest error to server RS 13."),
+            ),
+            (long(http(flood(b"HTTP/1.1 200 OK\r\n\r\n", ZEROS, ns), None)), None),
+        ];
+        let (checkers, expected): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+        let before = resident();
+        let mut bench = Bench::new(config(checkers), 100);
+        let all = |bench: &Bench| {
+            let endless = bench.said("Remote Web server RS 14 succeed on service.");
+            endless && expected.iter().flatten().all(|line| bench.said(line))
+        };
+        let done = bench.run_until(Duration::from_secs(40), all);
+        for (n, line) in expected.iter().enumerate() {
+            assert!(line.is_none_or(|line| bench.said(line)), "not said: {line:?}\n{:#?}", bench.lines);
+            assert_eq!(bench.serves(n as u32), line.is_none(), "server {n}");
+        }
+        assert!(done, "{:#?}", bench.lines);
+        // The listener's queues, the threads and the buffers included.
+        assert!(resident() < before + 64 * 1024, "{before} kB grew to {} kB", resident());
+        // The healthy one was never thought ill.
+        assert!(!bench.lines.iter().any(|(_, l)| l.contains("RS 0") && l.contains("failed")), "{:#?}", bench.lines);
+    });
+}
+
+/// A server that holds every connection sees no more of them than the limit.
+#[test]
+fn connections_are_bounded() {
+    in_namespace(|| {
+        static NOW: AtomicUsize = AtomicUsize::new(0);
+        static MOST: AtomicUsize = AtomicUsize::new(0);
+        static ALL: AtomicUsize = AtomicUsize::new(0);
+        let address = server(|mut stream| {
+            ALL.fetch_add(1, Ordering::SeqCst);
+            MOST.fetch_max(NOW.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            // Until the client gives up.
+            while stream.read(&mut [0u8; 999]).is_ok_and(|n| n > 0) {}
+            NOW.fetch_sub(1, Ordering::SeqCst);
+        });
+        let mut bench = Bench::new(config((0..40).map(|_| http(address, None)).collect()), 5);
+        let done = bench.run_until(Duration::from_secs(20), |bench| (0..40).all(|n| !bench.serves(n)));
+        assert!(done, "{} connections", ALL.load(Ordering::SeqCst));
+        // One may have been given up here and not yet been noticed there.
+        assert!(MOST.load(Ordering::SeqCst) <= 5 + 5, "{} at a time", MOST.load(Ordering::SeqCst));
+    });
+}
