@@ -21,6 +21,7 @@ use nix::sys::stat::{Mode, SFlag, fstat};
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 use supervisor::reload::Failure;
 
@@ -81,7 +82,9 @@ pub struct Order<'a> {
     pub generation: Generation,
     /// Load or test.
     pub mode: CompileMode,
-    /// How it logs beside its standard error, with the descriptors of [`ToCompile::Start`].
+    /// Where it writes diagnostics with the lines they are about, for people.
+    pub stderr: Stdio,
+    /// How it logs beside that, with the descriptors of [`ToCompile::Start`].
     pub log: (LogSetup, Vec<OwnedFd>),
 }
 
@@ -93,10 +96,12 @@ impl Compiler {
         })?;
         let broken = |what: &str| Failure::Compiler(format!("checkd compile cannot be started: {what}"));
         let (ours, theirs) = pair().map_err(|e| broken(e.desc()))?;
-        let process =
-            order.programs.start("checkd", &["compile"], order.account, theirs).map_err(|why| broken(&why))?;
-        let mut channel = Channel::new(ours);
         let facts = facts(&order);
+        let process = order
+            .programs
+            .start("checkd", &["compile"], order.account, theirs, order.stderr)
+            .map_err(|why| broken(&why))?;
+        let mut channel = Channel::new(ours);
         let (log, log_fds) = order.log;
         let mut fds = vec![main];
         fds.extend(log_fds);

@@ -18,6 +18,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stderr, geteuid};
 use std::ffi::OsStr;
 use std::path::Path;
+use std::process::Stdio;
 use supervisor::reload::Failure;
 
 const CHANNEL: Token = Token(0);
@@ -76,6 +77,7 @@ fn compile(cli: &Cli) -> Result<Compilation, Failure> {
             parts: cli.compile_parts(),
             generation: Generation(1),
             mode: CompileMode::Test,
+            stderr: Stdio::inherit(),
             log: (off, Vec::new()),
         },
     )?;

@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use supervisor::daemon::Daemon;
 use supervisor::lifecycle::{Action, Event, Lifecycle};
 
@@ -82,8 +83,13 @@ pub struct Driver {
     /// Compilers that were ended and have not been waited for.
     leaving: Vec<Process>,
     slices: BTreeMap<Generation, Slices>,
+    /// When to look for syslog again, and how long to wait after that.
+    syslog_again: Option<(Mono, Duration)>,
     exit: Option<u8>,
 }
+
+/// Longest time between two looks for a syslog that is not there.
+const SYSLOG_PATIENCE: Duration = Duration::from_secs(64);
 
 impl Driver {
     /// Opens what it needs.
@@ -104,12 +110,18 @@ impl Driver {
             compiler: None,
             leaving: Vec::new(),
             slices: BTreeMap::new(),
+            syslog_again: None,
             exit: None,
         })
     }
 
+    /// The log, for what is left to say.
+    pub fn logger(&mut self) -> &mut Logger {
+        &mut self.setup.logger
+    }
+
     /// Runs until the end; gives the exit code.
-    pub fn run(mut self) -> io::Result<u8> {
+    pub fn run(&mut self) -> io::Result<u8> {
         let mut ready = Vec::new();
         self.happens(Event::Begin);
         loop {
@@ -130,7 +142,9 @@ impl Driver {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        [self.machine.deadline(), self.compiler.as_ref().map(|c| c.until)].into_iter().flatten().min()
+        let compiler = self.compiler.as_ref().map(|c| c.until);
+        let syslog = self.syslog_again.map(|(at, _)| at);
+        [self.machine.deadline(), compiler, syslog].into_iter().flatten().min()
     }
 
     fn take(&mut self, ready: Ready) {
@@ -168,12 +182,23 @@ impl Driver {
         }
     }
 
+    /// Looks for syslog when the socket is lost: at once, then with growing patience.
     fn tend_log(&mut self) {
-        if self.setup.logger.turn(self.now) == SyslogState::Lost
-            && let Ok(socket) = syslog::connect(Path::new(syslog::DEV_LOG))
-        {
-            self.setup.logger.replace_socket(socket);
+        let lost = self.setup.logger.turn(self.now) == SyslogState::Lost;
+        let (due, patience) = match self.syslog_again {
+            Some((at, patience)) => (at <= self.now, patience),
+            None => (lost, Duration::from_secs(1)),
+        };
+        if !due {
+            return;
         }
+        self.syslog_again = match syslog::connect(Path::new(syslog::DEV_LOG)) {
+            Ok(socket) => {
+                self.setup.logger.replace_socket(socket);
+                None
+            }
+            Err(_) => Some((self.now + patience, patience.saturating_mul(2).min(SYSLOG_PATIENCE))),
+        };
     }
 
     /// Where the pid of a child is written.

@@ -90,9 +90,16 @@ impl Programs {
         beside.unwrap_or_else(|| Path::new(INSTALLED).join(name))
     }
 
-    /// Starts one of them with its channel as descriptor 0. It gets its own process group: Ctrl-C on the terminal is for the
+    /// Starts one of them with its channel as descriptor 0, and with this standard error. It gets its own process group: Ctrl-C on the terminal is for the
     /// supervisor, which then stops it in order.
-    pub fn start(&self, name: &str, mode: &[&str], account: Account, channel: OwnedFd) -> Result<Process, String> {
+    pub fn start(
+        &self,
+        name: &str,
+        mode: &[&str],
+        account: Account,
+        channel: OwnedFd,
+        stderr: Stdio,
+    ) -> Result<Process, String> {
         let path = self.path(name);
         let mut command = Command::new(&path);
         command
@@ -101,6 +108,7 @@ impl Programs {
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(channel))
+            .stderr(stderr)
             .process_group(0);
         // Its time zone, for the log; what else it inherits it clears itself.
         if let Some(zone) = std::env::var_os("TZ") {

@@ -99,15 +99,19 @@ pub fn run(mut cli: Cli) -> u8 {
 }
 
 fn serve(setup: Setup) -> u8 {
-    let mut last_words = logger(setup.log, setup.log_file.as_deref());
-    let code = match Driver::new(setup).and_then(Driver::run) {
-        Ok(code) => code,
+    let (log, log_file) = (setup.log, setup.log_file.clone());
+    let mut driver = match Driver::new(setup) {
+        Ok(driver) => driver,
         Err(e) => {
-            last_words.error(format!("The event loop cannot go on: {e}"));
-            1
+            logger(log, log_file.as_deref()).error(format!("The event loop cannot be made: {e}"));
+            return 1;
         }
     };
-    last_words.notice(format!("Stopped Holdfast v{}", env!("CARGO_PKG_VERSION")));
+    let code = driver.run().unwrap_or_else(|e| {
+        driver.logger().error(format!("The event loop cannot go on: {e}"));
+        1
+    });
+    driver.logger().notice(format!("Stopped Holdfast v{}", env!("CARGO_PKG_VERSION")));
     code
 }
 

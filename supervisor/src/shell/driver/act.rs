@@ -15,9 +15,10 @@ use ipc::msg::control::{Down, DumpKind, Loaded, LogSetup, Module, Outcome, Sink}
 use ipc::report::{Level, Line};
 use mio::Token;
 use mio::unix::SourceFd;
-use std::io::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::path::Path;
+use std::process::Stdio;
 use supervisor::daemon::Daemon;
 use supervisor::lifecycle::{Action, Event};
 use supervisor::reload::Compiled;
@@ -105,6 +106,9 @@ impl Driver {
 
     fn compile(&mut self, generation: Generation) {
         let log = self.log_for(None);
+        // Whoever sits in front of it sees the lines that are at fault. A service manager gets them in the log only, once.
+        let seen = self.setup.log.console == Sink::On || io::stderr().is_terminal();
+        let stderr = if seen { Stdio::inherit() } else { Stdio::null() };
         let started = Compiler::start(
             self.now,
             Order {
@@ -115,6 +119,7 @@ impl Driver {
                 parts: self.setup.cli.compile_parts(),
                 generation,
                 mode: CompileMode::Load,
+                stderr,
                 log,
             },
         );
@@ -158,7 +163,7 @@ impl Driver {
         let (name, mode) = program(daemon);
         let account: Account = self.setup.accounts.of(daemon.role());
         let (ours, theirs) = pair().map_err(|e| e.desc().to_owned())?;
-        let process = self.setup.programs.start(name, mode, account, theirs)?;
+        let process = self.setup.programs.start(name, mode, account, theirs, Stdio::inherit())?;
         let mut control = Control::new(daemon, ours);
         let watched = control.register(&mut self.events, channel_token(daemon)).and_then(|()| {
             self.events.add_readable(&mut SourceFd(&process.pidfd().as_raw_fd()), process_token(daemon))
