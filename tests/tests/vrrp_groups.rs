@@ -132,3 +132,16 @@ fn only_a_whole_group_is_resumed() {
         assert_eq!(states(&bench), [expected, expected], "{held:?}");
     }
 }
+
+#[test]
+fn a_rival_of_one_makes_all_announce() {
+    let mut bench = started();
+    while states(&bench) != [State::Master, State::Master] {
+        bench.expire();
+    }
+    bench.applied(0);
+    bench.applied(1);
+    let out = hear(&mut bench, 0, 1);
+    assert_eq!(adverts(&out).len(), 1, "only the one that was asked answers");
+    assert_eq!(tests::router::announcements(&out), 10);
+}

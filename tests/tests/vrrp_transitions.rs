@@ -739,6 +739,16 @@ fn unicast_drops_multicast() {
 }
 
 #[test]
+fn unicast_tells_where_it_is_when_the_link_is_back() {
+    let mut bench = Bench::one(unicast(UnicastSources::Any));
+    let mut down = facts(bench.addr);
+    down.state = LinkState::Down;
+    bench.ipvs(IpvsToVrrp::LinkChanged(down));
+    let up = IpvsToVrrp::LinkChanged(facts(bench.addr));
+    assert_eq!(announcements(bench.ipvs(up)), 1);
+}
+
+#[test]
 fn unicast_listens_without_joining_a_group() {
     let mut bench = Bench::unsynced(config(vec![unicast(UnicastSources::Any)]));
     let out = bench.ipvs(IpvsToVrrp::LinkChanged(facts(Ipv4Addr::new(10, 0, 0, 10))));

@@ -1,7 +1,7 @@
 //! The generation that runs: its instances, scripts and interfaces, and how an event finds those it concerns.
 
 use crate::effects::Effects;
-use crate::fsm::instance::{Follow, Input, Instance, Scene, State};
+use crate::fsm::instance::{Claim, Follow, Input, Instance, Scene, State};
 use crate::fsm::link::{Known, Links};
 use crate::fsm::script::{Script, Turned};
 use crate::fsm::track::{self, Appraisal};
@@ -170,14 +170,17 @@ impl Active {
         self.touch(index, env, f);
         let Some(instance) = self.instances.at_mut(index) else { return };
         let Some(group) = instance.conf.group else { return };
-        let claims = instance.claims();
+        let claim = instance.claim();
         let lost = before == Some(State::Master) && instance.state == State::Backup;
-        let members = self.members(group);
-        if lost {
-            self.follow(&members, Follow::ToBackup, env);
-        } else if claims && sync::agreed(members.iter().filter(|m| **m != index).filter_map(|m| self.instances.at(*m)))
-        {
-            self.follow(&members, Follow::ToMaster, env);
+        let others: Vec<InstanceIdx> = self.members(group).into_iter().filter(|member| *member != index).collect();
+        match claim {
+            _ if lost => self.follow(&others, Follow::ToBackup, env),
+            Claim::Master if sync::agreed(others.iter().filter_map(|member| self.instances.at(*member))) => {
+                self.follow(&[index], Follow::ToMaster, env);
+                self.follow(&others, Follow::ToMaster, env);
+            }
+            Claim::Rival => self.follow(&others, Follow::Announce, env),
+            Claim::Master | Claim::None => {}
         }
         self.tell_group(group, env);
     }

@@ -76,6 +76,15 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
     Ok(())
 }
 
+/// What a usable configuration asks for that is not done yet.
+pub fn remark(config: &VrrpConfig) -> Option<String> {
+    let excluded = config.instances.rows().iter().flat_map(|conf| &conf.excluded);
+    let six = excluded.filter(|vip| vip.addr.is_ipv6()).count();
+    (six > 0).then(|| {
+        format!("{six} IPv6 addresses are moved but not announced: neighbour advertisements are not supported yet")
+    })
+}
+
 /// Makes `config` the running generation; `old` ends.
 pub fn activate(
     generation: Generation,

@@ -157,6 +157,9 @@ impl Router {
         }
         match reload::check(&config) {
             Ok(()) => {
+                if let Some(text) = reload::remark(&config) {
+                    self.effects.log(Level::Warning, text);
+                }
                 self.prepared = Some((generation, config));
                 self.effects.up(Up::Ready);
             }
@@ -341,7 +344,7 @@ impl Router {
         let text = match kind {
             DumpKind::Data => dump::data(active, now),
             DumpKind::Stats | DumpKind::StatsClear => dump::stats(active),
-            DumpKind::Json => dump::json(active, now),
+            DumpKind::Json => dump::json(active),
         };
         if kind == DumpKind::StatsClear {
             active.clear_stats();

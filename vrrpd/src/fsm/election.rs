@@ -1,6 +1,6 @@
 //! Who wins: what an advert means to a BACKUP and to a MASTER (RFC 9568 §6.4.2, §6.4.3; keepalived's additions are marked).
 
-use super::instance::{Instance, MasterSeen, Scene};
+use super::instance::{Claim, Instance, MasterSeen, Scene};
 use crate::packet::receive::{Addresses, Heard};
 use crate::stats::{Reject, count};
 use alloc::format;
@@ -125,6 +125,7 @@ impl Instance {
             self.advertise_now(scene);
         }
         self.garp_lower_prio(scene);
+        self.claim = Claim::Rival;
         let cause = NotifyState::MasterRxLowerPri;
         if let Some(script) = super::notify::specific(&self.conf.notify, cause) {
             let cause =

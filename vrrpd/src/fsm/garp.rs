@@ -5,6 +5,7 @@ use super::link;
 use crate::packet::arp;
 use core::net::IpAddr;
 use core::time::Duration;
+use ipc::config::vrrp::Transport;
 use ipc::msg::vips::{Applied, Arp};
 use ipc::time::Mono;
 
@@ -102,6 +103,14 @@ impl Instance {
         }
         self.burst(timing.lower_prio_repeat, scene);
         self.garp.lower_prio = after(scene.now, timing.lower_prio_delay);
+    }
+
+    /// The link is back: unicast peers are told where our own address is, so that their adverts reach us.
+    pub(super) fn garp_own_address(&mut self, scene: &mut Scene<'_>) {
+        let (Transport::Unicast { .. }, Some(port)) = (&self.conf.transport, self.port) else { return };
+        if let Some(facts) = scene.links.facts(self.conf.link).filter(|facts| facts.arp == Arp::Yes) {
+            scene.out.announce(port.ifindex, arp::gratuitous(facts.mac, port.source).to_vec());
+        }
     }
 
     /// Sends the bursts that are due.

@@ -68,6 +68,8 @@ pub enum Follow {
     ToMaster,
     /// Another member is backup now.
     ToBackup,
+    /// Another member had to answer a rival: announce as well.
+    Announce,
 }
 
 /// The master that is listened to.
@@ -142,11 +144,15 @@ pub struct Instance {
     said: Option<Presence>,
 }
 
-/// Whether it has just heard no master for long enough, and its group is to decide.
+/// What has just happened to a member that concerns its whole group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+pub enum Claim {
+    /// Nothing.
     None,
-    Made,
+    /// No master was heard for long enough.
+    Master,
+    /// A lower-priority router claimed to be master and was answered.
+    Rival,
 }
 
 /// Whether the scripts have yet to hear that it is MASTER: they are told when the addresses are there.
@@ -242,9 +248,9 @@ impl Instance {
         }
     }
 
-    /// Whether it has just claimed to be master; the claim is taken.
-    pub fn claims(&mut self) -> bool {
-        core::mem::replace(&mut self.claim, Claim::None) == Claim::Made
+    /// What concerns its group; taken.
+    pub fn claim(&mut self) -> Claim {
+        core::mem::replace(&mut self.claim, Claim::None)
     }
 
     /// What ipvsd is to be told, when that is news.

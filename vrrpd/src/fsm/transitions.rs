@@ -67,6 +67,7 @@ impl Instance {
             (State::Master, Input::Expired) => self.advertise_on_time(scene),
             (State::Master, Input::Heard(heard)) => self.master_hears(heard, scene),
             (State::Master, Input::Follow(Follow::ToBackup)) => self.enter_backup(BackupFrom::Group, scene),
+            (State::Master, Input::Follow(Follow::Announce)) => self.garp_lower_prio(scene),
 
             // COMPAT: keepalived's FAULT, which the RFC does not have.
             (State::Fault, Input::Appraised(appraisal)) => self.reappraise(appraisal, scene),
@@ -82,7 +83,7 @@ impl Instance {
             (State::Init | State::Fault, Input::Heard(_)) => {}
             // It is that already, or must not be.
             (State::Init | State::Fault, Input::Follow(_)) => {}
-            (State::Backup, Input::Follow(Follow::ToBackup)) => {}
+            (State::Backup, Input::Follow(Follow::ToBackup | Follow::Announce)) => {}
             (State::Master, Input::Follow(Follow::ToMaster)) => {}
         }
     }
@@ -145,7 +146,7 @@ impl Instance {
         self.wants = Wanted::Master;
         if self.conf.group.is_some() {
             // The group decides; until it agrees, the master is listened for again.
-            self.claim = Claim::Made;
+            self.claim = Claim::Master;
             self.timer = Some(scene.now + self.master_down_interval());
             return;
         }
@@ -188,6 +189,9 @@ impl Instance {
         self.preempt_at = None;
         if from == BackupFrom::Start {
             self.wants = self.conf.wanted;
+        }
+        if from == BackupFrom::Fault {
+            self.garp_own_address(scene);
         }
         let begin = scene.now.max(scene.quiet_until);
         self.timer = Some(begin + self.first_wait(from));

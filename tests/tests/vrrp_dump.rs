@@ -1,0 +1,78 @@
+//! The dumps against what keepalived 2.2.7 writes for one instance that is master.
+
+use ipc::msg::control::DumpKind;
+use tests::router::{Bench, instance};
+use vrrpd::io::{Action, Event};
+
+fn dump(bench: &mut Bench, kind: DumpKind) -> String {
+    match bench.event(Event::Dump(kind)) {
+        [Action::Dump(text)] => text.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn master() -> Bench {
+    let mut bench = Bench::one(instance(51, 100));
+    bench.to_master();
+    bench.expire();
+    bench
+}
+
+#[test]
+fn stats_as_keepalived_writes_them() {
+    let expected = "\
+VRRP Instance: VI_51
+  Advertisements:
+    Received: 0
+    Sent: 2
+  Became master: 1
+  Released master: 0
+  Packet Errors:
+    Length: 0
+    TTL: 0
+    Invalid Type: 0
+    Advertisement Interval: 0
+    Address List: 0
+  Authentication Errors:
+    Invalid Type: 0
+    Type Mismatch: 0
+    Failure: 0
+  Priority Zero:
+    Received: 0
+    Sent: 0
+";
+    let mut bench = master();
+    assert_eq!(dump(&mut bench, DumpKind::StatsClear), expected);
+    assert!(dump(&mut bench, DumpKind::Stats).contains("Became master: 0"));
+}
+
+#[test]
+fn json_has_the_keys_that_exporters_read() {
+    let text = dump(&mut master(), DumpKind::Json);
+    for part in [
+        "[{\"data\":{\"iname\":\"VI_51\",\"ifp_ifname\":\"eth0\",",
+        "\"garp_delay\":5,",
+        "\"adver_int\":1,",
+        "\"vipset\":true,",
+        "\"nopreempt\":false,",
+        "\"vrid\":51,",
+        "\"base_priority\":100,",
+        "\"state\":2,\"wantstate\":2,\"version\":2,",
+        "\"vips\":[\"10.0.51.100 dev eth0 set\"],\"evips\":[]},",
+        "\"stats\":{\"advert_rcvd\":0,\"advert_sent\":2,\"become_master\":1,",
+        "\"pri_zero_sent\":0}}]\n",
+    ] {
+        assert!(text.contains(part), "{part} is not in {text}");
+    }
+}
+
+#[test]
+fn data_names_state_and_reasons() {
+    let mut bench = master();
+    let text = dump(&mut bench, DumpKind::Data);
+    for line in [" VRRP Instance = VI_51", "   State = MASTER", "   Virtual Router ID = 51", "   Virtual IP (1):"] {
+        assert!(text.lines().any(|have| have == line), "{line} is not in {text}");
+    }
+    bench.ipvs(ipc::msg::vips::IpvsToVrrp::LinkGone { name: "eth0".into() });
+    assert!(dump(&mut bench, DumpKind::Data).contains("   Fault: interface eth0 does not exist"));
+}
