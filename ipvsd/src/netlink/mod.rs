@@ -8,6 +8,8 @@ pub mod genl;
 pub mod ipvs;
 pub mod reply;
 pub mod route;
+#[cfg(test)]
+mod tests;
 
 /// Which netlink protocol a request goes to; each has its own socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
