@@ -1,4 +1,5 @@
 //! `checkd compile` as the supervisor sees it: the program itself, confined, over its channel. Needs root, as the program does.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at what it did not expect")]
 
 use ipc::channel::{Channel, ChannelError, pair};
 use ipc::chunk::Assembly;

@@ -228,14 +228,14 @@ fn unknown<T>(r: &mut Reader<'_>, table: &[Keyword<T>], owner: &str, s: Statemen
     let mut diagnostic =
         Diagnostic::error(Code::UNKNOWN_KEYWORD, s.span(), format!("unknown keyword `{}` in {owner}", shown(word)))
             .label(skipped);
-    if let Some(near) = nearest(word, table.iter().map(|k| k.name)) {
-        diagnostic = diagnostic.help(format!("did you mean `{near}`?")).patch(s.span(), near);
-    } else if let Some(home) = super::home_of(word) {
+    if let Some(home) = super::home_of(word) {
         diagnostic = diagnostic.help(if home == "the file" {
             format!("`{word}` stands outside all blocks; is a `}}` missing before this line?")
         } else {
             format!("`{word}` belongs in {home}")
         });
+    } else if let Some(near) = nearest(word, table.iter().map(|k| k.name)) {
+        diagnostic = diagnostic.help(format!("did you mean `{near}`?")).patch(s.span(), near);
     }
     r.diags.push(diagnostic);
 }

@@ -42,7 +42,7 @@ pub const LIMITS: Limits = Limits {
     include_depth: 32,
     expansion_depth: 64,
     lines: 2_000_000,
-    expanded_bytes: 256 * 1024 * 1024,
+    expanded_bytes: 128 * 1024 * 1024,
 };
 
 /// What stands on the stack.
@@ -190,13 +190,16 @@ impl Preprocessor {
                 Work::Loop(mut turns) => {
                     if let Some(text) = turns.turn(&mut self.definitions) {
                         let depth = turns.depth;
+                        self.expanded_bytes = self.expanded_bytes.saturating_add(text.len());
                         self.stack.push(Work::Loop(turns));
                         self.stack.push(Work::Line { text, depth });
                     }
                 }
                 Work::Line { text, depth } => {
                     if self.over_limit(&text, diags) {
+                        // Fatal; what it made so far would only cost more time.
                         self.stack.clear();
+                        self.output.clear();
                         return Step::Done;
                     }
                     if let Some(request) = self.line(text, depth, sources, diags) {

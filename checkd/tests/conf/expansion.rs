@@ -1,0 +1,169 @@
+//! Conditions, parameters, loops, includes.
+
+use crate::common::{bundle, facts, load, problems, problems_of};
+use checkd::conf::{Compiled, compile};
+use ipc::msg::compile::CompileMode;
+
+/// The mail recipients, a list of free words, show what a text expands to.
+fn words(lines: &str) -> Vec<String> {
+    bundle(format!("{lines}\n")).check.mail.to
+}
+
+fn list(definitions: &str, lines: &str) -> Vec<String> {
+    words(&format!("{definitions}\nglobal_defs {{\nnotification_email {{\n{lines}\n}}\n}}"))
+}
+
+#[test]
+fn conditions_compare_the_configuration_id() {
+    assert_eq!(list("", "@n1 a\n@n2 b\n@^n1 c\n@^n2 d\n@n1\n"), ["a", "d"]);
+    assert_eq!(list("@n1 $P=1\n@n2 $P=2", "$P"), ["1"]);
+    assert_eq!(list("$IF=@n1\n$NOT=@n2", "$IF a\n$NOT b"), ["a"]);
+}
+
+#[test]
+fn parameters_expand_where_they_are_used() {
+    let definitions = "$BASE=10.2.${SUB}\n$SUB=0";
+    assert_eq!(list(definitions, "${BASE}.1\n$SUB=10\n${BASE}.1"), ["10.2.0.1", "10.2.10.1"]);
+    assert_eq!(list("$A= x  y ", "$A $A\n$A/ $A, $A)"), ["x", "y", "x", "y", "$A/", "x", "y,", "x", "y)"]);
+    assert_eq!(list("$E=", "a${E}b $E"), ["ab"]);
+    assert_eq!(list("", "$NO a$ $5"), ["$NO", "a$", "$5"]);
+}
+
+#[test]
+fn built_in_parameters() {
+    assert_eq!(
+        list("", "${_INSTANCE} ${_PWD}/x ${_HASH}a ${_BANG} ${_RANDOM 5 5}"),
+        ["n1", "/etc/keepalived/x", "#a", "!", "5"]
+    );
+    let drawn: u32 = list("", "${_RANDOM 10 20}")[0].parse().unwrap();
+    assert!((10..=20).contains(&drawn));
+    // COMPAT: keepalived 2.2.7 takes the minimum of an empty range.
+    assert_eq!(list("", "${_RANDOM 7 5}"), ["7"]);
+}
+
+#[test]
+fn multi_line_parameters_nest_and_take_what_stands_before_them() {
+    let definitions = "$RS= \\\nr${N} \\\ns${N}\n$VS= \\\nv \\\n$N=1 \\\n$RS \\\n$N=2 \\\n$RS\n";
+    assert_eq!(list(definitions, "$VS"), ["v", "r1", "s1", "r2", "s2"]);
+    assert_eq!(list("$A= \\\n1 \\\n2", "x $A"), ["x", "1", "2"]);
+    // COMPAT: keepalived 2.2.7: words on the first line are part of it; an empty line ends it, a `\` alone does not.
+    assert_eq!(list("$A=0 \\\n1 \\\n\\\n2", "$A"), ["0", "1", "2"]);
+    assert_eq!(list("$A= \\\n1 \\\n\n", "$A"), ["1"]);
+}
+
+#[test]
+fn a_place_inside_a_multi_line_parameter_is_kept() {
+    let text = "$I= \\\nvrrp_instance A { \\\nadvert_int ${X} \\\n}\n$X=often\n$I\n";
+    let problems = problems_of(text);
+    assert!(problems.contains(&"3:12 error[V001] `often` is not a number of seconds".to_owned()), "{problems:?}");
+}
+
+#[test]
+fn sequences() {
+    assert_eq!(list("", "~SEQ(I, 0, 3) a${I}"), ["a0", "a1", "a2", "a3"]);
+    assert_eq!(list("", "~SEQ(I, 3) $I"), ["1", "2", "3"]);
+    assert_eq!(list("", "~SEQ(I, -2) $I"), ["-1", "-2"]);
+    assert_eq!(list("", "~SEQ(I, 5, -2, 0) $I"), ["5", "3", "1"]);
+    assert_eq!(list("", "~SEQx(I, 0x90, 0x10, 0xb0) $I"), ["90", "a0", "b0"]);
+    assert_eq!(list("", "~SEQ(I,1,2) ~SEQ(J,1,2) ${I}-${J}"), ["1-1", "1-2", "2-1", "2-2"]);
+    assert_eq!(list("$END=2", "~SEQ(I, $END) $I\nlast$I ${I}"), ["1", "2", "last2", "2"]);
+    assert_eq!(list("$M= \\\na$I \\\nb$I ", "~SEQ(I,2) $M"), ["a1", "b1", "a2", "b2"]);
+}
+
+#[test]
+fn lists() {
+    assert_eq!(list("", "~LST(I, a, b) x$I ${I}"), ["xa", "a", "xb", "b"]);
+    assert_eq!(list("", "~LST({I,J}, {1,2}, {3}) ${I}-${J}"), ["1-2", "3-"]);
+    let both = "~LST({A, B}, {10,1},{20,4}) ~SEQ(C,168,2,170) ${C}.${A}.${B}";
+    assert_eq!(list("", both), ["168.10.1", "170.10.1", "168.20.4", "170.20.4"]);
+}
+
+#[test]
+fn loops_that_make_no_sense_are_told() {
+    for (line, message) in [
+        ("~SEQ(I, 1, 0, 3) a", "from 1 a step of 0 never reaches 3"),
+        ("~SEQ(I, 1, -1, 3) a", "from 1 a step of -1 never reaches 3"),
+        ("~SEQ(I) a", "a sequence has one to three numbers"),
+        ("~SEQ(I, x) a", "`x` is not a number"),
+        ("~SEQ(1, 3) a", "`1` is not a parameter name"),
+        ("~SEQ(I, 3)", "this loop repeats nothing"),
+        ("~SEQ(I, 3 a", "this loop has no `)`"),
+        ("~SEQx(I, -3) a", "a hexadecimal sequence has no negative numbers"),
+        ("~LST({I,J}, {1,2,3}) a", "3 values for 2 variables"),
+        ("~LST(I) a", "a list needs a value"),
+    ] {
+        let problems = problems_of(line);
+        assert_eq!(problems, [format!("1:1 error[P003] {message}")], "{line}");
+    }
+}
+
+#[test]
+fn expansion_is_bounded() {
+    let compiled = load("$A=$B x\n$B=$A y\n$A\n");
+    assert_eq!(problems(&compiled), ["3:1 error[P002] parameters stand in one another more than 64 deep"]);
+    let compiled = load("~SEQ(I,1,1000000000) ~SEQ(J,1,1000000000) @n2 x\n");
+    assert!(compiled.bundle.is_none());
+    assert!(problems(&compiled)[0].contains("fatal[P002] expansion stops here"), "{:?}", problems(&compiled));
+    // Doubling with each definition.
+    let mut text = String::from("$A0=xxxxxxxxxxxxxxxx\n");
+    for n in 1..60 {
+        text.push_str(&format!("$A{n}=${{A{0}}}${{A{0}}}\n", n - 1));
+    }
+    text.push_str("$A59\n");
+    let problems = problems_of(&text);
+    assert_eq!(problems.len(), 1, "{problems:?}");
+    assert!(problems[0].contains("expanded it is longer than 65536 bytes"), "{problems:?}");
+}
+
+fn with_files(main: &str, files: &[(&str, &str)], asked: &mut Vec<(String, String)>) -> Compiled {
+    compile(facts(), CompileMode::Load, main.into(), |request| {
+        asked.push((request.pattern.clone(), request.from.clone()));
+        let found = files.iter().filter(|(name, _)| name.ends_with(request.pattern.trim_start_matches('*')));
+        (found.map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect(), Vec::new())
+    })
+}
+
+#[test]
+fn included_files_stand_where_the_directive_stands() {
+    let files = [("/c/a.conf", "one\ninclude deep\n"), ("/c/b.conf", "two\n"), ("/c/deep", "${_PWD}\n")];
+    let mut asked = Vec::new();
+    let main = "global_defs {\nnotification_email {\nzero\ninclude *.conf\nthree\n}\n}\n";
+    let compiled = with_files(main, &files, &mut asked);
+    assert_eq!(problems(&compiled), [""; 0]);
+    assert_eq!(compiled.bundle.unwrap().check.mail.to, ["zero", "one", "/c", "two", "three"]);
+    let main = "/etc/keepalived/keepalived.conf".to_owned();
+    assert_eq!(asked, [("*.conf".to_owned(), main), ("deep".to_owned(), "/c/a.conf".to_owned())]);
+}
+
+#[test]
+fn what_is_missing_matters_as_the_directive_says() {
+    let mut asked = Vec::new();
+    let main = "include a\nincluder b\nincludem c\nincludem c*\nincludew d*\nincludea e*\nincludex f\n";
+    let compiled = with_files(main, &[], &mut asked);
+    assert_eq!(
+        problems(&compiled),
+        [
+            "1:9 warning[P004] no file matches `a`",
+            "2:10 warning[P004] no file matches `b`",
+            "3:10 error[P004] no file matches `c`",
+            "5:10 error[P004] no file matches `d*`",
+            "6:10 error[P004] no file matches `e*`",
+            "7:1 error[K001] unknown keyword `includex` in the file"
+        ]
+    );
+}
+
+#[test]
+fn a_file_that_includes_itself_ends() {
+    let mut asked = Vec::new();
+    let compiled = with_files("include self", &[("/self", "include self\n")], &mut asked);
+    assert!(problems(&compiled)[0].contains("does it include itself?"), "{:?}", problems(&compiled));
+    assert!(asked.len() < 100);
+}
+
+#[test]
+fn the_pattern_may_be_a_parameter() {
+    let mut asked = Vec::new();
+    with_files("$DIR=/x\ninclude ${DIR}/y\n", &[("/x/y", "")], &mut asked);
+    assert_eq!(asked[0].0, "/x/y");
+}

@@ -1,0 +1,11 @@
+//! The configuration compiler as a whole: text in, configuration and problems out.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at what it did not expect")]
+
+mod common;
+mod expansion;
+mod lexical;
+mod properties;
+mod seeds;
+mod servers;
+mod tracking;
+mod vrrp;

@@ -1,0 +1,239 @@
+//! `vrrp_instance` and `vrrp_sync_group`.
+
+use crate::common::{bundle, instance, load, problems, problems_of};
+use core::net::IpAddr;
+use core::time::Duration;
+use ipc::config::vrrp::{Auth, GarpTiming, Instance, Preemption, Switch, Transport, UnicastSources, Version, Wanted};
+
+fn only(lines: &str) -> Instance {
+    bundle(instance(lines)).vrrp.instances.rows()[0].clone()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn the_defaults_are_keepaliveds() {
+    let instance = only("");
+    assert_eq!((instance.version, instance.priority, instance.wanted), (Version::V2, 100, Wanted::Backup));
+    assert_eq!((instance.advert_int, instance.down_timer_adverts), (Duration::from_secs(1), 3));
+    assert_eq!(instance.preemption, Preemption::Preempt { delay: Duration::ZERO });
+    assert_eq!(instance.transport, Transport::Multicast { group: ip("224.0.0.18") });
+    assert_eq!((instance.auth, instance.source), (Auth::None, None));
+    let five = Duration::from_secs(5);
+    assert_eq!(
+        instance.garp,
+        GarpTiming {
+            repeat: 5,
+            delay: five,
+            refresh: Duration::ZERO,
+            refresh_repeat: 1,
+            lower_prio_repeat: 5,
+            lower_prio_delay: five
+        }
+    );
+}
+
+#[test]
+fn state_and_priority_decide_each_other() {
+    let start = |lines| {
+        let instance = only(lines);
+        (instance.wanted, instance.priority)
+    };
+    assert_eq!(start("state MASTER"), (Wanted::Master, 255));
+    assert_eq!(start("state BACKUP"), (Wanted::Backup, 100));
+    assert_eq!(start("priority 255"), (Wanted::Master, 255));
+    assert_eq!(start("state MASTER\npriority 150"), (Wanted::Master, 150));
+    assert_eq!(start("state MASTER\nstate BACKUP\npriority 5"), (Wanted::Master, 5));
+    assert_eq!(start("state Master\npriority 300"), (Wanted::Backup, 100));
+}
+
+#[test]
+fn preemption_is_normalised() {
+    let second = Duration::from_secs(1);
+    assert_eq!(only("nopreempt").preemption, Preemption::NoPreempt);
+    assert_eq!(only("nopreempt\npreempt").preemption, Preemption::Preempt { delay: Duration::ZERO });
+    assert_eq!(only("preempt_delay 1").preemption, Preemption::Preempt { delay: second });
+    assert_eq!(only("nopreempt\npreempt_delay 1").preemption, Preemption::NoPreempt);
+    let master = only("state MASTER\npriority 5\nnopreempt\npreempt_delay 1");
+    assert_eq!(master.preemption, Preemption::Preempt { delay: Duration::ZERO });
+    assert_eq!(only("priority 255\nnopreempt").preemption, Preemption::Preempt { delay: Duration::ZERO });
+}
+
+#[test]
+fn the_interval_fits_the_version() {
+    let millis = |lines: &str| only(lines).advert_int.as_millis();
+    assert_eq!(millis("advert_int 1.4"), 1000);
+    assert_eq!(millis("advert_int 1.6"), 2000);
+    assert_eq!(millis("advert_int 0.01"), 1000);
+    assert_eq!(millis("version 3\nadvert_int 0.014"), 10);
+    assert_eq!(millis("version 3\nadvert_int 0.016"), 20);
+    assert_eq!(millis("version 3\nadvert_int 100"), 40_950);
+    assert_eq!(millis("advert_int 300"), 1000); // out of range: ignored
+    assert_eq!(
+        problems_of(&instance("advert_int 1.4")),
+        ["7:1 warning[V003] `advert_int` 1.4 becomes 1 s in version 2"]
+    );
+}
+
+#[test]
+fn passwords_have_eight_bytes_and_are_for_version_2() {
+    let auth = |lines: &str| only(&format!("{lines}\nauthentication {{\nauth_type PASS\nauth_pass 123456789\n}}")).auth;
+    assert!(matches!(auth(""), Auth::Pass(secret) if secret.reveal() == b"12345678"));
+    assert_eq!(auth("version 3"), Auth::None);
+    let without = only("authentication {\nauth_pass abc\n}");
+    assert_eq!(without.auth, Auth::None);
+}
+
+#[test]
+fn a_password_is_in_no_message() {
+    let text = instance("authentication {\nauth_type PASS\nauth_pass hushhushhush\nauth_pas hush1 {\n}\n}");
+    let compiled = load(text);
+    assert_eq!(compiled.diags.list().len(), 2);
+    assert!(!format!("{:?}", compiled.diags.list()).contains("hush"));
+    assert!(compiled.diags.secrets().len() >= 2);
+}
+
+#[test]
+fn unicast_needs_a_peer() {
+    let lines = "unicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n192.0.2.3 min_ttl 5 max_ttl 10\n192.0.2.2\n}";
+    let compiled = load(instance(lines));
+    assert_eq!(problems(&compiled), ["11:1 warning[R002] 192.0.2.2 is a peer already"]);
+    let bundle = compiled.bundle.unwrap();
+    let instance_ = &bundle.vrrp.instances.rows()[0];
+    assert_eq!(instance_.source, Some(ip("192.0.2.1")));
+    let Transport::Unicast { peers, ttl, sources } = &instance_.transport else { panic!("multicast") };
+    let all: Vec<_> = peers.iter().map(|p| (p.addr, p.min_ttl, p.max_ttl)).collect();
+    assert_eq!(all, [(ip("192.0.2.2"), 0, 255), (ip("192.0.2.3"), 5, 10)]);
+    assert_eq!((*ttl, *sources), (255, UnicastSources::PeersOnly));
+
+    let problems = problems_of(&instance("unicast_src_ip 192.0.2.1\nunicast_ttl 3"));
+    assert_eq!(
+        problems,
+        [
+            "7:1 warning[R005] `vrrp_instance A` has no unicast peer and uses multicast",
+            "8:1 warning[R005] `unicast_ttl` has no effect without `unicast_peer`"
+        ]
+    );
+}
+
+#[test]
+fn addresses_have_options() {
+    let text = "vrrp_instance A {
+        interface eth0
+        virtual_router_id 1
+        virtual_ipaddress {
+            192.0.2.9
+            192.0.2.10/24 dev eth1 brd + scope link label eth1:1
+            192.0.2.11/24 brd 192.0.2.200 no_track
+            192.0.2.9/24
+            192.0.2.12/33
+            2001:db8::1
+        }
+        virtual_ipaddress_excluded {
+            192.0.2.13/28 brd - dev ens33 no_track
+        }
+    }";
+    let compiled = load(text);
+    assert_eq!(
+        problems(&compiled),
+        [
+            "8:13 error[R002] 192.0.2.9 is an address of this instance already",
+            "9:13 error[V001] `192.0.2.12/33` is not an address with a prefix of 0 to 32 bits",
+            "10:13 error[R006] IPv6 addresses cannot be run yet"
+        ]
+    );
+    let bundle = compiled.bundle.unwrap();
+    let links: Vec<&str> = bundle.ipvs.links.rows().iter().map(|l| l.name.as_str()).collect();
+    assert_eq!(links, ["eth0", "eth1", "ens33"]);
+    assert_eq!(bundle.ipvs.links, bundle.vrrp.links);
+    let addrs = &bundle.ipvs.instances.rows()[0].addrs;
+    let shown: Vec<_> = addrs
+        .iter()
+        .map(|a| (a.prefix.to_string(), a.link.0, a.broadcast.map(|b| b.to_string()), a.scope, a.label.clone()))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("192.0.2.9/32".to_owned(), 0, None, 0, None),
+            ("192.0.2.10/24".to_owned(), 1, Some("192.0.2.255".to_owned()), 253, Some("eth1:1".to_owned())),
+            ("192.0.2.11/24".to_owned(), 0, Some("192.0.2.200".to_owned()), 0, None),
+            ("192.0.2.13/28".to_owned(), 2, Some("192.0.2.0".to_owned()), 0, None),
+        ]
+    );
+    assert_eq!(addrs[1].origin.line, 6);
+    let instance = &bundle.vrrp.instances.rows()[0];
+    assert_eq!((instance.vips.len(), instance.excluded.len()), (3, 1));
+    // Its own interface and eth1; ens33 is not tracked.
+    assert_eq!(instance.track_links.iter().map(|t| t.link.0).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn more_addresses_than_an_advert_holds_are_excluded() {
+    let text = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n~SEQ(I,1,200) 10.0.0.${I}\n~SEQ(I,1,100) 10.0.1.${I}\n}\n}";
+    let compiled = load(text);
+    assert_eq!(problems(&compiled).len(), 1);
+    let bundle = compiled.bundle.unwrap();
+    let instance = &bundle.vrrp.instances.rows()[0];
+    assert_eq!((instance.vips.len(), instance.excluded.len()), (255, 45));
+    assert_eq!(bundle.ipvs.instances.rows()[0].addrs.len(), 300);
+}
+
+#[test]
+fn addresses_stay_while_no_backup_can_have_taken_over() {
+    let hold = |lines: &str| bundle(instance(lines)).ipvs.instances.rows()[0].hold.as_millis();
+    assert_eq!(hold(""), 2000);
+    assert_eq!(hold("version 3\nadvert_int 0.1\ndown_timer_adverts 5"), 400);
+    assert_eq!(hold("down_timer_adverts 1"), 0);
+}
+
+#[test]
+fn what_an_instance_cannot_do_without_is_fatal() {
+    for (text, message) in [
+        ("vrrp_instance A {\ninterface eth0\n}", "1:15 fatal[R003] `vrrp_instance A` has no `virtual_router_id`"),
+        ("vrrp_instance A {\nvirtual_router_id 1\n}", "1:15 fatal[R003] `vrrp_instance A` has no `interface`"),
+        (
+            "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nversion 3\n}",
+            "1:15 fatal[R003] `vrrp_instance A` has no `virtual_ipaddress`",
+        ),
+    ] {
+        let compiled = load(text);
+        assert_eq!(problems(&compiled), [message]);
+        assert!(compiled.bundle.is_none());
+    }
+    let twice = format!("{}{}", instance(""), instance("").replace(" A ", " B "));
+    let compiled = load(twice);
+    assert_eq!(problems(&compiled), ["11:1 fatal[R002] `virtual_router_id` 1 is used twice on one interface"]);
+}
+
+#[test]
+fn an_ipv6_instance_is_told_and_the_rest_runs() {
+    let text = format!(
+        "vrrp_instance B {{\ninterface eth1\nvirtual_router_id 2\nvirtual_ipaddress {{\n2001:db8::1\n}}\n}}\n{}",
+        instance("")
+    );
+    let compiled = load(text);
+    assert_eq!(problems(&compiled), ["5:1 error[R006] `vrrp_instance B` speaks IPv6, which cannot be run yet"]);
+    let bundle = compiled.bundle.unwrap();
+    assert_eq!(bundle.vrrp.instances.len(), 1);
+    assert_eq!(bundle.ipvs.instances.rows()[0].name, "A");
+}
+
+#[test]
+fn global_settings_are_defaults() {
+    let text = format!(
+        "{}global_defs {{\nvrrp_version 3\nvrrp_garp_master_repeat 2\nvrrp_garp_master_delay 0\nvrrp_mcast_group4 224.0.0.99
+         vrrp_down_timer_adverts 4\nvrrp_lower_prio_no_advert\nvrrp_startup_delay 1.5\nv3_checksum_as_v2\n}}\n",
+        instance("garp_lower_prio_repeat 1\nhigher_prio_send_advert on")
+    );
+    let bundle = bundle(text);
+    let instance = &bundle.vrrp.instances.rows()[0];
+    assert_eq!((instance.version, instance.down_timer_adverts), (Version::V3, 4));
+    assert_eq!((instance.garp.repeat, instance.garp.delay), (2, Duration::ZERO));
+    assert_eq!((instance.garp.lower_prio_repeat, instance.garp.lower_prio_delay), (1, Duration::ZERO));
+    assert_eq!((instance.lower_prio_no_advert, instance.higher_prio_send_advert), (Switch::On, Switch::On));
+    assert_eq!(instance.v3_checksum_as_v2, Switch::On);
+    assert_eq!(instance.transport, Transport::Multicast { group: ip("224.0.0.99") });
+    assert_eq!(bundle.vrrp.startup_delay, Duration::from_millis(1500));
+}
