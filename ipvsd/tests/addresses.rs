@@ -89,16 +89,62 @@ fn addresses_look_as_keepalived_makes_them() {
         "inet 10.9.0.1/24 scope global secondary v0:vip",
         "inet6 fd00::5/64 scope global nodad",
     ];
-    let without_owner = |line: String| line.replace(" proto keepalived", "").replace(" proto 0x12", "");
-    let mut there: Vec<String> = shown().into_iter().map(without_owner).collect();
     let mut expected: Vec<String> = expected.map(String::from).to_vec();
-    there.sort();
     expected.sort();
-    assert_eq!(there, expected);
+    assert_eq!(sorted(), expected);
     vrrp.say(1, vec![set(0, Presence::Absent)]);
     vrrp.hear_until(|m| *m == applied(0, Presence::Absent));
     assert_eq!(shown(), ["inet 10.9.0.100/24 scope global v0"]);
     ipvsd.stop();
+}
+
+/// Debian's keepalived and ipvsd put the same records on the same interface; `ip` shows the same.
+#[test]
+fn the_same_records_look_the_same_with_keepalived() {
+    let records = [
+        ("10.9.0.1/24 dev v0 label v0:vip", AddrSpec { label: Some("v0:vip".into()), ..spec("10.9.0.1/24") }),
+        (
+            "10.8.0.2/24 brd 10.8.0.255 dev v0 scope link",
+            AddrSpec { broadcast: Some("10.8.0.255".parse().expect("v4")), scope: 253, ..spec("10.8.0.2/24") },
+        ),
+        ("10.9.0.3", spec("10.9.0.3/32")),
+        ("10.7.0.1/16 dev v0 scope host", AddrSpec { scope: 254, ..spec("10.7.0.1/16") }),
+        ("fd00::5/64 dev v0", spec("fd00::5/64")),
+        ("fd00::6 dev v0", spec("fd00::6/128")),
+    ];
+    let (v4, v6): (Vec<_>, Vec<_>) = records.iter().partition(|(_, spec)| spec.prefix.addr.is_ipv4());
+    let lines =
+        |records: &[&(&str, AddrSpec)]| records.iter().map(|(line, _)| format!("  {line}\n")).collect::<String>();
+    let text = format!(
+        "vrrp_instance V {{\n state MASTER\n interface v0\n virtual_router_id 7\n priority 255\n advert_int 1\n\
+         virtual_ipaddress {{\n{} }}\n virtual_ipaddress_excluded {{\n{} }}\n}}\n",
+        lines(&v4),
+        lines(&v6)
+    );
+    let specs = records.iter().map(|(_, spec)| spec.clone()).collect();
+    namespace();
+    link();
+    let keepalived = common::Keepalived::start(&text);
+    eventually("keepalived is master", || shown().len() == records.len() + 1);
+    let theirs = sorted();
+    keepalived.stop();
+    assert_eq!(shown().len(), 1);
+
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config(&[("V", specs)]));
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync, set(0, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Present));
+    assert_eq!(sorted(), theirs);
+    ipvsd.stop();
+}
+
+/// [`shown`] without the owner, which Debian's keepalived does not say, in an order of its own.
+fn sorted() -> Vec<String> {
+    let without_owner = |line: String| line.replace(" proto keepalived", "").replace(" proto 0x12", "");
+    let mut lines: Vec<String> = shown().into_iter().map(without_owner).collect();
+    lines.sort();
+    lines
 }
 
 #[test]

@@ -88,21 +88,16 @@ impl Sockets {
         }
     }
 
-    /// Reads everything that is there, notifications first: they are older than the answers of requests that were made
-    /// because of them.
+    /// Reads the answers that are there, and notifications if there is no answer: the answers are what a peer waits for, and
+    /// notifications of our own requests tell nothing new.
     pub fn receive(&mut self, facts: &mut Vec<Fact>) -> Drained {
-        let monitor = reply::Socket::Monitor { own_port: self.own_port };
-        let mut drained = Drained::Yes;
-        for (socket, kind) in [
-            (&self.monitor, monitor),
-            (&self.route, reply::Socket::Command(Bus::Route)),
-            (&self.generic, reply::Socket::Command(Bus::Generic)),
-        ] {
-            if receive(socket, kind, &mut self.buffer, facts) == Drained::No {
-                drained = Drained::No;
-            }
+        let already = facts.len();
+        let route = receive(&self.route, reply::Socket::Command(Bus::Route), &mut self.buffer, facts);
+        let generic = receive(&self.generic, reply::Socket::Command(Bus::Generic), &mut self.buffer, facts);
+        if facts.len() > already || route == Drained::No || generic == Drained::No {
+            return Drained::No;
         }
-        drained
+        receive(&self.monitor, reply::Socket::Monitor { own_port: self.own_port }, &mut self.buffer, facts)
     }
 }
 

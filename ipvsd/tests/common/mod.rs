@@ -197,3 +197,45 @@ impl Ipvsd {
         }
     }
 }
+
+/// Debian's keepalived in this thread's namespace. Ended by its pid.
+pub struct Keepalived {
+    process: Child,
+    directory: tempfile::TempDir,
+}
+
+impl Keepalived {
+    /// Starts it with that configuration.
+    pub fn start(text: &str) -> Keepalived {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("k.conf"), text).expect("the configuration");
+        let process = Command::new("keepalived")
+            .args(["--dont-fork", "--log-console", "--use-file"])
+            .arg(path("k.conf"))
+            .args(["--pid".as_ref(), path("k.pid").as_os_str()])
+            .args(["--vrrp_pid".as_ref(), path("v.pid").as_os_str()])
+            .args(["--checkers_pid".as_ref(), path("c.pid").as_os_str()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("keepalived is installed");
+        Keepalived { process, directory }
+    }
+
+    /// Ends it with SIGTERM and waits for it.
+    pub fn stop(mut self) {
+        let pid = i32::try_from(self.process.id()).expect("a pid");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM).expect("it lives");
+        self.process.wait().expect("it is our child");
+    }
+}
+
+impl Drop for Keepalived {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = &self.directory;
+    }
+}
