@@ -206,11 +206,18 @@ impl Lan {
             }
             self.now = self.now.max(at);
             match timer {
-                Some((timer, n)) if packet.is_none_or(|packet| timer <= packet) => self.step(n, Event::Timeout),
+                Some((timer, n)) if packet.is_none_or(|packet| timer <= packet) => self.wake(n),
                 _ => self.arrive(),
             }
         }
         self.now = end;
+    }
+
+    /// The deadline of a router has passed: it must not want the same again.
+    fn wake(&mut self, n: usize) {
+        self.step(n, Event::Timeout);
+        let next = self.nodes[n].router.as_ref().and_then(Router::deadline);
+        assert!(next.is_none_or(|next| next > self.now + Duration::from_nanos(1)), "a deadline that nobody served");
     }
 
     /// The first thing on its way arrives.
