@@ -100,7 +100,7 @@ impl Checkd {
     fn attach(&mut self) {
         let (ours, theirs) = pair().unwrap();
         self.ipvsd = Some(Channel::new(ours));
-        self.tell(Down::Attach(Role::Ipvs), vec![theirs.into()]);
+        self.tell(Down::Attach(Role::Ipvs), vec![theirs]);
     }
 
     fn activate(&mut self, config: &CheckConfig) {
@@ -403,7 +403,7 @@ fn an_ipvsd_that_lies_is_reported() {
         checkd.ups.clear();
         checkd.reals.clear();
         let (ours, theirs) = pair().unwrap();
-        checkd.tell(Down::Attach(Role::Ipvs), vec![theirs.into()]);
+        checkd.tell(Down::Attach(Role::Ipvs), vec![theirs]);
         nix::unistd::write(&ours, b"no frame").unwrap();
         checkd.wait("the second report", |c| c.ups.contains(&Up::Violation(Role::Ipvs)));
 
