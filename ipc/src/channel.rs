@@ -2,7 +2,7 @@
 
 use crate::codec::{CodecError, FRAME_LIMIT, Frame, MESSAGES_LIMIT, decode, encode};
 use crate::config::Generation;
-use crate::fdpass;
+use crate::fdpass::{self, Cut, FDS_LIMIT};
 use core::fmt;
 use core::marker::PhantomData;
 use mio::unix::SourceFd;
@@ -198,8 +198,13 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
                 Err(e) => return Err(ChannelError::Os(e)),
             }
         };
-        if packet.truncated {
-            return Err(ChannelError::Violation(CodecError::TooLong));
+        match packet.cut {
+            Cut::Nothing => {}
+            Cut::Bytes => return Err(ChannelError::Violation(CodecError::TooLong)),
+            Cut::Descriptors => {
+                let what = format!("more than {FDS_LIMIT} descriptors");
+                return Err(ChannelError::Violation(CodecError::Malformed(what)));
+            }
         }
         if packet.len == 0 {
             return Err(ChannelError::Closed);

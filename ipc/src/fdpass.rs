@@ -2,7 +2,7 @@
 
 use nix::cmsg_space;
 use nix::errno::Errno;
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::sys::socket::{ControlMessage, MsgFlags, recvmsg, sendmsg};
 use std::io::{IoSlice, IoSliceMut};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
@@ -29,27 +29,56 @@ pub struct Packet {
     pub len: usize,
     /// Descriptors, close-on-exec.
     pub fds: Vec<OwnedFd>,
-    /// Whether bytes or descriptors were cut off.
-    pub truncated: bool,
+    /// What is missing.
+    pub cut: Cut,
 }
 
-/// Receives one packet without blocking. More than [`FDS_LIMIT`] descriptors are closed and count as cut off.
+/// What of a packet could not be received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Nothing: the packet is whole.
+    Nothing,
+    /// Bytes for which the buffer was too short.
+    Bytes,
+    /// Descriptors: more than [`FDS_LIMIT`], or more than this process may open. None is left open.
+    Descriptors,
+}
+
+/// Receives one packet without blocking.
 pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Packet, Errno> {
     let mut space = cmsg_space!([RawFd; KERNEL_FDS_LIMIT]);
     let mut iov = [IoSliceMut::new(buffer)];
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
     let message = recvmsg::<()>(socket.as_raw_fd(), &mut iov, Some(&mut space), flags)?;
-    let mut truncated = message.flags.intersects(MsgFlags::MSG_TRUNC | MsgFlags::MSG_CTRUNC);
-    let mut fds = Vec::new();
-    // The error is MSG_CTRUNC again: this process cannot open as many.
-    for control in message.cmsgs().into_iter().flatten() {
-        if let ControlMessageOwned::ScmRights(raw) = control {
-            fds.extend(raw.into_iter().map(crate::sys::own));
-        }
-    }
-    if fds.len() > FDS_LIMIT {
+    let (len, flags) = (message.bytes, message.flags);
+    let mut fds = descriptors(&space);
+    let cut = if flags.contains(MsgFlags::MSG_CTRUNC) || fds.len() > FDS_LIMIT {
         fds.clear();
-        truncated = true;
+        Cut::Descriptors
+    } else if flags.contains(MsgFlags::MSG_TRUNC) {
+        Cut::Bytes
+    } else {
+        Cut::Nothing
+    };
+    Ok(Packet { len, fds, cut })
+}
+
+const HEADER: usize = size_of::<libc::cmsghdr>();
+
+/// The descriptors in a control buffer that was all zero before the kernel wrote into it (cmsg(3)).
+///
+/// Not nix's iterator: it gives nothing when the kernel could open only some of the descriptors, and these would stay open
+/// for ever. A peer could fill the descriptor table of this process that way.
+fn descriptors(mut control: &[u8]) -> Vec<OwnedFd> {
+    let mut fds = Vec::new();
+    while let Some(length) = control.first_chunk().map(|bytes| usize::from_ne_bytes(*bytes))
+        && length >= HEADER
+        && let Some((header, data)) = control.get(..length).and_then(|message| message.split_at_checked(HEADER))
+    {
+        if header.ends_with(&[libc::SOL_SOCKET.to_ne_bytes(), libc::SCM_RIGHTS.to_ne_bytes()].concat()) {
+            fds.extend(data.as_chunks().0.iter().map(|bytes| crate::sys::own(RawFd::from_ne_bytes(*bytes))));
+        }
+        control = control.get(length.next_multiple_of(size_of::<usize>())..).unwrap_or_default();
     }
-    Ok(Packet { len: message.bytes, fds, truncated })
+    fds
 }
