@@ -28,8 +28,11 @@ impl Reader<'_> {
     /// Reports a value that is not of its kind.
     pub fn bad(&mut self, word: Word<'_>, wanted: &str) {
         let message = format!("`{}` is not {wanted}", shown(word.text()));
-        self.diags
-            .push(Diagnostic::error(Code::BAD_VALUE, word.span, message).label(format!("{wanted} is wanted here")));
+        let mut bad = Diagnostic::error(Code::BAD_VALUE, word.span, message).label("ignored");
+        if let Some((name, usage)) = self.usage {
+            bad = bad.help(format!("{name} {usage}"));
+        }
+        self.diags.push(bad);
     }
 
     fn out_of_range(&mut self, word: Word<'_>, range: &str) {

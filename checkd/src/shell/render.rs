@@ -286,3 +286,7 @@ fn words(line: &[u8]) -> Vec<Range<usize>> {
     words.extend(start.map(|from| from..line.len()));
     words
 }
+
+#[cfg(test)]
+#[path = "render_tests.rs"]
+mod tests;
