@@ -205,6 +205,10 @@ pub struct Options {
     pub stop: StopMode,
 }
 
+/// How long after an accusation of ipvsd that was believed the next one is. As long as ipvsd must run to be started again without
+/// delay.
+pub const BELIEVED_AGAIN: core::time::Duration = crate::backoff::GOOD_RUN;
+
 /// How long a failed attempt to load a module is remembered.
 pub const MODULE_MEMORY: core::time::Duration = core::time::Duration::from_secs(60);
 
@@ -240,6 +244,8 @@ pub struct Lifecycle {
     stop: Option<Stop>,
     vrrp_link: Link,
     check_link: Link,
+    /// When an accusation of ipvsd was last believed.
+    believed: Option<Mono>,
     module: ModuleLoading,
 }
 
@@ -258,6 +264,7 @@ impl Lifecycle {
             stop: None,
             vrrp_link: Link::None,
             check_link: Link::None,
+            believed: None,
             module: ModuleLoading::Idle,
         }
     }

@@ -1,6 +1,6 @@
 //! What children say.
 
-use super::{Action, Breach, Lifecycle, log_of};
+use super::{Action, BELIEVED_AGAIN, Breach, Lifecycle, Link, log_of};
 use crate::daemon::{Daemon, Ending, LOG_SOCKET_INTERVAL, Step};
 use alloc::format;
 use alloc::vec::Vec;
@@ -65,20 +65,31 @@ impl Lifecycle {
     }
 
     /// A child says that another broke the protocol.
-    ///
-    /// ipvsd is believed. When ipvsd is accused, it is the accuser who is started again, with a new channel: ipvsd reads
-    /// nothing that comes from a network, the others do, and it must not be theirs to end it.
     fn accused(&mut self, now: Mono, accuser: Daemon, role: Role, out: &mut Vec<Action>) {
         match (accuser, Daemon::from_role(role)) {
             (Daemon::Ipvs, Some(peer @ (Daemon::Vrrp | Daemon::Check))) => {
                 self.violation(now, peer, "ipvsd was sent what it does not accept", out);
             }
-            (Daemon::Vrrp | Daemon::Check, Some(Daemon::Ipvs)) => {
-                log_of(out, Level::Error, accuser, "does not understand ipvsd; it is started again");
-                self.kill(now, accuser, out);
-            }
+            (Daemon::Vrrp | Daemon::Check, Some(Daemon::Ipvs)) => self.ipvsd_accused(now, accuser, out),
             (_, _) => self.violation(now, accuser, format!("accusation of {role}, which is no peer of it"), out),
         }
+    }
+
+    /// ipvsd reads nothing that comes from a network, its accusers do, and it must not be theirs to keep it down: they are
+    /// believed once in [`BELIEVED_AGAIN`], after which ipvsd is back at once. Who accuses it before that time is over is
+    /// started again itself.
+    fn ipvsd_accused(&mut self, now: Mono, accuser: Daemon, out: &mut Vec<Action>) {
+        if *self.link_mut(accuser) == Link::None || self.children.at(Daemon::Ipvs).at_work().is_none() {
+            // It speaks of one that is dead already.
+            return;
+        }
+        if self.believed.is_none_or(|at| now.since(at) >= BELIEVED_AGAIN) {
+            self.believed = Some(now);
+            return self.violation(now, Daemon::Ipvs, format!("{accuser} was sent what it does not accept"), out);
+        }
+        let text = format!("accuses ipvsd less than {} s after the last time; it is killed", BELIEVED_AGAIN.as_secs());
+        log_of(out, Level::Error, accuser, text);
+        self.kill(now, accuser, out);
     }
 
     pub(super) fn broken(&mut self, now: Mono, daemon: Daemon, breach: Breach, out: &mut Vec<Action>) {

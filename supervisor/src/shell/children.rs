@@ -1,8 +1,9 @@
 //! The three long-lived children as processes: their channels, which differ in type, behind one face.
 
 use super::spawn::Process;
-use ipc::channel::{Channel, ChannelError};
+use ipc::channel::{Channel, ChannelError, Received};
 use ipc::chunk;
+use ipc::codec::CodecError;
 use ipc::config::{Generation, Secret};
 use ipc::evloop::EventLoop;
 use ipc::msg::control::{
@@ -107,31 +108,35 @@ impl Control {
         }
     }
 
-    /// The next frame; `None` when there is none. Descriptors that came with it are closed: none goes up.
+    /// The next frame; `None` when there is none.
     pub fn receive(&mut self) -> Result<Option<(Generation, Vec<Said>)>, ChannelError> {
-        Ok(match self {
-            Control::Ipvs(c) => c.receive()?.map(|r| {
-                let said = r.frame.messages.into_iter().map(|m| match m {
-                    FromIpvs::Control(up) => Said::Control(up),
-                    FromIpvs::LoadModule(module) => Said::LoadModule(module),
-                });
-                (r.frame.generation, said.collect())
+        match self {
+            Control::Ipvs(c) => heard(c.receive()?, |message| match message {
+                FromIpvs::Control(up) => Said::Control(up),
+                FromIpvs::LoadModule(module) => Said::LoadModule(module),
             }),
-            Control::Vrrp(c) => c.receive()?.map(|r| {
-                let said = r.frame.messages.into_iter().map(|m| match m {
-                    FromVrrp::Control(up) => Said::Control(up),
-                    FromVrrp::Run(run) => Said::Run(run),
-                });
-                (r.frame.generation, said.collect())
+            Control::Vrrp(c) => heard(c.receive()?, |message| match message {
+                FromVrrp::Control(up) => Said::Control(up),
+                FromVrrp::Run(run) => Said::Run(run),
             }),
-            Control::Check(c) => c.receive()?.map(|r| {
-                let said = r.frame.messages.into_iter().map(|m| match m {
-                    FromCheck::Control(up) => Said::Control(up),
-                    FromCheck::Run(run) => Said::Run(run),
-                });
-                (r.frame.generation, said.collect())
+            Control::Check(c) => heard(c.receive()?, |message| match message {
+                FromCheck::Control(up) => Said::Control(up),
+                FromCheck::Run(run) => Said::Run(run),
             }),
-        })
+        }
+    }
+}
+
+/// A frame of a child without the difference between children. No child sends descriptors.
+fn heard<M>(
+    received: Option<Received<M>>,
+    read: impl Fn(M) -> Said,
+) -> Result<Option<(Generation, Vec<Said>)>, ChannelError> {
+    match received {
+        Some(received) if !received.fds.is_empty() => {
+            Err(ChannelError::Violation(CodecError::Malformed("it comes with descriptors".to_owned())))
+        }
+        received => Ok(received.map(|r| (r.frame.generation, r.frame.messages.into_iter().map(read).collect()))),
     }
 }
 

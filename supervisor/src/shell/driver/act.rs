@@ -265,10 +265,8 @@ impl Driver {
         let loaded = match module {
             Module::IpVs if module::ip_vs_is_there() => Loaded::Yes,
             Module::IpVs => {
-                self.setup.logger.error(
-                    "The kernel has no IPVS, which virtual_server needs, and it could not be loaded at the start: \
-                     run modprobe ip_vs",
-                );
+                // ipvsd says what that means for the configuration.
+                self.setup.logger.detail("ip_vs was not there at the start and is not there now: run modprobe ip_vs");
                 Loaded::No
             }
         };
