@@ -694,6 +694,16 @@ fn garp_follows_a_restored_address() {
 }
 
 #[test]
+fn garp_follows_a_new_hardware_address() {
+    let mut bench = Bench::one(instance(1, 100));
+    bench.to_master();
+    let mut link = facts(bench.addr);
+    link.mac = ipc::net::Mac([2, 9, 9, 9, 9, 9]);
+    assert_eq!(announcements(bench.ipvs(IpvsToVrrp::LinkChanged(link.clone()))), 5);
+    assert!(bench.ipvs(IpvsToVrrp::LinkChanged(link)).is_empty());
+}
+
+#[test]
 fn garp_is_sent_again_when_the_missing_addresses_are_there() {
     let mut bench = Bench::one(instance(1, 100));
     while bench.state(0) != State::Master {

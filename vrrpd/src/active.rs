@@ -2,7 +2,7 @@
 
 use crate::effects::Effects;
 use crate::fsm::instance::{Claim, Follow, Input, Instance, Scene, State};
-use crate::fsm::link::{Known, Links};
+use crate::fsm::link::{self, Known, Links};
 use crate::fsm::script::{Script, Turned};
 use crate::fsm::track::{self, Appraisal};
 use crate::fsm::{notify, sync};
@@ -19,7 +19,7 @@ use core::time::Duration;
 use ipc::config::vrrp::{Switch, SyncGroup, Transport};
 use ipc::config::{Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::control::{Cause, NotifyState, ProbeEnded, Run};
-use ipc::msg::vips::{Presence, VrrpToIpvs};
+use ipc::msg::vips::{LinkFacts, Presence, VrrpToIpvs};
 use ipc::net::Family;
 use ipc::report::Level;
 use ipc::table::Table;
@@ -320,6 +320,7 @@ impl Active {
         let (Some(before), Some(after)) = (before, self.links.at(index)) else { return };
         let moved = before.facts().map(|facts| facts.ifindex) != after.facts().map(|facts| facts.ifindex);
         let matters = !same_apart_from_addrs(&before.known, &after.known);
+        let lost_track = neighbours_lost_track(before.facts(), after.facts());
         if moved {
             self.route();
         }
@@ -332,6 +333,24 @@ impl Active {
             .map(|(index, _)| index)
             .collect();
         self.appraise(&users, env);
+        if lost_track {
+            self.announce_on(index, env);
+        }
+    }
+
+    /// Announces the addresses on an interface again.
+    fn announce_on(&mut self, link: LinkIdx, env: &mut Env<'_>) {
+        let has_addrs =
+            |instance: &Instance| instance.conf.vips.iter().chain(&instance.conf.excluded).any(|vip| vip.link == link);
+        let masters: Vec<InstanceIdx> = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.state == State::Master && has_addrs(instance))
+            .map(|(index, _)| index)
+            .collect();
+        for index in masters {
+            self.touch(index, env, |instance, scene| instance.restored(scene));
+        }
     }
 
     /// A script has ended.
@@ -352,10 +371,10 @@ impl Active {
     }
 
     /// A packet came in.
-    pub fn packet(&mut self, link: u32, bytes: &[u8], env: &mut Env<'_>) {
+    pub fn packet(&mut self, ifindex: u32, bytes: &[u8], env: &mut Env<'_>) {
         let Some((header, payload)) = ip::split(bytes) else { return count(&mut self.strays.malformed) };
         let Some(advert) = advert::Incoming::parse(payload) else { return count(&mut self.strays.malformed) };
-        let Some(index) = self.receiver(link, advert.vrid, header.destination) else {
+        let Some(index) = self.receiver(ifindex, advert.vrid, header.destination) else {
             return count(&mut self.strays.unknown_vrid);
         };
         let Some(instance) = self.instances.at(index) else { return };
@@ -375,8 +394,8 @@ impl Active {
     }
 
     /// Whose packet it is: of several instances with that number on that interface, the one that hears this destination.
-    fn receiver(&self, link: u32, vrid: u8, destination: Ipv4Addr) -> Option<InstanceIdx> {
-        let candidates = self.routes.get(&(link, vrid))?;
+    fn receiver(&self, ifindex: u32, vrid: u8, destination: Ipv4Addr) -> Option<InstanceIdx> {
+        let candidates = self.routes.get(&(ifindex, vrid))?;
         let hears = |index: &&InstanceIdx| match self.instances.at(**index).map(|instance| &instance.conf.transport) {
             Some(Transport::Multicast { group }) => *group == IpAddr::V4(destination),
             Some(Transport::Unicast { .. }) => !destination.is_multicast(),
@@ -427,6 +446,16 @@ fn same_apart_from_addrs(a: &Known, b: &Known) -> bool {
             (a.ifindex, a.state, a.multicast, a.primary) == (b.ifindex, b.state, b.multicast, b.primary)
         }
         (a, b) => a == b,
+    }
+}
+
+/// Whether neighbours may believe something wrong of an interface that is up: its hardware address is another one, or it was
+/// away for a while (possible for an address with `no_track`).
+fn neighbours_lost_track(before: Option<&LinkFacts>, after: Option<&LinkFacts>) -> bool {
+    match (before, after) {
+        (Some(before), Some(after)) => link::is_up(after) && (before.mac != after.mac || !link::is_up(before)),
+        (None, Some(after)) => link::is_up(after),
+        (_, None) => false,
     }
 }
 

@@ -60,6 +60,10 @@ impl From<Timeout> for Event {
 }
 
 /// What is to be done, in order. The shell may put neighbouring transmissions into one system call.
+///
+/// The actions of one step come in this order: sockets first, then all adverts, all messages to ipvsd (the
+/// router has sent its advert before its addresses move), all gratuitous ARP, commands, log lines, and at last what the
+/// supervisor is told and dumps. Indices in all of them are of the generation that runs after the step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Exactly these sockets shall be open from now on.

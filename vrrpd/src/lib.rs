@@ -1,7 +1,8 @@
 //! The core of vrrpd: VRRP elections as a machine without clock, socket, randomness or log.
 //!
-//! Read from [`router`], which takes the events of [`io`] and hands them to the instances of [`fsm`]; [`packet`] holds the
-//! formats on the wire. `main.rs` and `shell/` carry out the actions.
+//! Read from [`router`], which takes the events of [`io`] and hands them to the generation that runs ([`active`]) and its
+//! instances ([`fsm`]); [`packet`] holds the formats on the wire, [`reload`] leads from one generation to the next. `main.rs` and
+//! `shell/` carry out the actions.
 
 #![no_std]
 #![forbid(unsafe_code)]

@@ -88,7 +88,8 @@ impl Instance {
         self.burst(timing.repeat, scene);
     }
 
-    /// Somebody removed an address and ipvsd put it back: caches may have been spoilt meanwhile.
+    /// The addresses are there, but neighbours may believe otherwise: somebody removed one and ipvsd put it back, or the
+    /// interface has another hardware address.
     pub fn restored(&mut self, scene: &mut Scene<'_>) {
         if self.state == State::Master {
             self.burst(self.conf.garp.repeat, scene);
