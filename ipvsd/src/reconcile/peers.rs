@@ -136,6 +136,8 @@ impl Reconciler {
     }
 
     fn set_vips(&mut self, instance: InstanceIdx, want: Presence) {
+        // At the end everything goes, whatever is said.
+        let want = if self.is_stopping() { Presence::Absent } else { want };
         let vips = self.desired.vips_mut(instance);
         let changed = vips.want != Some(want);
         vips.want = Some(want);

@@ -43,6 +43,10 @@ impl Reconciler {
         self.ipvs.replan();
     }
 
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_some()
+    }
+
     /// `-V`: addresses stay.
     pub(super) fn keeps_vips(&self) -> bool {
         self.stopping.as_ref().is_some_and(|s| s.mode.vips == AtStop::Keep)

@@ -90,7 +90,7 @@ impl Driver {
             }
             self.supervisor()?;
             self.peers(&ready);
-            if ready.iter().any(|r| TOKENS.contains(&r.token)) {
+            if ready.iter().any(|r| r.readable && TOKENS.contains(&r.token)) {
                 self.kernel = Kernel::Speaks;
                 self.settle();
             }
