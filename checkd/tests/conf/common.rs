@@ -13,7 +13,6 @@ pub fn facts() -> Facts {
         config_id: "n1".into(),
         hostname: "n1.example".into(),
         interfaces: ["lo", "eth0", "eth1", "ens33"].map(String::from).to_vec(),
-        ..Facts::default()
         parts: Parts::Both,
     }
 }
