@@ -296,8 +296,7 @@ fn whoever_breaks_the_protocol_is_killed() {
         (Vrrp, Event::Said(Vrrp, G1, Up::Violation(ipc::msg::Role::Check))),
         (Vrrp, Event::Said(Vrrp, G1, Up::Violation(ipc::msg::Role::Compile))),
         (Vrrp, Event::Said(Ipvs, G1, Up::Violation(ipc::msg::Role::Vrrp))),
-        // ipvsd is not ended on the word of those who read from the network.
-        (Check, Event::Said(Check, G1, Up::Violation(ipc::msg::Role::Ipvs))),
+        (Ipvs, Event::Said(Check, G1, Up::Violation(ipc::msg::Role::Ipvs))),
     ] {
         let mut b = Bench::running();
         assert_eq!(b.on(event.clone()), [Kill(daemon)], "{event:?}");
@@ -305,6 +304,23 @@ fn whoever_breaks_the_protocol_is_killed() {
         assert_eq!(b.on(Event::Asked(daemon, G1, unknown)), []);
         assert!(b.on(Event::Died(daemon, Death::Signalled(9))).contains(&Spawn(daemon)));
     }
+}
+
+#[test]
+fn those_who_read_from_the_network_cannot_keep_ipvsd_down() {
+    let accusation = Up::Violation(ipc::msg::Role::Ipvs);
+    let mut b = Bench::running();
+    assert_eq!(b.said(Check, G1, accusation), [Kill(Ipvs)]);
+    assert_eq!(b.said(Vrrp, G1, accusation), [], "it is dead already");
+    assert!(b.on(Event::Died(Ipvs, Death::Signalled(9))).contains(&Spawn(Ipvs)), "at once");
+    assert_eq!(b.said(Vrrp, G1, accusation), [], "still the one before");
+    b.said(Ipvs, G1, Up::Ready);
+    b.said(Ipvs, G1, Up::Activated);
+    b.now = b.now + BELIEVED_AGAIN - Duration::from_nanos(1);
+    assert_eq!(b.said(Vrrp, G1, accusation), [Kill(Vrrp)]);
+    b.now = b.now + Duration::from_nanos(1);
+    assert_eq!(b.said(Check, G1, accusation), [Kill(Ipvs)]);
+    assert!(b.on(Event::Died(Ipvs, Death::Signalled(9))).contains(&Spawn(Ipvs)), "at once");
 }
 
 #[test]
