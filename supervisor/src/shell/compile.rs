@@ -275,6 +275,7 @@ fn reason(e: Errno) -> &'static str {
 
 /// Relative paths of includes start in the directory of the including file, which itself may be relative.
 fn absolute(dir: &Path) -> PathBuf {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir }; // the directory of `keepalived.conf`
     std::path::absolute(dir).unwrap_or_else(|_| PathBuf::from("/"))
 }
 
