@@ -1,7 +1,7 @@
 //! What the configuration authorises. The slice was compiled by a process without privilege and relayed unopened: it is
 //! checked here, so that an index or a number that cannot be is refused as a whole and never reaches the kernel.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,7 +20,8 @@ pub type DestKey = (ServiceKey, IpAddr, u16);
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     config: IpvsConfig,
-    virtual_addrs: BTreeSet<IpAddr>,
+    /// Every record of an address: instance and place in its list.
+    virtual_addrs: BTreeMap<IpAddr, Vec<(InstanceIdx, usize)>>,
     services: BTreeMap<ServiceKey, ServiceIdx>,
     reals: BTreeMap<DestKey, RealIdx>,
     by_service: BTreeMap<ServiceIdx, Vec<RealIdx>>,
@@ -33,11 +34,11 @@ impl Ledger {
         for (_, link) in config.links.iter() {
             name(&link.name).map_err(|why| format!("{}: interface name {:?} {why}", link.origin, link.name))?;
         }
-        for (_, instance) in config.instances.iter() {
-            for spec in &instance.addrs {
+        for (idx, instance) in config.instances.iter() {
+            for (record, spec) in instance.addrs.iter().enumerate() {
                 let why = |why| format!("{}: address {} of {}: {why}", spec.origin, spec.prefix, instance.name);
                 address(&config, spec).map_err(why)?;
-                ledger.virtual_addrs.insert(spec.prefix.addr);
+                ledger.virtual_addrs.entry(spec.prefix.addr).or_default().push((idx, record));
             }
         }
         for (idx, service) in config.services.iter() {
@@ -86,19 +87,18 @@ impl Ledger {
 
     /// Whether some instance may put that address somewhere.
     pub fn is_virtual(&self, addr: IpAddr) -> bool {
-        self.virtual_addrs.contains(&addr)
+        self.virtual_addrs.contains_key(&addr)
+    }
+
+    /// The records of an address.
+    pub fn records_of(&self, addr: IpAddr) -> impl Iterator<Item = (InstanceIdx, &AddrSpec)> {
+        let places = self.virtual_addrs.get(&addr).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|(idx, record)| Some((*idx, self.instance(*idx)?.addrs.get(*record)?)))
     }
 
     /// Whether some instance may put that address with that prefix length on that interface.
     pub fn has_addr(&self, link: &str, addr: IpAddr, len: u8) -> bool {
-        self.is_virtual(addr)
-            && self
-                .config
-                .instances
-                .rows()
-                .iter()
-                .flat_map(|i| &i.addrs)
-                .any(|spec| spec.prefix.addr == addr && spec.prefix.len == len && self.link(spec.link) == Some(link))
+        self.records_of(addr).any(|(_, spec)| spec.prefix.len == len && self.link(spec.link) == Some(link))
     }
 
     /// The services in order.

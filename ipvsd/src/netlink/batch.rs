@@ -13,6 +13,9 @@ pub const WRITE_LIMIT: usize = 60 * 1024;
 pub enum Kind {
     /// A change; the kernel acknowledges it.
     Change,
+    /// A change that is followed by a [`Kind::Change`] in the same batch: the kernel answers only if it refuses. It works requests
+    /// off in order, so that the later acknowledgement tells of all before it.
+    Quiet,
     /// A question with one answer; acknowledged as well.
     Ask,
     /// A question with many answers; ends with NLMSG_DONE.
@@ -24,6 +27,7 @@ impl Kind {
     fn flags(self) -> u16 {
         match self {
             Kind::Change | Kind::Ask => NLM_F_REQUEST | NLM_F_ACK,
+            Kind::Quiet => NLM_F_REQUEST,
             Kind::Dump => NLM_F_REQUEST | NLM_F_DUMP,
         }
     }

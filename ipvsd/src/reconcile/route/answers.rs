@@ -1,0 +1,125 @@
+//! What the kernel says to a request about an address.
+
+use super::{Reconciler, Work, log};
+use crate::event::Action;
+use crate::netlink::{Errno, route};
+use crate::observed::{AddrFact, AddrKey};
+use crate::patience::{Complaint, Item};
+use crate::plan::addrs::AddrOp;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use ipc::config::InstanceIdx;
+use ipc::msg::vips::IpvsToVrrp;
+use ipc::report::Level;
+
+impl Reconciler {
+    pub(super) fn addr_done(&mut self, op: AddrOp, seq: u32, out: &mut Vec<Action>) {
+        self.route.own.insert(op.key(), seq);
+        match op {
+            AddrOp::Remove { key, .. } => {
+                self.route.network.addr_gone(&key);
+                self.patience.settled(&Item::Addr(key));
+            }
+            AddrOp::Add { key, instance, record } => {
+                let spec = self.ledger.instance(instance).and_then(|i| i.addrs.get(record));
+                let scope = spec.map_or(0, |s| s.scope);
+                self.route.network.addr_seen(AddrFact { key, scope, owner: route::OWNER });
+                self.patience.settled(&Item::Addr(key));
+                if self.route.missing.remove(&key) {
+                    self.restored(key, instance, out);
+                }
+            }
+        }
+        self.answered();
+    }
+
+    fn restored(&mut self, key: AddrKey, instance: InstanceIdx, out: &mut Vec<Action>) {
+        let text = format!(
+            "({}) {} was removed by somebody else and has been put back",
+            self.whose(Some(instance)),
+            self.place(&key)
+        );
+        log(out, Level::Warning, text);
+        self.vrrp.say(IpvsToVrrp::VipsRestored { instance });
+    }
+
+    /// COMPAT: keepalived 2.4.3, behaviour: EEXIST on adding is success and the address is adopted; an address, or its
+    /// interface, that is gone already is success on removing.
+    pub(super) fn addr_refused(
+        &mut self,
+        op: AddrOp,
+        seq: u32,
+        errno: Errno,
+        text: Option<&str>,
+        out: &mut Vec<Action>,
+    ) {
+        let key = op.key();
+        match (op, errno.0) {
+            (AddrOp::Add { .. }, libc::EEXIST) => {
+                self.route.own.insert(key, seq);
+                self.route.missing.remove(&key);
+                self.patience.settled(&Item::Addr(key));
+                if !self.route.network.has(&key) {
+                    self.route.network.addr_seen(AddrFact { key, scope: 0, owner: 0 });
+                }
+            }
+            (AddrOp::Remove { .. }, libc::EADDRNOTAVAIL | libc::ENODEV | libc::ENOENT | libc::ESRCH) => {
+                self.route.own.insert(key, seq);
+                self.patience.settled(&Item::Addr(key));
+                self.route.network.addr_gone(&key);
+            }
+            (AddrOp::Add { .. }, libc::ENODEV) => {
+                // The interface has just gone; its notification is on the way.
+                let _ = self.patience.refused(self.now, Item::Addr(key));
+            }
+            (op, _) => {
+                if self.patience.refused(self.now, Item::Addr(key)) == Complaint::First {
+                    let why = match text {
+                        Some(text) => format!("{errno} ({text})"),
+                        None => errno.to_string(),
+                    };
+                    self.complain(op, &why, out);
+                }
+            }
+        }
+        self.answered();
+    }
+
+    fn complain(&self, op: AddrOp, why: &str, out: &mut Vec<Action>) {
+        let place = self.place(&op.key());
+        let line = match op {
+            AddrOp::Add { instance, record, .. } => {
+                let spec = self.ledger.instance(instance).and_then(|i| i.addrs.get(record));
+                let origin = spec.map(|s| format!("; {} asks for it", s.origin)).unwrap_or_default();
+                format!(
+                    "({}) Cannot add {place}: {why}{origin}; trying again after 1, 2, 4 and at most every 60 seconds",
+                    self.whose(Some(instance))
+                )
+            }
+            AddrOp::Remove { instance, .. } => format!(
+                "({}) Cannot remove {place}: {why}; trying again after 1, 2, 4 and at most every 60 seconds; until it is gone \
+                 two machines may hold the address",
+                self.whose(instance)
+            ),
+        };
+        log(out, Level::Error, line);
+    }
+
+    fn whose(&self, instance: Option<InstanceIdx>) -> &str {
+        instance.and_then(|idx| self.ledger.instance(idx)).map_or("an earlier configuration", |i| i.name.as_str())
+    }
+
+    fn place(&self, key: &AddrKey) -> String {
+        let link = self.route.network.name(key.ifindex).unwrap_or("an interface that is gone");
+        format!("{}/{} on {link}", key.addr, key.len)
+    }
+
+    pub(super) fn answered(&mut self) {
+        self.route.changed = Work::Due;
+        if self.route.in_flight.is_empty() {
+            self.route.answers_until = None;
+            self.route.work = Work::Due;
+        }
+    }
+}
