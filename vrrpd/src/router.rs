@@ -214,14 +214,16 @@ impl Router {
     }
 
     fn ipvs(&mut self, now: Mono, generation: Generation, message: IpvsToVrrp) {
+        if self.channel == Channel::None {
+            // The rest of a frame that broke the protocol.
+            return;
+        }
         let current = self.active.as_ref().map(|active| active.generation);
         if Some(generation) != current {
             let prepared = self.prepared.as_ref().map(|(generation, _)| *generation);
             // Before the first activation nothing can be said; around a later one everything is said again.
             if current.is_some() && Some(generation) != self.previous && Some(generation) != prepared {
-                self.effects
-                    .log(Level::Error, format!("ipvsd speaks of generation {} which does not exist", generation.0));
-                self.effects.up(Up::Violation(Role::Ipvs));
+                self.distrust_ipvs(&format!("generation {}", generation.0));
             }
             return;
         }
@@ -265,10 +267,17 @@ impl Router {
     fn know(&mut self, instance: InstanceIdx) -> bool {
         let known = self.active.as_ref().is_some_and(|active| active.instances.has(instance));
         if !known {
-            self.effects.log(Level::Error, format!("ipvsd speaks of instance {} which does not exist", instance.0));
-            self.effects.up(Up::Violation(Role::Ipvs));
+            self.distrust_ipvs(&format!("instance {}", instance.0));
         }
         known
+    }
+
+    /// ipvsd speaks of what does not exist. Told once: nothing more is taken from this channel; with another one everything is
+    /// said again.
+    fn distrust_ipvs(&mut self, what: &str) {
+        self.effects.log(Level::Error, format!("ipvsd speaks of {what} which does not exist"));
+        self.effects.up(Up::Violation(Role::Ipvs));
+        self.ipvs_lost();
     }
 
     /// ipvsd has said everything: the instances start or go on, and it is told about all of them.
