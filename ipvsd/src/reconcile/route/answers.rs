@@ -14,6 +14,14 @@ use ipc::msg::vips::IpvsToVrrp;
 use ipc::report::Level;
 
 impl Reconciler {
+    /// An answer to a request tells of all before it: the kernel works them off in order and says at once what it refuses.
+    pub(super) fn addrs_done_before(&mut self, seq: u32, out: &mut Vec<Action>) {
+        let later = self.route.in_flight.split_off(&seq);
+        for (seq, op) in core::mem::replace(&mut self.route.in_flight, later) {
+            self.addr_done(op, seq, out);
+        }
+    }
+
     pub(super) fn addr_done(&mut self, op: AddrOp, seq: u32, out: &mut Vec<Action>) {
         self.route.own.insert(op.key(), seq);
         match op {
