@@ -3,11 +3,13 @@
 use super::checker;
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::global::{self, GLOBAL, Global};
+use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
-use super::server::{self, REAL, SERVER, Server};
+use super::real::REAL;
+use super::server::{self, SERVER, Server};
 use super::track::{SCRIPT, Script};
 use super::tree::{Statement, Tree};
-use super::vrrp::{GROUP, Group, INSTANCE, Instance};
+use super::vrrp::{INSTANCE, Instance};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,14 +1,15 @@
-//! `vrrp_instance` and `vrrp_sync_group` blocks. Ranges and words only: what follows from several statements together, or from other
+//! `vrrp_instance` blocks. Ranges and words only: what follows from several statements together, or from other
 //! blocks, is worked out in [`super::resolve`].
 
 use super::address::{self, Address};
 use super::diag::{Code, Diagnostic};
 use super::global::{Garp, garp_count, garp_seconds, version};
-use super::keyword::{Args, At, Keyword, Reader, no_block, set};
-use super::script::Command;
+use super::keyword::{Args, At, Keyword, Reader, set};
+use super::notify::{Notify, notify};
 use super::source::Span;
 use super::track::{self, Use};
-use super::tree::{Statement, Word};
+use super::transport::{AUTHENTICATION, group_ip, peers, source, unicast_source};
+use super::tree::Statement;
 use super::value::{micros, plain, secs};
 use alloc::format;
 use alloc::string::String;
@@ -16,23 +17,6 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::vrrp::{Peer, Switch, Version, Wanted};
-
-/// The notify scripts of an instance or a group.
-#[derive(Clone, Debug, Default)]
-pub struct Notify {
-    /// `notify_master`
-    pub master: Option<At<Command>>,
-    /// `notify_backup`
-    pub backup: Option<At<Command>>,
-    /// `notify_fault`
-    pub fault: Option<At<Command>>,
-    /// `notify_stop`
-    pub stop: Option<At<Command>>,
-    /// `notify`
-    pub generic: Option<At<Command>>,
-    /// `notify_master_rx_lower_pri`
-    pub master_rx_lower_pri: Option<At<Command>>,
-}
 
 /// `auth_type`
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,40 +139,6 @@ impl Instance {
     }
 }
 
-/// A `vrrp_sync_group` block.
-#[derive(Clone, Debug)]
-pub struct Group {
-    /// Its name.
-    pub name: At<String>,
-    /// Its first line.
-    pub span: Span,
-    /// `group`
-    pub members: Option<Vec<At<String>>>,
-    /// `track_interface`
-    pub track_links: Vec<Use>,
-    /// `track_script`
-    pub track_scripts: Vec<Use>,
-    /// `sync_group_tracking_weight`
-    pub tracking_weight: Switch,
-    /// `notify…`
-    pub notify: Notify,
-}
-
-impl Group {
-    /// An empty block.
-    pub fn new(name: At<String>, span: Span) -> Self {
-        Group {
-            name,
-            span,
-            members: None,
-            track_links: Vec::new(),
-            track_scripts: Vec::new(),
-            tracking_weight: Switch::Off,
-            notify: Notify::default(),
-        }
-    }
-}
-
 /// `MASTER` or `BACKUP`. COMPAT: keepalived 2.4.3 takes anything else as BACKUP, and MASTER stays when BACKUP follows.
 fn state(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     let Some(word) = s.word(1) else { return };
@@ -226,111 +176,9 @@ fn priority(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     set(&mut i.priority, r.number(s.word(1), 1..=255), s);
 }
 
-fn source(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
-    set(&mut i.source, s.word(1).and_then(|w| r.ip(w)), s);
-}
-
-fn unicast_source(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
-    i.unicast_words = i.unicast_words.or(Some(s.whole()));
-    source(r, s, i);
-}
-
-fn group_ip(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
-    let Some(word) = s.word(1) else { return };
-    match r.ip(word) {
-        Some(ip) if ip.is_multicast() => set(&mut i.group_ip, Some(ip), s),
-        Some(_) => r.bad(word, "a multicast address"),
-        None => {}
-    }
-}
-
-/// Most peers of one instance: each advert is sent to each of them.
-const PEERS_LIMIT: usize = 255;
-
-/// Lines `IP [min_ttl 0..255] [max_ttl 0..255]`.
-fn peers(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
-    i.unicast_words = i.unicast_words.or(Some(s.whole()));
-    for line in s.children() {
-        no_block(r, line);
-        let Some(addr) = line.word(0).and_then(|w| r.ip(w)) else { continue };
-        let mut peer = Peer { addr, min_ttl: 0, max_ttl: 255 };
-        let mut words = line.words(1);
-        while let Some(option) = words.next() {
-            let slot = match option.text() {
-                "min_ttl" => &mut peer.min_ttl,
-                "max_ttl" => &mut peer.max_ttl,
-                _ => {
-                    r.bad(option, "`min_ttl` or `max_ttl`");
-                    continue;
-                }
-            };
-            let Some(value) = words.next() else {
-                let message = format!("`{}` needs a number", option.text());
-                r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, option.span, message).label("ignored"));
-                continue;
-            };
-            if let Some(ttl) = r.number(Some(value), 0..=255) {
-                *slot = ttl;
-                i.check_unicast_src = Switch::On; // COMPAT: a ttl range implies it
-            }
-        }
-        if let Some(earlier) = i.peers.iter().find(|p| p.value.addr == addr) {
-            let message = format!("{addr} is a peer already");
-            r.diags.push(
-                Diagnostic::warning(Code::DUPLICATE, line.whole(), message).label("ignored").also(earlier.span, "here"),
-            );
-        } else if i.peers.len() >= PEERS_LIMIT {
-            let message = format!("an instance may have {PEERS_LIMIT} peers");
-            r.diags.push(Diagnostic::error(Code::TOO_MANY, line.whole(), message).label("ignored"));
-        } else {
-            i.peers.push(At::new(peer, line.whole()));
-        }
-    }
-}
-
-static AUTHENTICATION: &[Keyword<Instance>] = &[
-    Keyword::new("auth_type", Args::Count(1, 1), "PASS|AH", "how adverts are authenticated", |r, s, i| {
-        match s.word(1).map(Word::text) {
-            Some("PASS") => set(&mut i.auth_type, Some(AuthType::Pass), s),
-            Some("AH") => set(&mut i.auth_type, Some(AuthType::Ah), s),
-            _ => {
-                if let Some(word) = s.word(1) {
-                    r.bad(word, "`PASS` or `AH`");
-                }
-            }
-        }
-    }),
-    Keyword::new("auth_pass", Args::Count(1, 1), "PASSWORD", "at most 8 bytes", auth_pass),
-];
-
-/// Longest PASS password: what the packet has room for.
-const PASSWORD_BYTES: usize = 8;
-
-fn auth_pass(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
-    let Some(word) = s.word(1) else { return };
-    r.diags.hide(word.span);
-    let password = word.bytes.get(..PASSWORD_BYTES).unwrap_or(word.bytes);
-    if word.bytes.len() > PASSWORD_BYTES {
-        let message = format!("`auth_pass` has {} bytes, only the first {PASSWORD_BYTES} count", word.bytes.len());
-        r.adjusted(word, message);
-    }
-    set(&mut i.auth_pass, Some(password.to_vec()), s);
-}
-
 /// COMPAT: keepalived 2.4.3, keywords §10.1: 0.01 to 255 s; the version rounds it later.
 fn advert_int(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     set(&mut i.advert_int, r.timer(s.word(1), micros(10_000)..=secs(255)), s);
-}
-
-/// The kinds of notify script, for instances and groups.
-macro_rules! notify {
-    ($name:literal, $field:ident, $help:literal) => {
-        Keyword::new($name, Args::Script, "COMMAND [USER [GROUP]]", $help, |r, s, d| {
-            if let Some(command) = r.command(s) {
-                r.first(&mut d.notify.$field, s, command);
-            }
-        })
-    };
 }
 
 /// `vrrp_instance`
@@ -464,50 +312,6 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     Keyword::later("track_file", Args::Flag, "", "files that matter").block(),
     Keyword::later("track_process", Args::Flag, "", "processes that matter").block(),
     Keyword::later("track_bfd", Args::Flag, "", "BFD sessions that matter").block(),
-];
-
-fn members(r: &mut Reader<'_>, s: Statement<'_>, g: &mut Group) {
-    if g.members.is_some() {
-        let message = "a sync group has one `group` block";
-        r.diags.push(Diagnostic::error(Code::REPEATED, s.span(), message).label("ignored"));
-        return;
-    }
-    let mut names = Vec::new();
-    for line in s.children() {
-        no_block(r, line);
-        names.extend(line.words(0).filter_map(|w| r.text(w)));
-    }
-    g.members = Some(names);
-}
-
-/// `vrrp_sync_group`
-pub static GROUP: &[Keyword<Group>] = &[
-    Keyword::new("group", Args::Flag, "", "names of its instances", members).block(),
-    Keyword::new("track_interface", Args::Flag, "", "interfaces that matter to all", |r, s, g: &mut Group| {
-        track::uses(r, s, &mut g.track_links);
-    })
-    .block(),
-    Keyword::new("track_script", Args::Flag, "", "scripts that matter to all", |r, s, g: &mut Group| {
-        track::uses(r, s, &mut g.track_scripts);
-    })
-    .block(),
-    Keyword::flag("sync_group_tracking_weight", "members may have weighted trackers", |_, _, g| {
-        g.tracking_weight = Switch::On;
-    }),
-    Keyword::flag("global_tracking", "members may have weighted trackers", |_, _, g: &mut Group| {
-        g.tracking_weight = Switch::On;
-    })
-    .old_name_of("sync_group_tracking_weight"),
-    notify!("notify_master", master, "run when all are master"),
-    notify!("notify_backup", backup, "run when all are backup"),
-    notify!("notify_fault", fault, "run when one is in FAULT"),
-    notify!("notify_stop", stop, "run at the end"),
-    notify!("notify", generic, "run at each of these with four arguments"),
-    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
-    Keyword::later("notify_priority_changes", Args::Switch, "[on|off]", "told about priorities"),
-    Keyword::later("track_file", Args::Flag, "", "files that matter to all").block(),
-    Keyword::later("track_process", Args::Flag, "", "processes that matter to all").block(),
-    Keyword::later("track_bfd", Args::Flag, "", "BFD sessions that matter to all").block(),
 ];
 
 /// What an advert interval becomes in a version, and what is said when that is another. COMPAT: keepalived 2.4.3, keywords §10.1.

@@ -3,8 +3,8 @@
 use super::Resolver;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::keyword::At;
+use crate::conf::notify::Notify as Draft;
 use crate::conf::script::Command;
-use crate::conf::vrrp::Notify as Draft;
 use alloc::format;
 use alloc::string::String;
 use ipc::config::ScriptIdx;

@@ -1,0 +1,89 @@
+//! `vrrp_sync_group` blocks.
+
+use super::diag::{Code, Diagnostic};
+use super::keyword::{Args, At, Keyword, Reader, no_block};
+use super::notify::{Notify, notify};
+use super::source::Span;
+use super::track::{self, Use};
+use super::tree::Statement;
+use alloc::string::String;
+use alloc::vec::Vec;
+use ipc::config::vrrp::Switch;
+
+/// A `vrrp_sync_group` block.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// Its name.
+    pub name: At<String>,
+    /// Its first line.
+    pub span: Span,
+    /// `group`
+    pub members: Option<Vec<At<String>>>,
+    /// `track_interface`
+    pub track_links: Vec<Use>,
+    /// `track_script`
+    pub track_scripts: Vec<Use>,
+    /// `sync_group_tracking_weight`
+    pub tracking_weight: Switch,
+    /// `notify…`
+    pub notify: Notify,
+}
+
+impl Group {
+    /// An empty block.
+    pub fn new(name: At<String>, span: Span) -> Self {
+        Group {
+            name,
+            span,
+            members: None,
+            track_links: Vec::new(),
+            track_scripts: Vec::new(),
+            tracking_weight: Switch::Off,
+            notify: Notify::default(),
+        }
+    }
+}
+
+fn members(r: &mut Reader<'_>, s: Statement<'_>, g: &mut Group) {
+    if g.members.is_some() {
+        let message = "a sync group has one `group` block";
+        r.diags.push(Diagnostic::error(Code::REPEATED, s.span(), message).label("ignored"));
+        return;
+    }
+    let mut names = Vec::new();
+    for line in s.children() {
+        no_block(r, line);
+        names.extend(line.words(0).filter_map(|w| r.text(w)));
+    }
+    g.members = Some(names);
+}
+
+/// `vrrp_sync_group`
+pub static GROUP: &[Keyword<Group>] = &[
+    Keyword::new("group", Args::Flag, "", "names of its instances", members).block(),
+    Keyword::new("track_interface", Args::Flag, "", "interfaces that matter to all", |r, s, g: &mut Group| {
+        track::uses(r, s, &mut g.track_links);
+    })
+    .block(),
+    Keyword::new("track_script", Args::Flag, "", "scripts that matter to all", |r, s, g: &mut Group| {
+        track::uses(r, s, &mut g.track_scripts);
+    })
+    .block(),
+    Keyword::flag("sync_group_tracking_weight", "members may have weighted trackers", |_, _, g| {
+        g.tracking_weight = Switch::On;
+    }),
+    Keyword::flag("global_tracking", "members may have weighted trackers", |_, _, g: &mut Group| {
+        g.tracking_weight = Switch::On;
+    })
+    .old_name_of("sync_group_tracking_weight"),
+    notify!("notify_master", master, "run when all are master"),
+    notify!("notify_backup", backup, "run when all are backup"),
+    notify!("notify_fault", fault, "run when one is in FAULT"),
+    notify!("notify_stop", stop, "run at the end"),
+    notify!("notify", generic, "run at each of these with four arguments"),
+    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
+    Keyword::later("notify_priority_changes", Args::Switch, "[on|off]", "told about priorities"),
+    Keyword::later("track_file", Args::Flag, "", "files that matter to all").block(),
+    Keyword::later("track_process", Args::Flag, "", "processes that matter to all").block(),
+    Keyword::later("track_bfd", Args::Flag, "", "BFD sessions that matter to all").block(),
+];
