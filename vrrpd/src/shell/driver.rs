@@ -108,7 +108,9 @@ impl Driver {
         if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
             self.read_packets(now, ready);
         }
-        if due.is_some_and(|due| due <= now) {
+        let is_due = due.is_some_and(|due| due <= now);
+        let is_quiet = ready.is_empty() && !is_due;
+        if is_due {
             self.step(now, Event::Timeout);
             self.carry_out(now);
         }
@@ -118,7 +120,9 @@ impl Driver {
         self.carry_out(now);
         self.read_packets(now, ready);
         self.carry_out(now);
-        self.do_piece(now);
+        if self.later.is_overdue(now) || is_quiet {
+            self.do_piece(now);
+        }
         self.ipvs.flush(&mut self.child);
         self.child.turn(now);
         Ok(match self.life {

@@ -1,16 +1,22 @@
 //! What can wait until nothing else is to be done: log lines, and the second and further copies of a gratuitous ARP.
 //!
 //! When many instances become master together, the first copies for all of them, and the messages to and from ipvsd, must not
-//! stand in line behind a thousand log lines. What waits is worked off a piece in each turn, after everything that was ready.
+//! stand in line behind a thousand log lines. What waits is worked off piece by piece, in turns in which nothing else was ready.
 //!
-//! Bounds: a piece keeps the loop for about a tenth of a millisecond; more than [`LIMIT`] of a kind are not kept waiting.
+//! Bounds: a piece keeps the loop for about a tenth of a millisecond; after [`PATIENCE`] a piece is done in every turn; more than
+//! [`LIMIT`] of a kind are not kept waiting.
 
 use super::sender::Packet;
+use core::time::Duration;
 use ipc::report::Line;
+use ipc::time::Mono;
 use std::collections::VecDeque;
 
 /// Most of each kind that wait.
 pub const LIMIT: usize = 8_192;
+
+/// How long something waits for a quiet turn.
+pub const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Frames in a piece.
 const FRAMES: usize = 32;
@@ -23,6 +29,8 @@ const LINES: usize = 16;
 pub struct Later {
     frames: VecDeque<(u32, Packet)>,
     lines: VecDeque<Line>,
+    /// When there was last nothing.
+    empty_at: Mono,
 }
 
 /// What is to be done next of it.
@@ -50,6 +58,14 @@ impl Later {
     /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty() && self.lines.is_empty()
+    }
+
+    /// Whether something has waited long enough; to be asked in every turn.
+    pub fn is_overdue(&mut self, now: Mono) -> bool {
+        if self.is_empty() {
+            self.empty_at = now;
+        }
+        now.since(self.empty_at) > PATIENCE
     }
 
     /// Whether more waits than should.
@@ -86,6 +102,18 @@ mod tests {
 
     fn packets(n: u8) -> Vec<Packet> {
         (0..n).map(|n| Packet { destination: None, bytes: vec![n] }).collect()
+    }
+
+    #[test]
+    fn patience_ends() {
+        let start = Mono(1_000_000_000);
+        let mut later = Later::default();
+        assert!(!later.is_overdue(start));
+        later.frames(1, packets(1));
+        assert!(!later.is_overdue(start + PATIENCE));
+        assert!(later.is_overdue(start + PATIENCE + Duration::from_nanos(1)));
+        later.next();
+        assert!(!later.is_overdue(start + PATIENCE * 2));
     }
 
     #[test]
