@@ -26,7 +26,8 @@ fn answer(bytes: &[u8], digest: Option<[u8; 16]>) -> Answer {
 fn requests_as_keepalived() {
     let v4: SocketAddr = ([127, 0, 0, 2], 8001).into();
     let v6: SocketAddr = "[::1]:8001".parse().unwrap();
-    let table: [(HttpProtocol, &str, Option<&str>, SocketAddr, &[u8]); 5] = [
+    type Row = (HttpProtocol, &'static str, Option<&'static str>, SocketAddr, &'static [u8]);
+    let table: [Row; 5] = [
         (
             HttpProtocol::V10,
             "/u1",
