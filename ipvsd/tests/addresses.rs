@@ -7,8 +7,8 @@ mod common;
 
 use common::{Ipvsd, eventually, ip, link, namespace};
 use ipc::config::InstanceIdx;
-use ipc::config::ipvs::{AddrSpec, InstanceAddrs, IpvsConfig};
-use ipc::config::vrrp::Link;
+use ipc::config::ipvs::{AddrSpec, InstanceAddrs, IpvsConfig, Protocol, Service, ServiceKey};
+use ipc::config::vrrp::{Link, Switch};
 use ipc::config::{LinkIdx, Origin};
 use ipc::msg::Role;
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence, VrrpToIpvs};
@@ -335,6 +335,36 @@ impl Monitor {
         let output = self.0.wait_with_output().expect("ip monitor");
         String::from_utf8_lossy(&output.stdout).lines().map(String::from).collect()
     }
+}
+
+/// Where the kernel has IPVS the services are simply there; where it has none, that is said and addresses work.
+#[test]
+fn addresses_do_not_depend_on_ipvs() {
+    namespace();
+    link();
+    let mut config = config(&[("VI_1", vec![spec("10.9.0.1/32")])]);
+    let key = ServiceKey::Addr { addr: "10.9.0.1".parse().expect("v4"), port: 80, protocol: Protocol::Tcp };
+    let service = Service {
+        key,
+        scheduler: "rr".into(),
+        flags: 0,
+        persistence: None,
+        netmask: u32::MAX,
+        sorry: None,
+        sorry_inhibit: Switch::Off,
+        origin: origin(),
+    };
+    config.services.push(service).expect("room");
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config);
+    if !std::process::Command::new("ipvsadm").arg("-Ln").output().expect("ipvsadm is installed").status.success() {
+        ipvsd.refuse_module();
+    }
+    let mut vrrp = ipvsd.vrrp();
+    vrrp.say(1, vec![VrrpToIpvs::Resync, set(0, Presence::Present), VrrpToIpvs::Synced]);
+    vrrp.hear_until(|m| *m == applied(0, Presence::Present));
+    ipvsd.stop();
+    assert_eq!(shown(), ["inet 10.9.0.100/24 scope global v0"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Carries events to the reconciler and its actions out.
 
 use super::sockets::{Drained, Sockets, TOKENS};
+use core::time::Duration;
 use ipc::child::{self, Child, Ipvs, Peer};
 use ipc::evloop::{self, EventLoop, Ready};
 use ipc::machine::Machine;
@@ -22,6 +23,9 @@ const CHECK: Token = Token(2);
 
 /// Rounds of reading the kernel's answers and acting on them in one turn.
 const ROUNDS_PER_TURN: u32 = 64;
+
+/// How long the peers may say goodbye when the supervisor is gone: vrrpd has its addresses released and waits for that.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// The event loop of ipvsd.
 pub struct Driver {
@@ -45,10 +49,14 @@ enum Kernel {
     Speaks,
 }
 
-/// Whether the process ends.
+/// How far the end of the process is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     NotYet,
+    /// The supervisor is gone. The peers are served until they are gone too, at this time at the latest.
+    Farewell(Mono),
+    /// The rest is being released.
+    Begun,
     /// Everything is released and said.
     Released,
 }
@@ -83,13 +91,14 @@ impl Driver {
     pub fn run(mut self) -> io::Result<()> {
         let mut ready: Vec<Ready> = Vec::new();
         self.step(Event::Start);
-        while self.end == End::NotYet {
-            self.now = self.events.wait(self.machine.deadline(), &mut ready)?;
+        while self.end != End::Released {
+            self.now = self.events.wait(self.deadline(), &mut ready)?;
             if self.machine.deadline().is_some_and(|t| t <= self.now) {
                 self.step(Event::Timeout);
             }
             self.supervisor()?;
             self.peers(&ready);
+            self.farewell();
             if ready.iter().any(|r| r.readable && TOKENS.contains(&r.token)) {
                 self.kernel = Kernel::Speaks;
                 self.settle();
@@ -103,6 +112,24 @@ impl Driver {
         self.vrrp.flush(&mut self.child);
         self.child.turn(self.now);
         Ok(())
+    }
+
+    fn deadline(&self) -> Option<Mono> {
+        let farewell = match self.end {
+            End::Farewell(until) => Some(until),
+            End::NotYet | End::Begun | End::Released => None,
+        };
+        self.machine.deadline().into_iter().chain(farewell).min()
+    }
+
+    /// Releases everything once nobody is left to want it.
+    fn farewell(&mut self) {
+        if let End::Farewell(until) = self.end
+            && (until <= self.now || !self.vrrp.is_attached() && !self.check.is_attached())
+        {
+            self.end = End::Begun;
+            self.step(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+        }
     }
 
     fn supervisor(&mut self) -> io::Result<()> {
@@ -133,10 +160,14 @@ impl Driver {
                     let _ = write(&file, self.machine.dump().as_bytes());
                 }
                 child::Event::Other((_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
-                child::Event::Stop(mode) => self.step(Event::Stop(mode)),
-                child::Event::SupervisorGone => {
-                    self.step(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+                child::Event::Stop(mode) => {
+                    self.end = End::Begun;
+                    self.step(Event::Stop(mode));
                 }
+                child::Event::SupervisorGone if self.end == End::NotYet => {
+                    self.end = End::Farewell(self.now + FAREWELL);
+                }
+                child::Event::SupervisorGone => {}
             }
         }
         Ok(())
@@ -146,8 +177,13 @@ impl Driver {
         for r in ready {
             if r.token == VRRP && self.vrrp.is_attached() {
                 self.vrrp.flush(&mut self.child);
+                // All that waits in one step: instances that change within microseconds of each other share a batch.
+                let mut all = Vec::new();
                 while let Some(messages) = self.vrrp.receive(&mut self.child, &mut self.events) {
-                    self.step(Event::FromVrrp(messages));
+                    all.extend(messages);
+                }
+                if !all.is_empty() {
+                    self.step(Event::FromVrrp(all));
                 }
                 if !self.vrrp.is_attached() {
                     // The hold time runs from here: a supervisor that hangs must not keep the addresses in place.
