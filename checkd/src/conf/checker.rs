@@ -292,7 +292,7 @@ fn status(r: &mut Reader<'_>, word: Word<'_>) -> Option<(u16, u16)> {
 
 fn url(r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker) {
     let mut url = Url { span: s.span(), path: None, digest: None, status: Vec::new(), host: None };
-    keyword::read(r, URL, "`url`", s.children(), &mut url);
+    keyword::read(r, &[URL], "`url`", s.children(), &mut url);
     if url.path.is_none() {
         // COMPAT: keepalived ignores a url without path.
         let message = "this `url` has no `path`";

@@ -298,25 +298,6 @@ pub static GLOBAL: &[Keyword<Global>] = &[
     Keyword::new("checker_log_all_failures", Args::Switch, "[on|off]", "every failed attempt is logged", |r, s, d| {
         put(&mut d.log_all_failures, r.switch(s));
     }),
-    Keyword::later("enable_traps", Args::Flag, "", "SNMP traps"),
-    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about everything"),
-    Keyword::later("smtp_alert_vrrp", Args::Switch, "[on|off]", "mail about VRRP"),
-    Keyword::later("smtp_alert_checker", Args::Switch, "[on|off]", "mail about servers"),
-    Keyword::later("no_email_faults", Args::Flag, "", "no mail about FAULT"),
-    Keyword::later("vrrp_strict", Args::Switch, "[on|off]", "as the RFC has it and nothing else"),
-    Keyword::later("vrrp_iptables", Args::Count(0, 2), "[IN [OUT]]", "iptables chains for `no_accept`"),
-    Keyword::later("vrrp_garp_interval", Args::Count(1, 1), "SECONDS", "between gratuitous ARPs"),
-    Keyword::later("vrrp_gna_interval", Args::Count(1, 1), "SECONDS", "between neighbour advertisements"),
-    Keyword::later("vrrp_mcast_group6", Args::Count(1, 1), "IP", "where IPv6 adverts go"),
-    Keyword::later("lvs_sync_daemon", Args::Some(1), "INTERFACE [INSTANCE] …", "connection synchronisation"),
-    Keyword::later("lvs_flush", Args::Flag, "", "the IPVS table is emptied at start"),
-    Keyword::later("lvs_flush_on_stop", Args::Count(0, 1), "[VS]", "the IPVS table is emptied at the end"),
-    Keyword::later("vrrp_notify_fifo", Args::Some(1), "PATH [USER [GROUP]]", "events are written there"),
-    Keyword::later("notify_fifo", Args::Some(1), "PATH [USER [GROUP]]", "events are written there"),
-    Keyword::later("lvs_notify_fifo", Args::Some(1), "PATH [USER [GROUP]]", "events are written there"),
-    Keyword::later("max_auto_priority", Args::Count(0, 1), "[-1..99]", "highest real-time priority"),
-    Keyword::later("process_names", Args::Flag, "", "names of the processes"),
-    Keyword::later("log_unknown_vrids", Args::Flag, "", "adverts of unknown routers are logged"),
 ];
 
 /// `child_wait_time`, which stands outside all blocks.

@@ -122,23 +122,26 @@ impl<T> Keyword<T> {
     }
 }
 
-/// Reads the statements of a block by a table. `owner` is the block's keyword, or `the file`.
+/// Tables that belong together: what works, and what is only read yet.
+pub type Tables<'a, T> = &'a [&'a [Keyword<T>]];
+
+/// Reads the statements of a block by its tables. `owner` is the block's keyword, or `the file`.
 pub fn read<'t, T>(
     r: &mut Reader<'_>,
-    table: &[Keyword<T>],
+    tables: Tables<'_, T>,
     owner: &str,
     statements: impl Iterator<Item = Statement<'t>>,
     draft: &mut T,
 ) {
     for statement in statements {
-        match table.iter().find(|k| k.name == statement.keyword()) {
-            Some(keyword) => one(r, keyword, table, statement, draft),
-            None => unknown(r, table, owner, statement),
+        match tables.iter().copied().flatten().find(|k| k.name == statement.keyword()) {
+            Some(keyword) => one(r, keyword, tables, statement, draft),
+            None => unknown(r, tables, owner, statement),
         }
     }
 }
 
-fn one<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, table: &[Keyword<T>], s: Statement<'_>, draft: &mut T) {
+fn one<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, tables: Tables<'_, T>, s: Statement<'_>, draft: &mut T) {
     let (min, max) = match keyword.args {
         Args::Flag => (0, Some(0)),
         Args::Switch => (0, Some(1)),
@@ -154,7 +157,7 @@ fn one<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, table: &[Keyword<T>], s: Sta
         return;
     }
     if let Some(extra) = max.and_then(|max| s.word(max.saturating_add(1))) {
-        extra_words(r, keyword, table, s, extra.span.to(s.whole()));
+        extra_words(r, keyword, tables, s, extra.span.to(s.whole()));
     }
     match keyword.body {
         Body::None if s.has_block() => {
@@ -204,20 +207,20 @@ pub fn no_effect(r: &mut Reader<'_>, s: Statement<'_>) {
 }
 
 /// COMPAT: keepalived ignores them silently, also when they were meant as the next statement (`interval 2 weight 2`).
-fn extra_words<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, table: &[Keyword<T>], s: Statement<'_>, extra: Span) {
+fn extra_words<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, tables: Tables<'_, T>, s: Statement<'_>, extra: Span) {
     let first = s.words(1).find(|w| w.span.overlaps(extra)).map_or("", |w| w.text());
     let message = match keyword.args {
         Args::Flag => format!("`{}` takes no argument; this is ignored", keyword.name),
         _ => format!("`{}` takes no more arguments; this is ignored", keyword.name),
     };
     let mut diagnostic = Diagnostic::warning(Code::EXTRA_WORDS, extra, message);
-    if table.iter().any(|k| k.name == first) {
+    if tables.iter().copied().flatten().any(|k| k.name == first) {
         diagnostic = diagnostic.help(format!("put `{first}` on a line of its own"));
     }
     r.diags.push(diagnostic);
 }
 
-fn unknown<T>(r: &mut Reader<'_>, table: &[Keyword<T>], owner: &str, s: Statement<'_>) {
+fn unknown<T>(r: &mut Reader<'_>, tables: Tables<'_, T>, owner: &str, s: Statement<'_>) {
     let word = s.keyword();
     if r.diags.is_full() {
         // A file of nothing but rubbish must not cost a search for each word of it.
@@ -234,7 +237,7 @@ fn unknown<T>(r: &mut Reader<'_>, table: &[Keyword<T>], owner: &str, s: Statemen
         } else {
             format!("`{word}` belongs in {home}")
         });
-    } else if let Some(near) = nearest(word, table.iter().map(|k| k.name)) {
+    } else if let Some(near) = nearest(word, tables.iter().copied().flatten().map(|k| k.name)) {
         diagnostic = diagnostic.help(format!("did you mean `{near}`?")).patch(s.span(), near);
     }
     r.diags.push(diagnostic);

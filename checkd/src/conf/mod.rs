@@ -14,6 +14,7 @@ pub mod checker;
 pub mod diag;
 pub mod expand;
 pub mod global;
+pub mod global_later;
 pub mod group;
 pub mod keyword;
 pub mod lines;

@@ -67,7 +67,7 @@ pub(super) fn real_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) 
         schedule: Schedule::default(),
         checkers: Vec::new(),
     };
-    keyword::read(r, REAL, "`real_server`", s.children(), &mut real); // its problems are told even if its address is wrong
+    keyword::read(r, &[REAL], "`real_server`", s.children(), &mut real); // its problems are told even if its address is wrong
     if endpoint.is_some() {
         v.reals.push(real);
     }
@@ -75,7 +75,7 @@ pub(super) fn real_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) 
 
 fn check(r: &mut Reader<'_>, s: Statement<'_>, real: &mut Real, kind: Kind, table: &[Keyword<Checker>]) {
     let mut checker = Checker::new(kind, s.span());
-    keyword::read(r, table, &format!("`{}`", s.keyword()), s.children(), &mut checker);
+    keyword::read(r, &[table], &format!("`{}`", s.keyword()), s.children(), &mut checker);
     if kind != Kind::Tcp && checker.urls.is_empty() {
         let message = format!("`{}` has no `url` to ask for", s.keyword());
         let help = "url { path / status_code 200 }".to_string();

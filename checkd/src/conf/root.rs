@@ -3,6 +3,7 @@
 use super::checker;
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::global::{self, GLOBAL, Global};
+use super::global_later::LATER;
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
 use super::real::REAL;
@@ -34,13 +35,13 @@ pub struct Draft {
 /// Statements outside all blocks.
 pub static ROOT: &[Keyword<Draft>] = &[
     Keyword::new("global_defs", Args::Flag, "", "settings of the whole daemon", |r, s, d: &mut Draft| {
-        keyword::read(r, GLOBAL, "`global_defs`", s.children(), &mut d.global);
+        keyword::read(r, &[GLOBAL, LATER], "`global_defs`", s.children(), &mut d.global);
     })
     .block(),
     Keyword::new("vrrp_instance", Args::Count(1, 1), "NAME", "a virtual router", |r, s, d: &mut Draft| {
         let Some(name) = name(r, s, d, "vrrp_instance") else { return };
         let mut instance = Instance::new(name, s.whole());
-        keyword::read(r, INSTANCE, "`vrrp_instance`", s.children(), &mut instance);
+        keyword::read(r, &[INSTANCE], "`vrrp_instance`", s.children(), &mut instance);
         d.instances.push(instance);
     })
     .block(),
@@ -52,7 +53,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
         |r, s, d: &mut Draft| {
             let Some(name) = name(r, s, d, "vrrp_sync_group") else { return };
             let mut group = Group::new(name, s.whole());
-            keyword::read(r, GROUP, "`vrrp_sync_group`", s.children(), &mut group);
+            keyword::read(r, &[GROUP], "`vrrp_sync_group`", s.children(), &mut group);
             d.groups.push(group);
         },
     )
@@ -60,7 +61,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
     Keyword::new("vrrp_script", Args::Count(1, 1), "NAME", "a command whose success matters", |r, s, d: &mut Draft| {
         let Some(name) = s.word(1).and_then(|w| r.text(w)) else { return };
         let mut script = Script::new(name);
-        keyword::read(r, SCRIPT, "`vrrp_script`", s.children(), &mut script);
+        keyword::read(r, &[SCRIPT], "`vrrp_script`", s.children(), &mut script);
         d.scripts.push(script);
     })
     .block(),
@@ -118,7 +119,7 @@ fn name(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft, kind: &'static str)
 /// Reads a whole tree.
 pub fn read(r: &mut Reader<'_>, tree: &Tree) -> Draft {
     let mut draft = Draft::default();
-    keyword::read(r, ROOT, "the file", tree.roots(), &mut draft);
+    keyword::read(r, &[ROOT], "the file", tree.roots(), &mut draft);
     draft
 }
 
@@ -130,7 +131,7 @@ pub fn home_of(word: &str) -> Option<&'static str> {
     // In the order in which people would look for it.
     [
         (has(ROOT, word), "the file"),
-        (has(GLOBAL, word), "`global_defs`"),
+        (has(GLOBAL, word) || has(LATER, word), "`global_defs`"),
         (has(INSTANCE, word), "`vrrp_instance`"),
         (has(SCRIPT, word), "`vrrp_script`"),
         (has(SERVER, word), "`virtual_server`"),

@@ -99,7 +99,7 @@ pub(super) const WEIGHT: i64 = i32::MAX as i64;
 /// `virtual_server KEY { … }`
 pub fn read(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Server> {
     let mut server = Server { key: key(r, s), span: s.whole(), ..Server::default() };
-    keyword::read(r, SERVER, "`virtual_server`", s.children(), &mut server);
+    keyword::read(r, &[SERVER], "`virtual_server`", s.children(), &mut server);
     server.key.is_some().then_some(server)
 }
 

@@ -223,7 +223,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         i.check_unicast_src = r.switch(s).unwrap_or(i.check_unicast_src);
     }),
     Keyword::new("authentication", Args::Flag, "", "of version 2 adverts", |r, s, i: &mut Instance| {
-        super::keyword::read(r, AUTHENTICATION, "`authentication`", s.children(), i);
+        super::keyword::read(r, &[AUTHENTICATION], "`authentication`", s.children(), i);
     })
     .block(),
     Keyword::new("v3_checksum_as_v2", Args::Switch, "[on|off]", "checksum without pseudo header", |r, s, i| {
@@ -295,6 +295,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     Keyword::later("no_accept", Args::Flag, "", "packets to the addresses are dropped"),
     Keyword::later("strict_mode", Args::Switch, "[on|off]", "as the RFC has it and nothing else"),
     Keyword::later("use_vmac", Args::Some(0), "[INTERFACE] [MAC]", "a virtual MAC address"),
+    Keyword::later("use_vmac_addr", Args::Flag, "", "virtual MAC addresses on other interfaces"),
     Keyword::later("vmac_xmit_base", Args::Flag, "", "adverts leave by the parent interface"),
     Keyword::later("use_ipvlan", Args::Some(0), "[INTERFACE] [IP] …", "an ipvlan interface"),
     Keyword::later("lvs_sync_daemon_interface", Args::Count(1, 1), "INTERFACE", "connection synchronisation"),
@@ -304,6 +305,12 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     Keyword::later("notify_deleted", Args::Some(0), "[COMMAND]", "told when it is removed"),
     Keyword::later("notify_priority_changes", Args::Switch, "[on|off]", "told about priorities"),
     Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
+    Keyword::later("vmac_garp_intvl", Args::Count(1, 2), "[all] SECONDS", "gratuitous ARPs on other interfaces"),
+    Keyword::later("old_unicast_checksum", Args::Count(0, 1), "[never]", "checksum of before version 1.3.6"),
+    Keyword::later("timer_expired_backup", Args::Count(0, 1), "[1..254]", "BACKUP after a long delay"),
+    Keyword::later("thread_timer_expired", Args::Count(0, 1), "[1..254]", "BACKUP after a long delay"),
+    Keyword::later("linkbeat_use_polling", Args::Flag, "", "the link is polled"),
+    Keyword::later("vrf", Args::Count(1, 1), "INTERFACE", "where unicast is spoken"),
     Keyword::later("kernel_rx_buf_size", Args::Count(1, 1), "BYTES", "receive buffer"),
     Keyword::later("native_ipv6", Args::Flag, "", "IPv6 adverts"),
     Keyword::later("virtual_routes", Args::Flag, "", "routes of the master").block(),

@@ -158,3 +158,32 @@ fn flags_do_not_swallow_what_follows() {
         [Code::EXTRA_WORDS, Code::UNEXPECTED_BLOCK]
     );
 }
+
+/// No word may have two readers, and every line of help says something.
+#[test]
+fn keyword_tables_are_sound() {
+    use checkd::conf::keyword::{Body, Keyword};
+    use checkd::conf::{checker, global, global_later, group, real, root, server, track, vrrp};
+    fn sound<T>(tables: &[&[Keyword<T>]]) -> usize {
+        let all: Vec<&Keyword<T>> = tables.iter().copied().flatten().collect();
+        let names: std::collections::BTreeSet<&str> = all.iter().map(|k| k.name).collect();
+        assert_eq!(names.len(), all.len());
+        for keyword in &all {
+            assert!(!keyword.help.is_empty() && !keyword.help.ends_with('.'), "{}", keyword.name);
+            let takes_words = keyword.args != checkd::conf::keyword::Args::Flag;
+            assert!(keyword.body != Body::None || takes_words != keyword.usage.is_empty(), "{}", keyword.name);
+        }
+        all.len()
+    }
+    // COMPAT: keepalived 2.4.3 has 140 keywords in global_defs.
+    assert_eq!(sound(&[global::GLOBAL, global_later::LATER]), 140);
+    assert!(sound(&[root::ROOT]) > 20);
+    assert!(sound(&[vrrp::INSTANCE]) > 60);
+    assert!(sound(&[group::GROUP]) > 10);
+    assert!(sound(&[track::SCRIPT]) == 8);
+    assert!(sound(&[server::SERVER]) > 30);
+    assert!(sound(&[real::REAL]) > 20);
+    assert!(sound(&[checker::TCP]) > 10);
+    assert!(sound(&[checker::HTTP]) > 15);
+    assert!(sound(&[checker::URL]) > 10);
+}
