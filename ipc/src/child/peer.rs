@@ -14,18 +14,22 @@ use std::os::fd::OwnedFd;
 /// Frames taken in one turn; a peer that writes faster than we read must not keep the rest of the process waiting.
 pub const FRAMES_PER_TURN: u32 = 64;
 
+/// Messages after which no further frame is taken in that turn: what one frame holds may be much work.
+pub const MESSAGES_PER_TURN: usize = 4096;
+
 /// A channel to the peer `role`: sends `Tx`, receives `Rx`.
 pub struct Peer<Tx, Rx> {
     role: Role,
     token: Token,
     channel: Option<Channel<Tx, Rx>>,
-    taken: u32,
+    frames: u32,
+    messages: usize,
 }
 
 impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
     /// No channel yet; `token` is what it will be registered with.
     pub fn new(role: Role, token: Token) -> Self {
-        Peer { role, token, channel: None, taken: 0 }
+        Peer { role, token, channel: None, frames: 0, messages: 0 }
     }
 
     /// Whether there is a channel.
@@ -36,7 +40,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
     /// Takes a channel into use and drops an older one. Say everything on it next.
     pub fn attach(&mut self, socket: OwnedFd, events: &mut EventLoop) -> io::Result<()> {
         self.channel = None;
-        self.taken = 0;
+        self.begin_turn();
         let mut channel = Channel::new(socket);
         events.add(&mut channel, self.token)?;
         self.channel = Some(channel);
@@ -71,19 +75,19 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
     pub fn receive<P: Protocol>(&mut self, child: &mut Child<P>, events: &mut EventLoop) -> Option<Vec<Rx>> {
         loop {
             let channel = self.channel.as_mut()?;
-            if self.taken >= FRAMES_PER_TURN {
-                self.taken = 0;
+            if self.frames >= FRAMES_PER_TURN || self.messages >= MESSAGES_PER_TURN {
                 // The poll set is edge-triggered: registering again makes it report what is left.
                 if let Err(e) = events.rearm(channel, self.token) {
                     child.logger().error(format!("Cannot watch the channel to {}: {e}", self.role));
                     self.channel = None;
                 }
+                self.begin_turn();
                 return None;
             }
             let received = match channel.receive() {
                 Ok(Some(received)) => received,
                 Ok(None) => {
-                    self.taken = 0;
+                    self.begin_turn();
                     return None;
                 }
                 Err(e) => {
@@ -91,7 +95,8 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
                     return None;
                 }
             };
-            self.taken = self.taken.saturating_add(1);
+            self.frames = self.frames.saturating_add(1);
+            self.messages = self.messages.saturating_add(received.frame.messages.len());
             let generation = received.frame.generation;
             if !received.fds.is_empty() {
                 self.violated(child, "a frame with descriptors");
@@ -108,6 +113,11 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
                 }
             }
         }
+    }
+
+    fn begin_turn(&mut self) {
+        self.frames = 0;
+        self.messages = 0;
     }
 
     /// The peer said something impossible (an index of nothing, a state that cannot be): reports it to the supervisor, which

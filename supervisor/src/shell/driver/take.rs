@@ -16,14 +16,22 @@ use supervisor::script::RunId;
 /// Frames taken from one child in one turn. A child that says more is not served less: the loop comes back at once.
 const FRAMES_PER_TURN: usize = 64;
 
+/// Messages after which no further frame of that child is taken in that turn: another that has died is waiting to be started again.
+const MESSAGES_PER_TURN: usize = 4096;
+
 impl Driver {
     pub(super) fn take_channel(&mut self, daemon: Daemon) {
+        let mut messages: usize = 0;
         for _ in 0..FRAMES_PER_TURN {
+            if messages >= MESSAGES_PER_TURN {
+                break;
+            }
             let Some(running) = self.children.get_mut(&daemon) else { return };
             let received = running.control.flush().and_then(|()| running.control.receive());
             match received {
                 Ok(None) => return,
                 Ok(Some((generation, said))) => {
+                    messages = messages.saturating_add(said.len());
                     for said in said {
                         self.happens(match said {
                             Said::Control(up) => Event::Said(daemon, generation, up),
