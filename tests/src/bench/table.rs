@@ -56,6 +56,13 @@ fn percentile(values: impl Iterator<Item = f64>, n: usize) -> f64 {
     values.get(rank - 1).copied().unwrap_or(f64::NAN)
 }
 
+/// A line about one takeover.
+pub fn each(program: Program, number: u32, round: &Round) -> String {
+    let [(a, b), (c, d)] = [&round.advert, &round.garp]
+        .map(|times| (percentile(times.iter().copied(), 50), percentile(times.iter().copied(), 99)));
+    format!("{:<20} takeover {number:>3}: adverts p50 {a:.2} p99 {b:.2}, ARP p50 {c:.2} p99 {d:.2} ms", name(program))
+}
+
 /// Prints the lines of one number of virtual routers, with the ratio when both daemons were measured.
 pub fn print(runs: &[Runs]) {
     let Some(first) = runs.first() else { return };

@@ -3,7 +3,7 @@
 use clap::Parser;
 use std::process::ExitCode;
 use tests::bench::round::Bench;
-use tests::bench::table::{Runs, judge, print};
+use tests::bench::table::{Runs, each, judge, print};
 use tests::cleanup;
 use tests::daemon::Program;
 use tests::failure::Outcome;
@@ -21,6 +21,9 @@ struct Options {
     /// Measure this daemon only.
     #[arg(long, value_enum)]
     daemon: Option<Program>,
+    /// Say what each takeover took.
+    #[arg(long)]
+    each: bool,
     /// Exit with 1 when what is to be reached is missed.
     #[arg(long)]
     check: bool,
@@ -48,10 +51,8 @@ fn bench(options: &Options) -> Outcome<bool> {
     };
     let mut tables = Vec::new();
     for instances in &options.instances {
-        let runs = programs
-            .iter()
-            .map(|program| measure(*program, *instances, options.rounds))
-            .collect::<Outcome<Vec<Runs>>>()?;
+        let runs =
+            programs.iter().map(|program| measure(*program, *instances, options)).collect::<Outcome<Vec<Runs>>>()?;
         print(&runs);
         tables.push(runs);
     }
@@ -65,8 +66,15 @@ fn bench(options: &Options) -> Outcome<bool> {
     Ok(reached)
 }
 
-fn measure(program: Program, instances: u8, rounds: u32) -> Outcome<Runs> {
+fn measure(program: Program, instances: u8, options: &Options) -> Outcome<Runs> {
     let bench = Bench::new(program, instances)?;
-    let rounds = (0..rounds).map(|_| bench.round()).collect::<Outcome<Vec<_>>>()?;
+    let mut rounds = Vec::new();
+    for number in 1..=options.rounds {
+        let round = bench.round()?;
+        if options.each {
+            println!("{}", each(program, number, &round));
+        }
+        rounds.push(round);
+    }
     Ok(Runs { program, instances, rounds })
 }
