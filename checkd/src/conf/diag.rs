@@ -219,7 +219,7 @@ pub struct Diagnostics {
     list: Vec<Diagnostic>,
     seen: BTreeSet<(Code, Span)>,
     /// Places whose words must not be shown.
-    secrets: Vec<Span>,
+    secrets: BTreeSet<Span>,
     /// How many were not kept.
     pub dropped: u32,
     /// How many are fatal, errors and warnings, kept or not.
@@ -270,11 +270,16 @@ impl Diagnostics {
 
     /// These words must not be shown.
     pub fn hide(&mut self, span: Span) {
-        self.secrets.push(span);
+        self.secrets.insert(span);
+    }
+
+    /// Whether these words must not be shown.
+    pub fn is_hidden(&self, span: Span) -> bool {
+        self.secrets.contains(&span)
     }
 
     /// Places whose words must not be shown.
-    pub fn secrets(&self) -> &[Span] {
+    pub fn secrets(&self) -> &BTreeSet<Span> {
         &self.secrets
     }
 

@@ -35,7 +35,7 @@ pub struct Global {
     /// `router_id`
     pub router_id: Option<At<String>>,
     /// `notification_email`
-    pub mail_to: Vec<String>,
+    pub mail_to: Vec<At<String>>,
     /// `notification_email_from`
     pub mail_from: Option<At<String>>,
     /// `smtp_server`, where it is a literal address.
@@ -84,8 +84,6 @@ pub struct Global {
     pub skip_check_adv_addr: Switch,
     /// `vrrp_startup_delay`
     pub startup_delay: Option<At<Duration>>,
-    /// `default_interface`
-    pub default_link: Option<At<String>>,
     /// `dynamic_interfaces`: interfaces need not exist yet.
     pub dynamic_links: Switch,
     /// `rs_init_notifies`
@@ -137,7 +135,7 @@ fn emails(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
     for line in s.children() {
         no_block(r, line);
         for word in line.words(0) {
-            d.mail_to.extend(r.text(word).map(|t| t.value));
+            d.mail_to.extend(r.text(word));
         }
     }
 }
@@ -282,9 +280,6 @@ pub static GLOBAL: &[Keyword<Global>] = &[
     ),
     Keyword::new("vrrp_startup_delay", Args::Count(1, 1), "SECONDS", "VRRP starts after it", |r, s, d| {
         set(&mut d.startup_delay, r.timer(s.word(1), micros(1000)..=secs(86_400)), s);
-    }),
-    Keyword::new("default_interface", Args::Count(1, 1), "INTERFACE", "of addresses without `dev`", |r, s, d| {
-        d.default_link = s.word(1).and_then(|w| r.link_name(w)).or(d.default_link.take());
     }),
     Keyword::new("dynamic_interfaces", Args::Count(0, 1), "[allow_if_changes]", "they may come later", |r, s, d| {
         d.dynamic_links = Switch::On;

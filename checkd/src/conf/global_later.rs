@@ -5,6 +5,7 @@ use super::keyword::{Args, Keyword};
 
 /// COMPAT: keepalived 2.4.3, keywords §3.
 pub static LATER: &[Keyword<Global>] = &[
+    Keyword::later("default_interface", Args::Count(1, 1), "INTERFACE", "of static addresses without `dev`"),
     Keyword::later("process_names", Args::Flag, "", "processes are named after what they do"),
     Keyword::later("process_name", Args::Count(1, 1), "NAME", "name of the process"),
     Keyword::later("vrrp_process_name", Args::Count(1, 1), "NAME", "name of the VRRP process"),

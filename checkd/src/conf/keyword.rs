@@ -228,9 +228,12 @@ fn unknown<T>(r: &mut Reader<'_>, tables: Tables<'_, T>, owner: &str, s: Stateme
         return;
     }
     let skipped = if s.has_block() { "skipped, with its block" } else { "skipped" };
-    let mut diagnostic =
-        Diagnostic::error(Code::UNKNOWN_KEYWORD, s.span(), format!("unknown keyword `{}` in {owner}", shown(word)))
-            .label(skipped);
+    let message = if r.diags.is_hidden(s.span()) {
+        format!("unknown keyword in {owner}")
+    } else {
+        format!("unknown keyword `{}` in {owner}", shown(word))
+    };
+    let mut diagnostic = Diagnostic::error(Code::UNKNOWN_KEYWORD, s.span(), message).label(skipped);
     if let Some(home) = super::home_of(word) {
         diagnostic = diagnostic.help(if home == "the file" {
             format!("`{word}` stands outside all blocks; is a `}}` missing before this line?")

@@ -145,16 +145,32 @@ pub fn home_of(word: &str) -> Option<&'static str> {
     .find_map(|(there, home)| there.then_some(home))
 }
 
+/// What stands in blocks that hold secrets.
+const SECRET_KEYWORDS: &[&str] = &[
+    "auth_type",
+    "auth_pass",
+    "key",
+    "active_key",
+    "anti_replay",
+    "time_window",
+    "mode",
+    "password",
+    "ca",
+    "certificate",
+];
+
 /// Marks what must not be shown: every value in a block that holds secrets, known keyword or not (a misspelt `auth_pas` is a
 /// password too).
 pub fn hide_secrets(tree: &Tree, diags: &mut Diagnostics) {
     for block in tree.all() {
         if matches!(block.keyword(), "authentication" | "auth_hmac" | "SSL") {
-            for statement in block.children().filter(|s| s.keyword() != "auth_type") {
-                statement.words(1).for_each(|word| diags.hide(word.span));
-            }
-            for statement in block.children().filter(|s| s.keyword() == "auth_type") {
-                statement.words(2).for_each(|word| diags.hide(word.span)); // auth_type PASS auth_pass … on one line
+            for statement in block.children() {
+                let shown = match statement.keyword() {
+                    "auth_type" => 2, // auth_type PASS auth_pass … on one line
+                    word if keyword::nearest(word, SECRET_KEYWORDS.iter().copied()).is_some() => 1,
+                    _ => 0, // perhaps the password itself, on a line of its own
+                };
+                statement.words(shown).for_each(|word| diags.hide(word.span));
             }
         }
         if matches!(block.keyword(), "auth_pass" | "password") {

@@ -37,8 +37,8 @@ pub const CALLS: &[Call] = &[
 /// Its channel, two log descriptors, timer and poll set, and the files of one include, which are read as they come.
 const OPEN_FILES: u64 = 64;
 
-/// The ident of its log lines.
-const IDENT: &str = "Holdfast_compile";
+/// The ident of its log lines. COMPAT: the configuration is read by the parent, whose ident this is.
+const IDENT: &str = "Holdfast";
 
 const SUPERVISOR: Token = Token(0);
 
@@ -170,6 +170,7 @@ fn show(compiled: &Compiled, colour: bool, log: &mut Logger) {
         render::to_stderr(format!("{summary}\n").as_bytes());
         log.info(summary);
     }
+    log.turn(ipc::evloop::clock());
 }
 
 fn level(diagnostic: &Diagnostic) -> Level {

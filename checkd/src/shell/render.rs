@@ -9,6 +9,7 @@ use checkd::conf::diag::{Diagnostic, Label, Severity};
 use checkd::conf::source::{FileId, Source, Span};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::os::fd::AsFd as _;
 
@@ -176,7 +177,7 @@ struct Shown {
 }
 
 impl Shown {
-    fn new(source: &Source, file: FileId, lines: Range<usize>, secrets: &[Span]) -> Shown {
+    fn new(source: &Source, file: FileId, lines: Range<usize>, secrets: &BTreeSet<Span>) -> Shown {
         let start = source.line_start(lines.start);
         let end = source.line_start(lines.end);
         let bytes = source.text.get(start..end).unwrap_or_default();

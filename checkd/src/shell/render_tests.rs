@@ -96,13 +96,13 @@ fn secrets_are_masked() {
     let text = "$MY_PASS=hush1 hush9\n$OTHER=hush2\nvrrp_instance A {
  interface eth0\n virtual_router_id 5\n virtual_ipaddress { 192.0.2.1 }
  authentication { auth_type PASS auth_pass hush3 }
- authentication {\n  auth_type PASS # auth_pass hush4\n  auth_pas hush5\n  auth_pass $MY_PASS\n  auth_pass hush6hush6\n  auth_pass \"hush7\n }\n}
+ authentication {\n  auth_type PASS # auth_pass hush4\n  auth_pas hush5\n  hush11\n  auth_pass $MY_PASS\n  auth_pass hush6hush6\n  auth_pass \"hush7\n }\n}
 unheard { auth_pass hush8 } # password = hush0
 ";
     let shown = excerpts(text);
     assert!(shown.contains("auth_pas ********"), "{shown}");
     assert!(shown.contains("  auth_pass ********"), "{shown}");
-    for n in [0, 1, 3, 4, 5, 6, 7, 8, 9] {
+    for n in [0, 1, 11, 3, 4, 5, 6, 7, 8, 9] {
         assert!(!shown.contains(&format!("hush{n}")), "hush{n} in\n{shown}");
     }
     let compiled = compiled(text);

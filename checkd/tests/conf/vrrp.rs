@@ -237,3 +237,11 @@ fn global_settings_are_defaults() {
     assert_eq!(instance.transport, Transport::Multicast { group: ip("224.0.0.99") });
     assert_eq!(bundle.vrrp.startup_delay, Duration::from_millis(1500));
 }
+
+#[test]
+fn unicast_with_a_source_has_no_interface_in_keepalived() {
+    let lines = "virtual_router_id 1\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\n";
+    let problems = problems_of(&format!("vrrp_instance A {{\n{lines}}}\n"));
+    let expected = "1:15 error[R006] `vrrp_instance A` has no `interface`, without which it cannot be run yet";
+    assert_eq!(problems, [expected]);
+}

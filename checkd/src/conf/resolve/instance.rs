@@ -68,8 +68,7 @@ impl Resolver<'_, '_> {
             return None;
         };
         let Some(link_name) = &d.link else {
-            let message = format!("`vrrp_instance {name}` has no `interface`");
-            self.r.diags.push(Diagnostic::fatal(Code::INCOMPLETE, d.name.span, message).help("interface eth0"));
+            self.no_link(d);
             return None;
         };
         let link = self.link(link_name)?;
@@ -129,6 +128,19 @@ impl Resolver<'_, '_> {
             group: None,
         };
         Some((instance, addresses))
+    }
+
+    /// COMPAT: fatal, except that unicast with a source of its own needs no interface.
+    fn no_link(&mut self, d: &Draft) {
+        let name = &d.name.value;
+        let problem = if d.peers.is_empty() || d.source.is_none() {
+            let message = format!("`vrrp_instance {name}` has no `interface`");
+            Diagnostic::fatal(Code::INCOMPLETE, d.name.span, message)
+        } else {
+            let message = format!("`vrrp_instance {name}` has no `interface`, without which it cannot be run yet");
+            Diagnostic::error(Code::UNSUPPORTED, d.name.span, message).label("ignored")
+        };
+        self.r.diags.push(problem.help("interface eth0"));
     }
 
     /// COMPAT: behaviour §4: no `priority` is 255 with `state MASTER`, else 100; no `state` is MASTER only with 255.

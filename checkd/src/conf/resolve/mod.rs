@@ -104,7 +104,7 @@ impl Resolver<'_, '_> {
 fn mail(draft: &Draft) -> Mail {
     let g = &draft.global;
     Mail {
-        to: g.mail_to.clone(),
+        to: g.mail_to.iter().map(|to| to.value.clone()).collect(),
         from: g.mail_from.as_ref().map(|f| f.value.clone()),
         server: g.smtp_server.as_ref().map(|s| s.value),
         helo: g.smtp_helo.as_ref().map(|h| h.value.clone()),

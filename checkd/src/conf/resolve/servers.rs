@@ -33,8 +33,20 @@ impl Resolver<'_, '_> {
         for server in &draft.servers {
             self.service(server, draft, &mut keys, bundle);
         }
+        self.no_mail_yet(draft);
         self.scripts.services = u32::try_from(bundle.check.services.len()).unwrap_or(u32::MAX);
         self.scripts.reals = u32::try_from(bundle.check.reals.len()).unwrap_or(u32::MAX);
+    }
+
+    /// COMPAT: keepalived mails about real servers unless it is told not to, about the rest only with `smtp_alert`, which has a warning
+    /// of its own.
+    fn no_mail_yet(&mut self, draft: &All) {
+        let g = &draft.global;
+        let servers = draft.servers.iter().any(|v| !v.reals.is_empty());
+        if let (true, Some(to), Some(_)) = (servers, g.mail_to.first(), &g.smtp_server) {
+            let message = "mails about real servers are not sent yet";
+            self.r.diags.push(Diagnostic::warning(Code::NO_EFFECT, to.span, message).label("would get them"));
+        }
     }
 
     fn service(&mut self, v: &Server, draft: &All, keys: &mut BTreeMap<ServiceKey, Span>, bundle: &mut Bundle) {
