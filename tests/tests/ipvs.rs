@@ -181,6 +181,15 @@ fn sorry_server_answers_below_quorum() -> Outcome {
 }
 
 #[test]
+fn sorry_server_inhibit_keeps_it_with_weight_0() -> Outcome {
+    same_table(&service(
+        "lb_algo rr\n    lb_kind DR\n    sorry_server 192.168.154.100 80\n    sorry_server_inhibit",
+        "",
+        TCP,
+    ))
+}
+
+#[test]
 fn persistence_and_tunnel() -> Outcome {
     same_table(&service("lb_algo lc\n    lb_kind TUN\n    persistence_timeout 50", "", TCP))
 }

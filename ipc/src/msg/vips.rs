@@ -95,7 +95,7 @@ pub struct LinkFacts {
     pub primary: Option<Ipv4Addr>,
     /// First link-local address.
     pub link_local: Option<Ipv6Addr>,
-    /// All IPv4 addresses on it (for `track_src_ip` and the owner check), at most 1,024.
+    /// IPv4 addresses on it (for `track_src_ip`), at most 1,024; without those that Holdfast or keepalived put there.
     pub addrs: Vec<Ipv4Addr>,
 }
 

@@ -24,7 +24,7 @@ use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
 use service::ServiceAttr;
 
 /// The family's name. Asking the controller for its number loads the module `ip_vs`, by its alias
-/// `net-pf-16-proto-16-family-IPVS`, even for a process without any capability (seen on Debian's Linux 6.1).
+/// `net-pf-16-proto-16-family-IPVS` (seen on Debian's Linux 6.1).
 pub const FAMILY: &str = "IPVS";
 
 /// IPVS_CMD_*

@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ServiceIdx;
 use ipc::config::ipvs::{Dest, Service, ServiceKey};
+use ipc::config::vrrp::Switch;
 use ipc::msg::reals::Standing;
 use ipc::net::Family;
 
@@ -155,7 +156,7 @@ type Wishes = BTreeMap<(IpAddr, u16), (Wish, DestFact)>;
 /// destination (a sorry server that is a real server too) the greater wish counts.
 fn wishes(ledger: &Ledger, desired: &Desired, idx: ServiceIdx, service: &Service) -> (Vec<(IpAddr, u16)>, Wishes) {
     let reals = ledger.reals_of(idx).iter().filter_map(|real| Some((ledger.real(*real)?.dest, desired.real(*real))));
-    let sorry = service.sorry.map(|dest| (dest, desired.sorry(idx)));
+    let sorry = service.sorry.map(|dest| (dest, unneeded(service.sorry_inhibit, desired.sorry(idx))));
     let mut order = Vec::new();
     let mut wishes = Wishes::new();
     for (dest, standing) in reals.chain(sorry) {
@@ -175,6 +176,14 @@ fn wishes(ledger: &Ledger, desired: &Desired, idx: ServiceIdx, service: &Service
         }
     }
     (order, wishes)
+}
+
+/// A sorry server that is not needed goes, or stays without weight. COMPAT: keepalived 2.2.7, `sorry_server_inhibit`.
+fn unneeded(inhibit: Switch, standing: Option<Standing>) -> Option<Standing> {
+    match (inhibit, standing) {
+        (Switch::On, Some(Standing::Absent)) => Some(Standing::Inhibited),
+        _ => standing,
+    }
 }
 
 fn dest_fact(dest: &Dest, weight: u32) -> DestFact {
