@@ -22,6 +22,9 @@ const GENERATION: Generation = Generation(1);
 /// How long the stand-in for ipvsd takes for anything.
 const IPVSD: Duration = Duration::from_micros(300);
 
+/// Most events in one stretch of time.
+const EVENTS: u32 = 200_000;
+
 /// A small generator of random numbers (SplitMix64): the same seed, the same run.
 #[derive(Clone, Debug)]
 pub struct Random(pub u64);
@@ -191,7 +194,9 @@ impl Lan {
     /// Lets time pass.
     pub fn run(&mut self, time: Duration) {
         let end = self.now + time;
-        loop {
+        // Far more than the adverts and answers of any run; less than a message that answers itself for ever.
+        for events in 0.. {
+            assert!(events < EVENTS, "the routers and ipvsd do not come to rest");
             let packet = self.coming.keys().next().map(|(at, _)| *at);
             let due = |node: &Node| node.router.as_ref().and_then(Router::deadline);
             let timer = self.nodes.iter().enumerate().filter_map(|(n, node)| Some((due(node)?, n))).min();
