@@ -3,7 +3,9 @@
 //! One turn: sleep until something is ready or the router's deadline has passed; read the clock once; let due timers run and carry
 //! out what they want before anything is read; then the supervisor, ipvsd and a bounded number of packets of each interface.
 
+use super::arrival::Arrival;
 use super::later::{Later, Piece};
+use super::link::Received;
 use super::outbox::{Outbox, Packets};
 use super::sockets::Sockets;
 use core::time::Duration;
@@ -57,7 +59,8 @@ struct Driver {
     outbox: Outbox,
     later: Later,
     actions: Vec<Action>,
-    packets: Vec<Vec<u8>>,
+    packets: Vec<Received>,
+    arrival: Arrival,
     /// The configuration that was last given to the router.
     configured: Generation,
     dumps: VecDeque<OwnedFd>,
@@ -86,6 +89,7 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         later: Later::default(),
         actions: Vec::new(),
         packets: Vec::new(),
+        arrival: Arrival::default(),
         configured: Generation::default(),
         dumps: VecDeque::new(),
         life: Life::Running,
@@ -207,8 +211,12 @@ impl Driver {
         let mut packets = core::mem::take(&mut self.packets);
         for ready in ready.drain(..) {
             if let Some(ifindex) = self.sockets.ready(ready, &mut self.events, &mut packets) {
-                for bytes in packets.drain(..) {
-                    self.step(now, Event::Packet { ifindex, bytes });
+                if !packets.is_empty() {
+                    self.arrival.look();
+                }
+                for packet in packets.drain(..) {
+                    let at = self.arrival.at(packet.stamp, now);
+                    self.step(at, Event::Packet { ifindex, bytes: packet.bytes });
                 }
             }
         }

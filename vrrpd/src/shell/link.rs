@@ -4,7 +4,10 @@ use super::sender::{Packet, Sender};
 use super::sys;
 use core::fmt;
 use core::net::Ipv4Addr;
-use nix::sys::socket::{MsgFlags, MultiHeaders, recvmmsg};
+use core::time::Duration;
+use nix::cmsg_space;
+use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt};
+use nix::sys::time::TimeSpec;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 use std::collections::BTreeSet;
 use std::io::{self, IoSliceMut};
@@ -110,10 +113,10 @@ impl Link {
     }
 
     /// Receives at most [`BATCH`] packets with one system call and appends them to `into`; says how many. 0: there are none.
-    pub fn receive(&self, buffers: &mut Buffers, into: &mut Vec<Vec<u8>>) -> usize {
+    pub fn receive(&self, buffers: &mut Buffers, into: &mut Vec<Received>) -> usize {
         let mut slots: Vec<[IoSliceMut<'_>; 1]> =
             buffers.0.chunks_mut(LONGEST).map(|slot| [IoSliceMut::new(slot)]).collect();
-        let mut headers = MultiHeaders::<()>::preallocate(slots.len(), None);
+        let mut headers = MultiHeaders::<()>::preallocate(slots.len(), Some(cmsg_space!(TimeSpec)));
         // An error that is not "nothing there" (a link that went down) is told once by the kernel and says nothing that ipvsd does
         // not tell with the link's facts.
         let Ok(packets) =
@@ -122,7 +125,10 @@ impl Link {
             return 0;
         };
         let before = into.len();
-        into.extend(packets.map(|packet| packet.iovs().next().unwrap_or_default().to_vec()));
+        into.extend(packets.map(|packet| Received {
+            bytes: packet.iovs().next().unwrap_or_default().to_vec(),
+            stamp: packet.cmsgs().into_iter().flatten().find_map(stamp),
+        }));
         into.len().saturating_sub(before)
     }
 
@@ -134,6 +140,22 @@ impl Link {
         if !frames.is_empty() {
             self.frames.send(frames);
         }
+    }
+}
+
+/// A packet as it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// All of it, header included, or its first [`LONGEST`] bytes.
+    pub bytes: Vec<u8>,
+    /// When the kernel got it, on the clock of the day (since 1970).
+    pub stamp: Option<Duration>,
+}
+
+fn stamp(control: ControlMessageOwned) -> Option<Duration> {
+    match control {
+        ControlMessageOwned::ScmTimestampns(time) => Some(time.into()),
+        _ => None,
     }
 }
 
@@ -156,6 +178,7 @@ fn open_receiver(name: &str) -> Result<Socket, Refused> {
     let socket = open(Domain::IPV4, IPPROTO_VRRP, "open a raw socket to receive adverts")?;
     socket.bind_device(Some(name.as_bytes())).map_err(refused("bind the receiving socket to the interface"))?;
     socket.set_multicast_all_v4(false).map_err(refused("switch IP_MULTICAST_ALL off"))?;
+    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).map_err(refused("ask for the times of packets"))?;
     socket.set_recv_buffer_size(BUFFER).map_err(refused("set the receive buffer"))?;
     Ok(socket)
 }

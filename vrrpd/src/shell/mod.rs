@@ -1,5 +1,6 @@
 //! The shell of vrrpd: sockets, event loop, system calls. Read from [`driver`].
 
+pub mod arrival;
 pub mod driver;
 pub mod later;
 pub mod link;

@@ -3,7 +3,7 @@
 //! An interface whose sockets cannot be opened is tried again every second and complained of once. Losses are logged at most
 //! once a minute per interface.
 
-use super::link::{Buffers, Link, Refused};
+use super::link::{Buffers, Link, Received, Refused};
 use super::sender::{Lost, Packet};
 use core::time::Duration;
 use ipc::evloop::{EventLoop, Ready};
@@ -146,7 +146,7 @@ impl Sockets {
 
     /// Takes what is there on a socket that is ready: at most [`PACKETS_PER_TURN`] packets, with the index of their interface.
     /// `into` is emptied first.
-    pub fn ready(&mut self, ready: Ready, events: &mut EventLoop, into: &mut Vec<Vec<u8>>) -> Option<u32> {
+    pub fn ready(&mut self, ready: Ready, events: &mut EventLoop, into: &mut Vec<Received>) -> Option<u32> {
         into.clear();
         let (ifindex, kind) = parse(ready.token)?;
         let open = self.open.get_mut(&ifindex)?;

@@ -53,7 +53,12 @@ impl Side {
             let now: Mono = self.events.wait(Some(last + quiet), &mut ready).unwrap();
             for ready in ready.drain(..) {
                 if self.sockets.ready(ready, &mut self.events, &mut packets).is_some() && !packets.is_empty() {
-                    turns.push(core::mem::take(&mut packets));
+                    let day = std::time::UNIX_EPOCH.elapsed().unwrap();
+                    for packet in &packets {
+                        let age = day.checked_sub(packet.stamp.unwrap()).unwrap();
+                        assert!(age < Duration::from_secs(5), "{age:?}");
+                    }
+                    turns.push(packets.drain(..).map(|packet| packet.bytes).collect());
                     last = now;
                 }
             }
