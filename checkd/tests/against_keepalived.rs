@@ -35,7 +35,7 @@ fn corpus() -> Vec<(Takes, String)> {
         (Both, "global_defs {\n router_id a\n}\n".into()),
         (Both, "global_defs{router_id a}".into()),
         (Both, "global_defs\n{\n router_id \"a # b\" # c\n}\n".into()),
-        (Both, "! comment\r\nglobal_defs {\r\n}\r\n"),
+        (Both, "! comment\r\nglobal_defs {\r\n}\r\n".into()),
         (Neither, "global_defs {\n}\n}\n".into()),
         (Neither, "global_defs {\n".into()),
         (Neither, "global_defs {\n router_id \"a\n}\n".into()),
