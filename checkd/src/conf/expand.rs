@@ -6,7 +6,7 @@
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::lines::{self, Text};
 use super::source::{Sources, Span};
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
@@ -24,34 +24,17 @@ pub struct Facts {
     pub random: u64,
 }
 
-/// What a name stands for.
-#[derive(Clone, Debug)]
-struct Definition {
-    /// None or one for an ordinary parameter, more for a multi-line one.
-    lines: Rc<[Text]>,
-    span: Span,
-}
-
 /// The parameters defined so far.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions {
-    map: BTreeMap<Vec<u8>, Definition>,
+    /// No line or one for an ordinary parameter, more for a multi-line one.
+    map: BTreeMap<Vec<u8>, Rc<[Text]>>,
 }
 
 impl Definitions {
     /// Defines or redefines.
-    pub fn set(&mut self, name: Vec<u8>, lines: Vec<Text>, span: Span) {
-        self.map.insert(name, Definition { lines: lines.into(), span });
-    }
-
-    /// Defined names.
-    pub fn names(&self) -> BTreeSet<Vec<u8>> {
-        self.map.keys().cloned().collect()
-    }
-
-    /// Where a name was defined.
-    pub fn place(&self, name: &[u8]) -> Option<Span> {
-        self.map.get(name).map(|d| d.span)
+    pub fn set(&mut self, name: Vec<u8>, lines: Vec<Text>) {
+        self.map.insert(name, lines.into());
     }
 }
 
@@ -137,8 +120,8 @@ pub fn line(
         current.push_part(text, at..range.start);
         at = range.end;
         let span = text.span(range.clone());
-        if let Some(definition) = definitions.map.get(reference.name) {
-            match &*definition.lines {
+        if let Some(lines) = definitions.map.get(reference.name) {
+            match &**lines {
                 [] => {}
                 [only] => current.push_expansion(only.bytes(), span),
                 [first, rest @ ..] => {

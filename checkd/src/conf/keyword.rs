@@ -60,8 +60,6 @@ pub enum Body {
     None,
     /// It must.
     Block,
-    /// It may (`notify_deleted`-like keywords have none; kept for tables to come).
-    Maybe,
 }
 
 /// What a keyword does in this release.

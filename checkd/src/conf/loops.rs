@@ -50,7 +50,7 @@ impl Loop {
             let mut text = Text::default();
             text.push_expansion(&values.next().unwrap_or_default(), self.span);
             let lines = if text.is_empty() { Vec::new() } else { Vec::from([text]) };
-            definitions.set(name.clone(), lines, self.span);
+            definitions.set(name.clone(), lines);
         }
         Some((*self.rest).clone())
     }

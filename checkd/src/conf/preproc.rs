@@ -10,7 +10,6 @@ use super::expand::{self, Definitions, Facts};
 use super::lines::{self, Text};
 use super::loops::{self, Loop};
 use super::source::{FileId, Sources, Span};
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -96,7 +95,6 @@ const PATTERN_LIMIT: usize = 4096;
 /// A definition whose lines still come.
 struct Collecting {
     name: Vec<u8>,
-    span: Span,
     lines: Vec<Text>,
 }
 
@@ -251,8 +249,8 @@ impl Preprocessor {
     }
 
     fn end_collecting(&mut self) {
-        if let Some(Collecting { name, span, lines }) = self.collecting.take() {
-            self.definitions.set(name, lines, span);
+        if let Some(Collecting { name, lines }) = self.collecting.take() {
+            self.definitions.set(name, lines);
         }
     }
 
@@ -306,9 +304,9 @@ impl Preprocessor {
         }
         let lines = if value.is_empty() { Vec::new() } else { Vec::from([value]) };
         if more && depth == 0 {
-            self.collecting = Some(Collecting { name, span, lines });
+            self.collecting = Some(Collecting { name, lines });
         } else {
-            self.definitions.set(name, lines, span);
+            self.definitions.set(name, lines);
         }
         true
     }
@@ -335,11 +333,6 @@ impl Preprocessor {
                 self.stack.push(Work::Line { text: line, depth: depth.saturating_add(1) });
             }
         }
-    }
-
-    /// Names that are defined, for tests and dumps.
-    pub fn defined(&self) -> BTreeSet<Vec<u8>> {
-        self.definitions.names()
     }
 }
 

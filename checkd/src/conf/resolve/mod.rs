@@ -20,7 +20,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::time::Duration;
 use ipc::config::global::Mail;
-use ipc::config::script::{ScriptConfig, ScriptKind, ScriptSecurity, SymlinkPaths};
+use ipc::config::script::{Asker, ScriptConfig, ScriptKind, ScriptSecurity, SymlinkPaths};
 use ipc::config::vrrp::{Link, Switch, TrackScript};
 use ipc::config::{Bundle, LinkIdx, TrackScriptIdx};
 use ipc::msg::compile::{CompileMode, Facts, Parts};
@@ -90,11 +90,13 @@ impl Resolver<'_, '_> {
         self.scripts.child_wait = g.child_wait.as_ref().map_or(CHILD_WAIT, |w| w.value);
         let timeout = |t: &Option<super::keyword::At<Duration>>| t.as_ref().map_or(ONCE_TIMEOUT, |t| t.value);
         if let Some(startup) = &g.startup {
-            let script = self.script(&startup.value, None, "startup_script".into(), ScriptKind::Once);
+            let script =
+                self.script(&startup.value, None, "startup_script".into(), ScriptKind::Once, Asker::Supervisor);
             self.scripts.startup = script.map(|s| (s, timeout(&g.startup_timeout)));
         }
         if let Some(shutdown) = &g.shutdown {
-            let script = self.script(&shutdown.value, None, "shutdown_script".into(), ScriptKind::Once);
+            let script =
+                self.script(&shutdown.value, None, "shutdown_script".into(), ScriptKind::Once, Asker::Supervisor);
             self.scripts.shutdown = script.map(|s| (s, timeout(&g.shutdown_timeout)));
         }
     }

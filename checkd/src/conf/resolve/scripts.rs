@@ -8,7 +8,7 @@ use crate::conf::script::Command;
 use alloc::format;
 use alloc::string::String;
 use ipc::config::ScriptIdx;
-use ipc::config::script::{RunAs, Script, ScriptKind};
+use ipc::config::script::{Asker, RunAs, Script, ScriptKind};
 use ipc::config::vrrp::Notify;
 
 impl Resolver<'_, '_> {
@@ -19,6 +19,7 @@ impl Resolver<'_, '_> {
         user: Option<&RunAs>,
         label: String,
         kind: ScriptKind,
+        asker: Asker,
     ) -> Option<ScriptIdx> {
         let script = Script {
             argv: command.argv.clone(),
@@ -26,6 +27,7 @@ impl Resolver<'_, '_> {
             label,
             origin: self.r.sources.origin(command.span),
             kind,
+            asker,
         };
         let listed = self.scripts.scripts.push(script).ok();
         if listed.is_none() {
@@ -35,21 +37,25 @@ impl Resolver<'_, '_> {
         listed
     }
 
-    /// A command that is told of an event.
+    /// A command of a service or a real server that is told of an event.
     pub(super) fn event(&mut self, command: &Option<At<Command>>, keyword: &str, of: &str) -> Option<ScriptIdx> {
-        let kind = if keyword == "notify" { ScriptKind::Generic } else { ScriptKind::Event };
-        command.as_ref().and_then(|c| self.script(&c.value, None, format!("{keyword} of {of}"), kind))
+        let command = command.as_ref()?;
+        self.script(&command.value, None, format!("{keyword} of {of}"), ScriptKind::Event, Asker::Check)
     }
 
     /// The notify scripts of an instance or a group.
     pub(super) fn notify(&mut self, draft: &Draft, of: &str) -> Notify {
+        let mut list = |command: &Option<At<Command>>, keyword, kind| {
+            let command = command.as_ref()?;
+            self.script(&command.value, None, format!("{keyword} of {of}"), kind, Asker::Vrrp)
+        };
         Notify {
-            master: self.event(&draft.master, "notify_master", of),
-            backup: self.event(&draft.backup, "notify_backup", of),
-            fault: self.event(&draft.fault, "notify_fault", of),
-            stop: self.event(&draft.stop, "notify_stop", of),
-            generic: self.event(&draft.generic, "notify", of),
-            master_rx_lower_pri: self.event(&draft.master_rx_lower_pri, "notify_master_rx_lower_pri", of),
+            master: list(&draft.master, "notify_master", ScriptKind::Event),
+            backup: list(&draft.backup, "notify_backup", ScriptKind::Event),
+            fault: list(&draft.fault, "notify_fault", ScriptKind::Event),
+            stop: list(&draft.stop, "notify_stop", ScriptKind::Event),
+            generic: list(&draft.generic, "notify", ScriptKind::Generic),
+            master_rx_lower_pri: list(&draft.master_rx_lower_pri, "notify_master_rx_lower_pri", ScriptKind::Event),
         }
     }
 }

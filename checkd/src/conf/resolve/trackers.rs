@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::TrackScriptIdx;
-use ipc::config::script::ScriptKind;
+use ipc::config::script::{Asker, ScriptKind};
 use ipc::config::vrrp::{Switch, TrackLink, TrackScript, TrackScriptUse, Weight};
 
 /// The effect of what has none of its own: down is FAULT.
@@ -58,7 +58,9 @@ impl Resolver<'_, '_> {
             let timeout = block.timeout.as_ref().map_or(interval, |t| t.value);
             let user = block.user.as_ref().map(|u| &u.value);
             let label = format!("vrrp_script {}", name.value);
-            let Some(script) = self.script(command, user, label, ScriptKind::Probe { timeout }) else { continue };
+            let Some(script) = self.script(command, user, label, ScriptKind::Probe { timeout }, Asker::Vrrp) else {
+                continue;
+            };
             let row = TrackScript {
                 name: name.value.clone(),
                 script,
