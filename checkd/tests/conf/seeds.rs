@@ -100,3 +100,21 @@ fn every_file_of_the_directory_is_tested() {
     }
     assert!(count >= 12);
 }
+
+/// What is installed as an example must be without fault: notes and warnings of later work aside, nothing is said about it.
+#[test]
+fn examples_are_without_error() {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../packaging/examples");
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|e| e == "conf") {
+            count += 1;
+            let text = std::fs::read(&path).unwrap();
+            let compiled = compile(facts(), CompileMode::Load, text, |request| panic!("{request:?} is not expected"));
+            let verdict = compiled.verdict();
+            assert_eq!((verdict.fatal, verdict.errors), (0, 0), "{}: {:?}", path.display(), problems(&compiled));
+        }
+    }
+    assert!(count > 0);
+}
