@@ -189,11 +189,14 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
 
     /// Receives the next frame; `None` when there is none yet. Call until `None`: the event loop is edge-triggered.
     pub fn receive(&mut self) -> Result<Option<Received<Rx>>, ChannelError> {
+        let mut resets = 0u8;
         let packet = loop {
             match fdpass::receive(self.socket.as_fd(), &mut self.buffer) {
                 Ok(packet) => break packet,
                 Err(Errno::EAGAIN) => return Ok(None),
                 Err(Errno::EINTR) => {}
+                // The other side ended and left something unread. That is told once, before what it had said.
+                Err(Errno::ECONNRESET) if resets == 0 => resets = 1,
                 Err(Errno::ECONNRESET | Errno::ENOTCONN) => return Err(ChannelError::Closed),
                 Err(e) => return Err(ChannelError::Os(e)),
             }

@@ -224,3 +224,14 @@ fn a_message_that_fits_no_frame_is_refused_alone() {
     assert!(matches!(channel.send(GENERATION, vec![long]), Err(ChannelError::Violation(_))));
     channel.send(GENERATION, vec![IpvsToVrrp::Synced]).unwrap();
 }
+
+#[test]
+fn what_was_said_before_the_end_is_heard_although_the_other_side_left_something_unread() {
+    let (mut checkd, mut ipvsd) = ends();
+    ipvsd.send(GENERATION, vec![IpvsToCheck::Synced]).unwrap();
+    checkd.send(GENERATION, vec![set(1)]).unwrap();
+    // The kernel then reports ECONNRESET, once, before what is in the queue.
+    drop(checkd);
+    assert_eq!(ipvsd.receive().unwrap().unwrap().frame.messages, [set(1)]);
+    assert!(matches!(ipvsd.receive(), Err(ChannelError::Closed)));
+}
