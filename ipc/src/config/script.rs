@@ -74,6 +74,19 @@ pub struct Script {
     pub origin: Origin,
     /// How it is run.
     pub kind: ScriptKind,
+    /// Who may ask for it; anybody else who does breaks the protocol.
+    pub asker: Asker,
+}
+
+/// Whose a command is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Asker {
+    /// The supervisor itself: `startup_script`, `shutdown_script`.
+    Supervisor,
+    /// vrrpd: `vrrp_script` and the notify commands of instances and groups.
+    Vrrp,
+    /// checkd: the commands of services and real servers.
+    Check,
 }
 
 /// How a command is run.

@@ -7,7 +7,7 @@ use super::*;
 use crate::reload::Failure;
 use alloc::vec;
 use core::time::Duration;
-use ipc::config::script::{Script, ScriptConfig, ScriptKind};
+use ipc::config::script::{Asker, Script, ScriptConfig, ScriptKind};
 use ipc::config::{InstanceIdx, Origin};
 use ipc::msg::control::{AtStop, Cause, NotifyState};
 
@@ -27,7 +27,9 @@ fn options() -> Options {
 }
 
 fn script(kind: ScriptKind) -> Script {
-    Script { argv: vec![b"/x".to_vec()], run_as: None, label: "a script".into(), origin: Origin::default(), kind }
+    let (argv, label, origin) = (vec![b"/x".to_vec()], "a script".into(), Origin::default());
+    let asker = if kind == ScriptKind::Once { Asker::Supervisor } else { Asker::Vrrp };
+    Script { argv, run_as: None, label, origin, kind, asker }
 }
 
 /// One probe (0), one event command (1), one generic (2), one for start and stop (3); one instance, one service.

@@ -6,7 +6,7 @@ use crate::daemon::Daemon;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
-use ipc::config::script::{ScriptConfig, ScriptKind};
+use ipc::config::script::{Asker, ScriptConfig, ScriptKind};
 use ipc::config::{Generation, GroupIdx, InstanceIdx, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::control::{Cause, Run};
 
@@ -25,6 +25,8 @@ pub enum BadRequest {
     Real(RealIdx),
     /// A service that does not exist.
     Service(ServiceIdx),
+    /// The command exists but is another's.
+    Asker(ScriptIdx),
     /// The command exists but is not run for that cause.
     Kind(ScriptIdx),
     /// The cause is none that this child may name.
@@ -40,6 +42,7 @@ impl fmt::Display for BadRequest {
             BadRequest::Group(i) => write!(f, "script for group {}, which does not exist", i.0),
             BadRequest::Real(i) => write!(f, "script for real server {}, which does not exist", i.0),
             BadRequest::Service(i) => write!(f, "script for service {}, which does not exist", i.0),
+            BadRequest::Asker(i) => write!(f, "script {}, which is not its own", i.0),
             BadRequest::Kind(i) => write!(f, "script {} for a cause it is not configured for", i.0),
             BadRequest::Cause => f.write_str("script for a cause that is not its business"),
         }
@@ -59,7 +62,7 @@ pub(super) enum Admitted {
 
 /// Checks a request against the table of its generation.
 pub(super) fn check(table: &ScriptConfig, from: Daemon, run: Run) -> Result<Admitted, BadRequest> {
-    let kind = table.scripts.at(run.script).ok_or(BadRequest::Script(run.script))?.kind;
+    let script = table.scripts.at(run.script).ok_or(BadRequest::Script(run.script))?;
     match (from, run.cause) {
         (Daemon::Vrrp, Cause::Probe | Cause::Instance { .. } | Cause::Group { .. }) => {}
         (Daemon::Check, Cause::Probe | Cause::Real(_) | Cause::Quorum(_)) => {}
@@ -67,6 +70,11 @@ pub(super) fn check(table: &ScriptConfig, from: Daemon, run: Run) -> Result<Admi
         (Daemon::Check, Cause::Instance { .. } | Cause::Group { .. }) => return Err(BadRequest::Cause),
         (Daemon::Ipvs, _) => return Err(BadRequest::Cause),
     }
+    let kind = match (from, script.asker) {
+        (Daemon::Vrrp, Asker::Vrrp) | (Daemon::Check, Asker::Check) => script.kind,
+        (_, Asker::Supervisor) => return Err(BadRequest::Kind(run.script)),
+        (_, Asker::Vrrp | Asker::Check) => return Err(BadRequest::Asker(run.script)),
+    };
     let (subject, generic) = match run.cause {
         Cause::Probe => {
             return match kind {

@@ -3,7 +3,7 @@
 use super::*;
 use alloc::string::{String, ToString};
 use alloc::vec;
-use ipc::config::script::{Script, ScriptKind};
+use ipc::config::script::{Asker, Script, ScriptKind};
 use ipc::config::{GroupIdx, InstanceIdx, Origin, RealIdx, ServiceIdx};
 use ipc::msg::control::{Cause, NotifyState};
 use proptest::prelude::*;
@@ -13,16 +13,27 @@ const PROBE: ScriptIdx = ScriptIdx(0);
 const EVENT: ScriptIdx = ScriptIdx(1);
 const GENERIC: ScriptIdx = ScriptIdx(2);
 const ONCE: ScriptIdx = ScriptIdx(3);
+const CHECK_PROBE: ScriptIdx = ScriptIdx(4);
+const CHECK_EVENT: ScriptIdx = ScriptIdx(5);
 const LIMIT: Duration = Duration::from_secs(3);
 
 fn table(instances: usize) -> ScriptConfig {
-    let kinds = [ScriptKind::Probe { timeout: LIMIT }, ScriptKind::Event, ScriptKind::Generic, ScriptKind::Once];
-    let script = |kind| Script {
+    let probe = ScriptKind::Probe { timeout: LIMIT };
+    let kinds = [
+        (probe, Asker::Vrrp),
+        (ScriptKind::Event, Asker::Vrrp),
+        (ScriptKind::Generic, Asker::Vrrp),
+        (ScriptKind::Once, Asker::Supervisor),
+        (probe, Asker::Check),
+        (ScriptKind::Event, Asker::Check),
+    ];
+    let script = |(kind, asker)| Script {
         argv: vec![b"/x".to_vec()],
         run_as: None,
         label: "notify of VI_1".to_string(),
         origin: Origin::default(),
         kind,
+        asker,
     };
     ScriptConfig {
         scripts: kinds.into_iter().map(script).collect(),
@@ -91,7 +102,7 @@ fn arguments_are_keepaliveds() {
     assert_eq!(words(started), "INSTANCE VI_0 MASTER 100");
     let group = Cause::Group { group: GroupIdx(0), state: NotifyState::Fault };
     assert_eq!(words(s.ask(at(0), Daemon::Vrrp, GENERIC, group).unwrap()), "GROUP G1 FAULT 0");
-    let real = s.ask(at(0), Daemon::Check, EVENT, Cause::Real(RealIdx(1))).unwrap();
+    let real = s.ask(at(0), Daemon::Check, CHECK_EVENT, Cause::Real(RealIdx(1))).unwrap();
     assert_eq!(words(real), "", "commands of a state run as they are written");
 }
 
@@ -99,15 +110,19 @@ fn arguments_are_keepaliveds() {
 fn a_request_must_fit_the_table_and_the_asker() {
     let group = |n| Cause::Group { group: GroupIdx(n), state: NotifyState::Stop };
     for (from, script, cause, wrong) in [
-        (Daemon::Vrrp, ScriptIdx(4), Cause::Probe, BadRequest::Script(ScriptIdx(4))),
+        (Daemon::Vrrp, ScriptIdx(6), Cause::Probe, BadRequest::Script(ScriptIdx(6))),
         (Daemon::Vrrp, EVENT, Cause::Probe, BadRequest::Kind(EVENT)),
         (Daemon::Vrrp, PROBE, instance(0, NotifyState::Master), BadRequest::Kind(PROBE)),
         (Daemon::Vrrp, ONCE, instance(0, NotifyState::Master), BadRequest::Kind(ONCE)),
-        (Daemon::Check, GENERIC, Cause::Real(RealIdx(0)), BadRequest::Kind(GENERIC)),
+        (Daemon::Check, EVENT, Cause::Real(RealIdx(0)), BadRequest::Asker(EVENT)),
+        (Daemon::Check, PROBE, Cause::Probe, BadRequest::Asker(PROBE)),
+        (Daemon::Vrrp, CHECK_EVENT, instance(0, NotifyState::Master), BadRequest::Asker(CHECK_EVENT)),
+        (Daemon::Vrrp, CHECK_PROBE, Cause::Probe, BadRequest::Asker(CHECK_PROBE)),
+        (Daemon::Check, CHECK_EVENT, Cause::Probe, BadRequest::Kind(CHECK_EVENT)),
         (Daemon::Vrrp, EVENT, instance(1, NotifyState::Master), BadRequest::Instance(InstanceIdx(1))),
         (Daemon::Vrrp, EVENT, group(1), BadRequest::Group(GroupIdx(1))),
-        (Daemon::Check, EVENT, Cause::Real(RealIdx(2)), BadRequest::Real(RealIdx(2))),
-        (Daemon::Check, EVENT, Cause::Quorum(ServiceIdx(1)), BadRequest::Service(ServiceIdx(1))),
+        (Daemon::Check, CHECK_EVENT, Cause::Real(RealIdx(2)), BadRequest::Real(RealIdx(2))),
+        (Daemon::Check, CHECK_EVENT, Cause::Quorum(ServiceIdx(1)), BadRequest::Service(ServiceIdx(1))),
         (Daemon::Vrrp, EVENT, Cause::Real(RealIdx(0)), BadRequest::Cause),
         (Daemon::Check, EVENT, instance(0, NotifyState::Master), BadRequest::Cause),
         (Daemon::Ipvs, PROBE, Cause::Probe, BadRequest::Cause),
@@ -174,14 +189,14 @@ fn a_command_that_never_ends_is_left_alone_but_not_waited_for() {
 #[test]
 fn a_probe_that_overruns_its_time_is_ended_and_reported() {
     let mut s = scripts(1);
-    s.ask(at(0), Daemon::Check, PROBE, Cause::Probe).unwrap();
+    s.ask(at(0), Daemon::Check, CHECK_PROBE, Cause::Probe).unwrap();
     assert_eq!(s.deadline(), Some(at(3_000)));
     let signal = |signal| [Effect::Signal { run: RunId(1), signal }];
     assert_eq!(s.due(at(3_000)), signal(Sig::Term));
     assert_eq!(s.due(at(5_000)), signal(Sig::Kill));
     assert_eq!(s.due(at(15_000)), signal(Sig::Kill));
     assert_eq!(s.deadline(), Some(at(25_000)));
-    let ended = ProbeEnded { script: PROBE, outcome: Outcome::TimedOut };
+    let ended = ProbeEnded { script: CHECK_PROBE, outcome: Outcome::TimedOut };
     let reported = [Effect::Probed { to: Daemon::Check, generation: G, ended }];
     assert_eq!(s.end(at(16_000), 1, Outcome::Signalled(9)), reported);
     assert_eq!(s.deadline(), None);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::shell::testdir::TestDir;
 use ipc::config::Origin;
-use ipc::config::script::{RunAs, ScriptKind};
+use ipc::config::script::{Asker, RunAs, ScriptKind};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{Permissions, read_to_string, set_permissions, write};
 use std::os::unix::fs::PermissionsExt as _;
@@ -33,6 +33,7 @@ impl Bench {
             label: "vrrp_script x".to_owned(),
             origin: Origin { file: "a.conf".to_owned(), line: 3 },
             kind: ScriptKind::Event,
+            asker: Asker::Vrrp,
         };
         let table = ScriptConfig { scripts: [script].into_iter().collect(), security, ..ScriptConfig::default() };
         let mut commands = Commands::new();
