@@ -45,11 +45,29 @@ impl Queue {
 
     /// Removes the first deadline that has passed and answers whose it was.
     pub fn pop(&mut self, now: Mono) -> Option<Who> {
-        let (at, who) = *self.by_time.first()?;
-        if at > now {
-            return None;
-        }
-        self.set(who, None);
-        Some(who)
+        let first = *self.by_time.first().filter(|(at, _)| *at <= now)?;
+        self.by_time.remove(&first);
+        self.by_who.remove(&first.1);
+        Some(first.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_that_was_moved_is_not_met_twice() {
+        let mut queue = Queue::default();
+        let [a, b] = [Who::Instance(InstanceIdx(0)), Who::Script(TrackScriptIdx(0))];
+        queue.set(a, Some(Mono(5)));
+        queue.set(b, Some(Mono(7)));
+        queue.set(a, Some(Mono(9)));
+        assert_eq!(queue.first(), Some(Mono(7)));
+        assert_eq!(queue.pop(Mono(6)), None);
+        assert_eq!([queue.pop(Mono(9)), queue.pop(Mono(9)), queue.pop(Mono(9))], [Some(b), Some(a), None]);
+        queue.set(a, Some(Mono(5)));
+        queue.set(a, None);
+        assert_eq!(queue.first(), None);
     }
 }
