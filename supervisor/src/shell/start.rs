@@ -78,11 +78,11 @@ pub fn run(mut cli: Cli) -> u8 {
     let (log, unknown_facility) = log_setup(&cli);
     let mut logger = logger(log, log_file.as_deref());
     hello(&cli, &mut logger, [missing_accounts, unknown_facility]);
-    if cli.options().parts != Parts::VrrpOnly
-        && let Err(why) = module::load_ip_vs()
-    {
-        logger.detail(format!("IPVS is not loaded: {why}"));
-    }
+    // Whether that matters is known when ipvsd asks for it, and ipvsd is who says so.
+    let no_ip_vs = match cli.options().parts {
+        Parts::VrrpOnly => None,
+        Parts::AsConfigured | Parts::All | Parts::CheckOnly => module::load_ip_vs().err(),
+    };
     // 6. What is not needed is given up, before any byte of configuration or of a child is read.
     match confine::supervise(confine::Needs::default()) {
         Ok(confined) if confined.unfiltered.is_none() && confined.missing.is_empty() => {}
@@ -93,7 +93,7 @@ pub fn run(mut cli: Cli) -> u8 {
         }
     }
     // 7. To work.
-    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands });
+    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, no_ip_vs });
     drop(pid_file);
     code
 }

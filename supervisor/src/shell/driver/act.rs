@@ -265,8 +265,9 @@ impl Driver {
         let loaded = match module {
             Module::IpVs if module::ip_vs_is_there() => Loaded::Yes,
             Module::IpVs => {
-                // ipvsd says what that means for the configuration.
-                self.setup.logger.detail("ip_vs was not there at the start and is not there now: run modprobe ip_vs");
+                // The one error about it is ipvsd's, who knows what it means for the configuration. This is for who looks deeper.
+                let why = self.setup.no_ip_vs.as_deref().unwrap_or("it was not tried, or it has been unloaded");
+                self.setup.logger.log(&Line::new(Level::Debug, format!("Loading ip_vs at the start: {why}")));
                 Loaded::No
             }
         };
