@@ -17,4 +17,6 @@ pub mod pair;
 pub mod process;
 pub mod router;
 pub mod sim;
+pub mod steal;
+pub mod sys;
 pub mod web;
