@@ -805,8 +805,26 @@ fn a_foreign_generation_or_instance_is_a_violation() {
     let mut bench = Bench::one(instance(1, 100));
     let up = |out: &[Action]| out.iter().any(|action| matches!(action, Action::Up(Up::Violation(_))));
     assert!(up(bench.applied(7)));
+    assert!(bench.applied(7).is_empty(), "told once; nothing more is taken from this channel");
+    let mut bench = Bench::one(instance(1, 100));
     bench.generation = ipc::config::Generation(9);
     assert!(up(bench.applied(0)));
+    // A new channel is trusted again.
+    bench.generation = ipc::config::Generation(1);
+    bench.event(Event::IpvsAttached);
+    bench.sync(&[]);
+    assert_eq!(wants(&bench.out), [ABSENT]);
+}
+
+#[test]
+fn an_advert_is_taken_at_the_time_when_it_came() {
+    let mut bench = Bench::one(instance(1, 100));
+    bench.pass(ms(2000));
+    bench.event(Event::Timeout);
+    // It waited in the socket: the clock goes back for it.
+    bench.now = bench.now - ms(50);
+    bench.hear(200, 9);
+    assert_eq!(bench.until_deadline(), ms(3000) + SKEW_100);
 }
 
 #[test]
