@@ -51,13 +51,12 @@ impl Lvs {
 
     /// The whole part.
     pub fn play(&mut self, story: &mut Story) -> Outcome {
-        let started = Instant::now();
         self.stage.start(story)?;
         let since = Instant::now();
         let outcome = self.stage.client.wait_answers(&["web1", "web2"], since, PATIENCE);
         story.step("the client reaches both web servers", outcome)?;
         story.teller.tell("", "until all servers have been checked once");
-        std::thread::sleep(WARM.saturating_sub(started.elapsed()));
+        std::thread::sleep(WARM.saturating_sub(since.elapsed()));
         self.lose_web(story)?;
         self.return_web(story)?;
         self.stage.lose_first(story, Power::Stays)?;
