@@ -3,6 +3,7 @@
 mod shell;
 
 use shell::cli::{self, Cli};
+use shell::terminal;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(text) => {
-            eprint!("{text}");
+            terminal::err(&text);
             return ExitCode::from(1);
         }
     };
@@ -21,18 +22,18 @@ fn main() -> ExitCode {
 /// The options that ask for an answer and nothing else. COMPAT: keepalived 2.4.3: `-v` to standard error, exit code 0.
 fn answer(cli: &Cli) -> Option<u8> {
     if cli.help {
-        print!("{}", cli::help());
+        terminal::out(&cli::help());
         return Some(0);
     }
     if cli.version {
-        eprintln!("Holdfast v{}", env!("CARGO_PKG_VERSION"));
+        terminal::err(concat!("Holdfast v", env!("CARGO_PKG_VERSION"), "\n"));
         return Some(0);
     }
     let name = cli.signum.as_deref()?;
     match cli::signum(name) {
-        Some(number) => println!("{number}"),
+        Some(number) => terminal::out(&format!("{number}\n")),
         None => {
-            eprintln!("Unknown sigfunc {name}");
+            terminal::err(&format!("Unknown sigfunc {name}\n"));
             return Some(1);
         }
     }

@@ -57,3 +57,15 @@ fn exit_codes() {
         assert_ne!(text(&out.stderr), "", "{args:?} says nothing");
     }
 }
+
+#[test]
+fn nobody_need_listen() {
+    for (args, code) in [(&["-h"][..], 0), (&["-v"], 0), (&["--signum", "STOP"], 0), (&["-n", "-f", "/nonexistent"], 6)]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_holdfast"));
+        command.args(args).stdout(writer.try_clone().unwrap()).stderr(writer);
+        drop(reader);
+        assert_eq!(command.status().unwrap().code(), Some(code), "{args:?}");
+    }
+}

@@ -6,6 +6,7 @@ use super::compile::{Compilation, Compiler, Order, script_table};
 use super::exec::Commands;
 use super::spawn::Programs;
 use super::start::refuse;
+use super::terminal;
 use ipc::config::Generation;
 use ipc::confine;
 use ipc::evloop::{EventLoop, clock};
@@ -112,7 +113,7 @@ fn verdict(compilation: &Compilation, mut commands: Commands) -> u8 {
     };
     let findings = commands.load(Generation(1), &table);
     for line in &findings.lines {
-        eprintln!("{line}");
+        terminal::err(&format!("{line}\n"));
     }
     match (compilation.verdict.errors, findings.unusable, findings.unprotected) {
         (0, 0, 0) => FINE,

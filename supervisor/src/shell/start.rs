@@ -7,7 +7,7 @@ use super::driver::{Driver, Setup};
 use super::exec::Commands;
 use super::pidfile::{self, PidFile, PidFileError};
 use super::spawn::Programs;
-use super::{files, module};
+use super::{files, module, terminal};
 use ipc::confine;
 use ipc::log::{Logger, facility, learn_time_zone, own_console};
 use ipc::msg::control::{LogSetup, Sink};
@@ -117,7 +117,7 @@ fn serve(setup: Setup) -> u8 {
 
 /// Says why it does not start, to whoever started it.
 pub fn refuse(code: u8, why: &str) -> u8 {
-    eprintln!("holdfast: {why}");
+    terminal::err(&format!("holdfast: {why}\n"));
     code
 }
 
