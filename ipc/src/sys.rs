@@ -27,6 +27,14 @@ pub(crate) fn own_descriptor_0() -> Option<OwnedFd> {
     Some(unsafe { OwnedFd::from_raw_fd(0) })
 }
 
+/// Makes this process hear how its children end, whatever it was started with: a parent that ignores SIGCHLD hands that on
+/// through execve(2), and the kernel then forgets ended children at once.
+pub fn hear_of_children() -> Result<(), Errno> {
+    // SAFETY: SIG_DFL is no function, so nothing of this program is ever called for the signal.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    if before == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
+}
+
 /// A descriptor that becomes readable when the process ends. Race-free only for a child that has not been waited for.
 /// Linux 5.3; close-on-exec by itself.
 pub fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     ipc::fault::install("holdfast");
     close_inherited();
+    // Cannot fail for a signal that exists.
+    let _ = ipc::sys::hear_of_children();
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(text) => {

@@ -1,8 +1,11 @@
 //! The supervisor with its real children: what it logs, how it stops, what it survives.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
-use tests::daemon::{Daemon, Program};
-use tests::failure::Outcome;
+use tests::cleanup::Directory;
+use tests::daemon::{Daemon, Program, built};
+use tests::failure::{Outcome, wait_until};
 use tests::lan::{Host, Lan};
 
 /// How long a start may take on a busy machine.
@@ -57,5 +60,40 @@ fn missing_ipvs_is_one_error_and_only_where_there_is_a_virtual_server() -> Outco
     let kernel_has_it = std::path::Path::new("/proc/net/ip_vs").exists();
     assert_eq!(with_service.len(), usize::from(!kernel_has_it), "{with_service:?}");
     assert!(with_service.iter().all(|line| line.contains("kernel has no IPVS")), "{with_service:?}");
+    Ok(())
+}
+
+/// A command that the configuration may name: a shell script in a directory that root alone can write to.
+fn script(directory: &Directory, name: &str, text: &str) -> Outcome<String> {
+    let path = directory.path().join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n"))?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(path.display().to_string())
+}
+
+#[test]
+fn it_hears_of_its_children_although_its_parent_ignores_sigchld() -> Outcome {
+    let (_lan, host) = host()?;
+    let directory = Directory::new()?;
+    let (config, log) = (directory.path().join("conf"), directory.path().join("log"));
+    let probe = script(&directory, "probe", "exit 0")?;
+    let instance = VRRP.replace("priority 100", "priority 100\n track_script {\n probe\n }");
+    let block = format!("vrrp_script probe {{\n script \"{probe}\"\n interval 1\n user root\n }}\n");
+    fs::write(&config, format!("{block}{instance}"))?;
+    let mut process = host
+        .netns
+        .command("env")
+        .arg("--ignore-signal=CHLD")
+        .arg(built("holdfast")?)
+        .args(["-n", "-l", "-G"])
+        .args(["-f".as_ref(), config.as_os_str(), "-p".as_ref(), directory.path().join("pid").as_os_str()])
+        .stderr(fs::File::create(&log)?)
+        .spawn()?;
+    let read = || fs::read_to_string(&log).unwrap_or_default();
+    let said = wait_until("a result of the script", SOON, || Ok(read().contains("VRRP_Script(probe)")));
+    process.kill()?;
+    process.wait()?;
+    said?;
+    assert!(read().contains("VRRP_Script(probe) succeeded"), "{}", read());
     Ok(())
 }

@@ -17,6 +17,12 @@ pub enum Interrupt {
     Ignored,
 }
 
+/// Blocks the signals, so that one that comes during the start (SIGHUP would end the process) waits for the event loop. What is
+/// spawned later starts with none blocked (std does that).
+pub fn block() -> Result<(), Errno> {
+    mask().thread_block()
+}
+
 /// The signals of this process.
 pub struct Signals {
     fd: SignalFd,
@@ -24,11 +30,10 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Blocks the signals and opens the descriptor. What is spawned later starts with none blocked (std does that).
+    /// Opens the descriptor. Signals that came since [`block`] wait there.
     pub fn new(interrupt: Interrupt) -> Result<Signals, Errno> {
-        let mask = mask();
-        mask.thread_block()?;
-        Ok(Signals { fd: SignalFd::with_flags(&mask, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?, interrupt })
+        let fd = SignalFd::with_flags(&mask(), SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?;
+        Ok(Signals { fd, interrupt })
     }
 
     /// The descriptor, to wait for.

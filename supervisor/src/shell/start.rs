@@ -7,7 +7,7 @@ use super::driver::{Driver, Setup};
 use super::exec::Commands;
 use super::pidfile::{self, PidFile, PidFileError};
 use super::spawn::Programs;
-use super::{files, module, terminal};
+use super::{files, module, signals, terminal};
 use ipc::confine;
 use ipc::log::{Logger, facility, learn_time_zone, own_console};
 use ipc::msg::control::{LogSetup, Sink};
@@ -55,7 +55,11 @@ pub fn run(mut cli: Cli) -> u8 {
         Err(e @ PidFileError::Running(_)) => return refuse(0, &e.to_string()),
         Err(e) => return refuse(1, &e.to_string()),
     };
-    // 4. Into the background, or at least out of the way.
+    // 4. From here on signals wait, until the event loop takes them.
+    if let Err(e) = signals::block() {
+        return refuse(1, &format!("it cannot block signals: {}", e.desc()));
+    }
+    // 5. Into the background, or at least out of the way.
     if let Some(mask) = cli.umask {
         umask(Mode::from_bits_truncate(mask));
     }
@@ -70,7 +74,7 @@ pub fn run(mut cli: Cli) -> u8 {
     if let Err(e) = pid_file.write(Pid::this()) {
         return refuse(1, &e.to_string());
     }
-    // 5. What needs the name service, the time zone's file or a capability that is given up next.
+    // 6. What needs the name service, the time zone's file or a capability that is given up next.
     learn_time_zone();
     own_console();
     let (accounts, missing_accounts) = Accounts::find();
@@ -83,7 +87,7 @@ pub fn run(mut cli: Cli) -> u8 {
         Parts::VrrpOnly => None,
         Parts::AsConfigured | Parts::All | Parts::CheckOnly => module::load_ip_vs().err(),
     };
-    // 6. What is not needed is given up, before any byte of configuration or of a child is read.
+    // 7. What is not needed is given up, before any byte of configuration or of a child is read.
     match confine::supervise(confine::Needs::default()) {
         Ok(confined) if confined.unfiltered.is_none() && confined.missing.is_empty() => {}
         Ok(confined) => logger.warning(format!("The supervisor is {confined}")),
@@ -92,7 +96,7 @@ pub fn run(mut cli: Cli) -> u8 {
             return 1;
         }
     }
-    // 7. To work.
+    // 8. To work.
     let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, no_ip_vs });
     drop(pid_file);
     code
