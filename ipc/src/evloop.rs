@@ -74,6 +74,11 @@ impl EventLoop {
         self.poll.registry().reregister(source, token, Interest::READABLE | Interest::WRITABLE)
     }
 
+    /// The same, and from now on for reading only: [`EventLoop::rearm`] takes that back.
+    pub fn rearm_readable(&mut self, source: &mut impl Source, token: Token) -> io::Result<()> {
+        self.poll.registry().reregister(source, token, Interest::READABLE)
+    }
+
     /// Takes a source out.
     pub fn remove(&mut self, source: &mut impl Source) -> io::Result<()> {
         self.poll.registry().deregister(source)

@@ -95,7 +95,7 @@ impl Driver {
         self.read_supervisor(now);
         self.read_ipvs(now);
         self.say(now);
-        self.ipvs.flush(&mut self.child);
+        self.ipvs.turn(&mut self.child, &mut self.events);
         self.child.turn(now);
         Ok(match self.life {
             Life::Running => true,

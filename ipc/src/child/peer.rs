@@ -24,12 +24,22 @@ pub struct Peer<Tx, Rx> {
     channel: Option<Channel<Tx, Rx>>,
     frames: u32,
     messages: usize,
+    watched: Watched,
+}
+
+/// What the event loop reports of the channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    /// That there is something to read. The usual case: otherwise every frame that the other side reads would wake this process.
+    Reading,
+    /// Also that there is room for what waits.
+    Both,
 }
 
 impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
     /// No channel yet; `token` is what it will be registered with.
     pub fn new(role: Role, token: Token) -> Self {
-        Peer { role, token, channel: None, frames: 0, messages: 0 }
+        Peer { role, token, channel: None, frames: 0, messages: 0, watched: Watched::Reading }
     }
 
     /// Whether there is a channel.
@@ -42,7 +52,8 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
         self.channel = None;
         self.begin_turn();
         let mut channel = Channel::new(socket);
-        events.add(&mut channel, self.token)?;
+        events.add_readable(&mut channel, self.token)?;
+        self.watched = Watched::Reading;
         self.channel = Some(channel);
         Ok(())
     }
@@ -61,11 +72,27 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
         }
     }
 
-    /// Sends what waits; when the event loop says that the channel is writable.
-    pub fn flush<P: Protocol>(&mut self, child: &mut Child<P>) {
+    /// Sends what waits and has the event loop say when there is room for the rest. Once in every turn, after everything was said.
+    pub fn turn<P: Protocol>(&mut self, child: &mut Child<P>, events: &mut EventLoop) {
         if let Some(channel) = &mut self.channel {
             let flushed = channel.flush();
             self.note(child, flushed);
+        }
+        let Some(channel) = &mut self.channel else { return };
+        let wanted = if channel.is_flushed() { Watched::Reading } else { Watched::Both };
+        if wanted == self.watched {
+            return;
+        }
+        let done = match wanted {
+            Watched::Reading => events.rearm_readable(channel, self.token),
+            Watched::Both => events.rearm(channel, self.token),
+        };
+        match done {
+            Ok(()) => self.watched = wanted,
+            Err(e) => {
+                child.logger().error(format!("Cannot watch the channel to {}: {e}", self.role));
+                self.channel = None;
+            }
         }
     }
 
@@ -77,6 +104,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
             let channel = self.channel.as_mut()?;
             if self.frames >= FRAMES_PER_TURN || self.messages >= MESSAGES_PER_TURN {
                 // The poll set is edge-triggered: registering again makes it report what is left.
+                self.watched = Watched::Both;
                 if let Err(e) = events.rearm(channel, self.token) {
                     child.logger().error(format!("Cannot watch the channel to {}: {e}", self.role));
                     self.channel = None;

@@ -107,9 +107,11 @@ impl Driver {
                 // The poll set is edge-triggered: what is left has to be asked for.
                 self.sockets.rearm(&mut self.events)?;
             }
+            self.vrrp.turn(&mut self.child, &mut self.events);
+            self.check.turn(&mut self.child, &mut self.events);
             self.child.turn(self.now);
         }
-        self.vrrp.flush(&mut self.child);
+        self.vrrp.turn(&mut self.child, &mut self.events);
         self.child.turn(self.now);
         Ok(())
     }
@@ -176,7 +178,6 @@ impl Driver {
     fn peers(&mut self, ready: &[Ready]) {
         for r in ready {
             if r.token == VRRP && self.vrrp.is_attached() {
-                self.vrrp.flush(&mut self.child);
                 // All that waits in one step: instances that change within microseconds of each other share a batch.
                 let mut all = Vec::new();
                 while let Some(messages) = self.vrrp.receive(&mut self.child, &mut self.events) {
@@ -190,7 +191,6 @@ impl Driver {
                     self.step(Event::VrrpLost);
                 }
             } else if r.token == CHECK {
-                self.check.flush(&mut self.child);
                 while let Some(messages) = self.check.receive(&mut self.child, &mut self.events) {
                     self.step(Event::FromCheck(messages));
                 }

@@ -127,7 +127,7 @@ impl Driver {
         if self.later.is_overdue(now) || is_quiet {
             self.do_piece(now);
         }
-        self.ipvs.flush(&mut self.child);
+        self.ipvs.turn(&mut self.child, &mut self.events);
         self.child.turn(now);
         Ok(match self.life {
             Life::Running => true,
@@ -203,6 +203,7 @@ impl Driver {
             for message in messages {
                 self.step(now, Event::Ipvs { generation, message });
             }
+            self.carry_out(now);
         }
     }
 
@@ -267,7 +268,7 @@ impl Driver {
         match self.later.next() {
             Piece::Frames(ifindex, frames) => {
                 let mut lines = Vec::new();
-                self.sockets.send(now, ifindex, Vec::new(), frames, &mut lines);
+                self.sockets.send(now, ifindex, Vec::new(), frames, &mut self.events, &mut lines);
                 self.later.lines(lines);
             }
             Piece::Lines(lines) => lines.iter().for_each(|line| self.child.log(line)),
@@ -278,13 +279,13 @@ impl Driver {
     /// Sends all announcements that still wait: after an address is given up, none may follow that claims it.
     fn send_copies(&mut self, now: Mono, lines: &mut Vec<Line>) {
         while let Some((ifindex, frames)) = self.later.next_frames(usize::MAX) {
-            self.sockets.send(now, ifindex, Vec::new(), frames, lines);
+            self.sockets.send(now, ifindex, Vec::new(), frames, &mut self.events, lines);
         }
     }
 
     fn send(&mut self, now: Mono, packets: Packets, lines: &mut Vec<Line>) {
         for (ifindex, (adverts, frames)) in packets {
-            self.sockets.send(now, ifindex, adverts, frames, lines);
+            self.sockets.send(now, ifindex, adverts, frames, &mut self.events, lines);
         }
     }
 

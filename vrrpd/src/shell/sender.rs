@@ -99,6 +99,11 @@ impl Sender {
         }
     }
 
+    /// Whether something waits for room.
+    pub fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// What was lost since the last call.
     pub fn take_lost(&mut self) -> Option<Lost> {
         self.lost.take()

@@ -11,9 +11,7 @@ use ipc::report::{Level, Line};
 use ipc::time::Mono;
 use mio::Token;
 use mio::unix::SourceFd;
-use socket2::Socket;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::os::fd::AsRawFd;
 use vrrpd::io::Listen;
 
@@ -27,7 +25,7 @@ const RETRY: Duration = Duration::from_secs(1);
 const LOSS_LINES: Duration = Duration::from_secs(60);
 
 /// The sockets of an interface in the poll set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Receiver,
     Adverts,
@@ -62,6 +60,8 @@ struct Open {
     link: Link,
     listen: Listen,
     losses: Losses,
+    /// The sending sockets in the poll set: those that are full. The others would wake the process after each packet.
+    watched: BTreeSet<Kind>,
 }
 
 #[derive(Debug, Default)]
@@ -158,20 +158,30 @@ impl Sockets {
                     if into.len() >= PACKETS_PER_TURN {
                         // The poll set is edge-triggered: registering again makes it report what is left.
                         let fd = open.link.receiver().as_raw_fd();
-                        let _ = events.rearm(&mut SourceFd(&fd), ready.token);
+                        let _ = events.rearm_readable(&mut SourceFd(&fd), ready.token);
                         break;
                     }
                 }
             }
         }
+        open.watch(events);
         Some(ifindex)
     }
 
     /// Sends adverts and then frames on an interface; what is for one that has no sockets (any more) is dropped: it is gone,
     /// and ipvsd has said so or is about to.
-    pub fn send(&mut self, now: Mono, ifindex: u32, adverts: Vec<Packet>, frames: Vec<Packet>, log: &mut Vec<Line>) {
+    pub fn send(
+        &mut self,
+        now: Mono,
+        ifindex: u32,
+        adverts: Vec<Packet>,
+        frames: Vec<Packet>,
+        events: &mut EventLoop,
+        log: &mut Vec<Line>,
+    ) {
         if let Some(open) = self.open.get_mut(&ifindex) {
             open.link.send(adverts, frames);
+            open.watch(events);
             open.report(now, log);
         }
     }
@@ -179,15 +189,32 @@ impl Sockets {
 
 fn open(listen: &Listen, events: &mut EventLoop) -> Result<Open, Refused> {
     let link = Link::open(listen)?;
-    let mut add = |socket: &Socket, kind| events.add(&mut SourceFd(&socket.as_raw_fd()), token(listen.ifindex, kind));
-    let watch = |e: io::Error| Refused::new("watch the sockets", e);
-    add(link.receiver(), Kind::Receiver).map_err(watch)?;
-    add(link.adverts.socket(), Kind::Adverts).map_err(watch)?;
-    add(link.frames.socket(), Kind::Frames).map_err(watch)?;
-    Ok(Open { link, listen: listen.clone(), losses: Losses::default() })
+    events
+        .add_readable(&mut SourceFd(&link.receiver().as_raw_fd()), token(listen.ifindex, Kind::Receiver))
+        .map_err(|e| Refused::new("watch the receiving socket", e))?;
+    Ok(Open { link, listen: listen.clone(), losses: Losses::default(), watched: BTreeSet::new() })
 }
 
 impl Open {
+    /// Has the event loop say when there is room for what waits, and nothing else.
+    fn watch(&mut self, events: &mut EventLoop) {
+        for (kind, sender) in [(Kind::Adverts, &self.link.adverts), (Kind::Frames, &self.link.frames)] {
+            let fd = sender.socket().as_raw_fd();
+            let mut source = SourceFd(&fd);
+            let done = match (sender.is_waiting(), self.watched.contains(&kind)) {
+                (true, false) => events.add(&mut source, token(self.listen.ifindex, kind)),
+                (false, true) => events.remove(&mut source),
+                (true, true) | (false, false) => continue,
+            };
+            // A failure leaves things as they are: the next packet flushes and tries again.
+            match done {
+                Ok(()) if sender.is_waiting() => drop(self.watched.insert(kind)),
+                Ok(()) => drop(self.watched.remove(&kind)),
+                Err(_) => {}
+            }
+        }
+    }
+
     fn report(&mut self, now: Mono, log: &mut Vec<Line>) {
         let count = |into: &mut u64, lost: Option<Lost>| {
             lost.map(|lost| {

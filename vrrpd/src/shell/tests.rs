@@ -40,7 +40,7 @@ impl Side {
     }
 
     fn send(&mut self, adverts: Vec<Packet>, frames: Vec<Packet>) {
-        self.sockets.send(clock(), self.ifindex, adverts, frames, &mut self.lines);
+        self.sockets.send(clock(), self.ifindex, adverts, frames, &mut self.events, &mut self.lines);
     }
 
     /// What comes in until nothing has for `quiet`, one inner list a turn.
