@@ -2,7 +2,7 @@
 
 use crate::codec::{CodecError, FRAME_LIMIT, Frame, MESSAGES_LIMIT, decode, encode};
 use crate::config::Generation;
-use crate::fdpass::{self, Cut, FDS_LIMIT};
+use crate::fdpass::{self, Cut, FDS_LIMIT, Packet};
 use core::fmt;
 use core::marker::PhantomData;
 use mio::unix::SourceFd;
@@ -210,7 +210,7 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
             }
         }
         if packet.len == 0 {
-            return Err(ChannelError::Closed);
+            return Err(self.end_or_empty());
         }
         let bytes = self.buffer.get(..packet.len).unwrap_or_default();
         let frame: Frame<Rx> = decode(bytes).map_err(ChannelError::Violation)?;
@@ -218,6 +218,18 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
             return Err(ChannelError::Violation(CodecError::TooLong));
         }
         Ok(Some(Received { frame, fds: packet.fds }))
+    }
+}
+
+impl<Tx, Rx> Channel<Tx, Rx> {
+    /// What nothing means. An empty packet is no end: after it there is nothing yet, or something; the end stays the end.
+    fn end_or_empty(&mut self) -> ChannelError {
+        match fdpass::receive(self.socket.as_fd(), &mut self.buffer) {
+            Ok(Packet { len: 1.., .. }) | Err(Errno::EAGAIN) => {
+                ChannelError::Violation(CodecError::Malformed("an empty packet".to_owned()))
+            }
+            Ok(_) | Err(_) => ChannelError::Closed,
+        }
     }
 }
 

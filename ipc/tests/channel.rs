@@ -129,6 +129,19 @@ fn what_was_said_before_the_end_is_heard() {
 }
 
 #[test]
+fn an_empty_packet_is_no_end() {
+    let (a, b) = pair().unwrap();
+    let mut receiver: Ipvsd = Channel::new(b);
+    for rest in [&[][..], &[b"more"]] {
+        fdpass::send(a.as_fd(), b"", &[]).unwrap();
+        rest.iter().for_each(|bytes| fdpass::send(a.as_fd(), *bytes, &[]).unwrap());
+        assert_eq!(receiver.receive().unwrap_err().to_string(), "malformed frame: an empty packet");
+    }
+    drop(a);
+    assert!(matches!(receiver.receive(), Err(ChannelError::Closed)));
+}
+
+#[test]
 fn a_peer_that_does_not_read_is_stuck_within_the_bound() {
     let (mut checkd, _ipvsd) = ends();
     let messages: Vec<CheckToIpvs> = (0..4_000).map(set).collect();
