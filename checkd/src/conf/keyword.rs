@@ -87,6 +87,8 @@ pub struct Keyword<T> {
     pub body: Body,
     /// What it does in this release.
     pub effect: Effect,
+    /// What counts without it, as it would be written; empty for nothing.
+    pub default: &'static str,
     /// One line of help.
     pub help: &'static str,
     /// Reads it.
@@ -96,7 +98,7 @@ pub struct Keyword<T> {
 impl<T> Keyword<T> {
     /// A keyword with arguments and without a block.
     pub const fn new(name: &'static str, args: Args, usage: &'static str, help: &'static str, read: Read<T>) -> Self {
-        Keyword { name, args, usage, body: Body::None, effect: Effect::Full, help, read }
+        Keyword { name, args, usage, body: Body::None, effect: Effect::Full, default: "", help, read }
     }
 
     /// A keyword that stands alone.
@@ -107,6 +109,21 @@ impl<T> Keyword<T> {
     /// A keyword that is read and warned about.
     pub const fn later(name: &'static str, args: Args, usage: &'static str, help: &'static str) -> Self {
         Keyword { effect: Effect::Later, ..Self::new(name, args, usage, help, |_, _, _| {}) }
+    }
+
+    /// `[on|off]`, nothing for on.
+    pub const fn switch(name: &'static str, help: &'static str, read: Read<T>) -> Self {
+        Self::new(name, Args::Switch, "[on|off]", help, read)
+    }
+
+    /// What counts without it.
+    pub const fn or(self, default: &'static str) -> Self {
+        Keyword { default, ..self }
+    }
+
+    /// It is read, checked and warned about: what it asks for comes with later work.
+    pub const fn not_yet(self) -> Self {
+        Keyword { effect: Effect::Later, ..self }
     }
 
     /// With a block.
@@ -176,6 +193,9 @@ fn one<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, tables: Tables<'_, T>, s: St
         Effect::OldNameOf(new) => {
             let message = format!("`{}` is an old name of `{new}` and works as that", keyword.name);
             r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message).patch(s.span(), new));
+            if tables.iter().copied().flatten().any(|k| k.name == new && k.effect == Effect::Later) {
+                no_effect(r, s);
+            }
         }
     }
     r.usage = Some((keyword.name, keyword.usage)).filter(|_| keyword.body == Body::None && !keyword.usage.is_empty());
@@ -232,11 +252,11 @@ fn unknown<T>(r: &mut Reader<'_>, tables: Tables<'_, T>, owner: &str, s: Stateme
         format!("unknown keyword `{}` in {owner}", shown(word))
     };
     let mut diagnostic = Diagnostic::error(Code::UNKNOWN_KEYWORD, s.span(), message).label(skipped);
-    if let Some(home) = super::home_of(word) {
+    if let Some(home) = super::walk::home_of(word) {
         diagnostic = diagnostic.help(if home == "the file" {
             format!("`{word}` stands outside all blocks; is a `}}` missing before this line?")
         } else {
-            format!("`{word}` belongs in {home}")
+            format!("`{word}` belongs in `{home}`")
         });
     } else if let Some(near) = nearest(word, tables.iter().copied().flatten().map(|k| k.name)) {
         diagnostic = diagnostic.help(format!("did you mean `{near}`?")).patch(s.span(), near);

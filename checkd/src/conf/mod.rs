@@ -32,9 +32,10 @@ pub mod transport;
 pub mod tree;
 pub mod value;
 pub mod vrrp;
+pub mod walk;
 
 pub use preproc::{LIMITS, Request, Step};
-pub use root::{Draft, home_of};
+pub use root::Draft;
 
 use alloc::string::String;
 use alloc::vec::Vec;

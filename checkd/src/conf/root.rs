@@ -1,13 +1,11 @@
 //! The statements outside all blocks, and what is known of all tables together.
 
-use super::checker;
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::global::{self, GLOBAL, Global};
 use super::global_later::LATER;
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
-use super::real::REAL;
-use super::server::{self, SERVER, Server};
+use super::server::{self, Server};
 use super::track::{SCRIPT, Script};
 use super::tree::{Statement, Tree};
 use super::vrrp::{INSTANCE, Instance};
@@ -121,28 +119,6 @@ pub fn read(r: &mut Reader<'_>, tree: &Tree) -> Draft {
     let mut draft = Draft::default();
     keyword::read(r, &[ROOT], "the file", tree.roots(), &mut draft);
     draft
-}
-
-/// The block a keyword belongs in, for messages about one that stands elsewhere.
-pub fn home_of(word: &str) -> Option<&'static str> {
-    fn has<T>(table: &[Keyword<T>], word: &str) -> bool {
-        table.iter().any(|k| k.name == word)
-    }
-    // In the order in which people would look for it.
-    [
-        (has(ROOT, word), "the file"),
-        (has(GLOBAL, word) || has(LATER, word), "`global_defs`"),
-        (has(INSTANCE, word), "`vrrp_instance`"),
-        (has(SCRIPT, word), "`vrrp_script`"),
-        (has(SERVER, word), "`virtual_server`"),
-        (has(REAL, word), "`real_server`"),
-        (has(checker::HTTP, word), "a checker"),
-        (has(checker::URL, word), "`url`"),
-        (has(GROUP, word), "`vrrp_sync_group`"),
-        (matches!(word, "auth_type" | "auth_pass"), "`authentication`"),
-    ]
-    .into_iter()
-    .find_map(|(there, home)| there.then_some(home))
 }
 
 /// What stands in blocks that hold secrets.

@@ -70,7 +70,7 @@ pub(super) fn peers(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
 }
 
 /// `authentication`
-pub(super) static AUTHENTICATION: &[Keyword<Instance>] = &[
+pub static AUTHENTICATION: &[Keyword<Instance>] = &[
     Keyword::new("auth_type", Args::Count(1, 1), "PASS|AH", "how adverts are authenticated", |r, s, i| {
         match s.word(1).map(Word::text) {
             Some("PASS") => set(&mut i.auth_type, Some(AuthType::Pass), s),

@@ -1,0 +1,70 @@
+//! All keyword tables together: for `--explain`, the manual page, "it belongs in …" and the tests.
+//!
+//! A block's tables are named here once; whoever adds a table adds its line.
+
+use super::checker;
+use super::global::GLOBAL;
+use super::global_later::LATER;
+use super::group::GROUP;
+use super::keyword::{Body, Effect, Keyword, Tables};
+use super::real::REAL;
+use super::root::ROOT;
+use super::server::SERVER;
+use super::track::SCRIPT;
+use super::transport::AUTHENTICATION;
+use super::vrrp::INSTANCE;
+use alloc::vec::Vec;
+
+/// One keyword of one block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The block it stands in: its keyword, or `the file`.
+    pub block: &'static str,
+    /// As it is written.
+    pub name: &'static str,
+    /// Its arguments.
+    pub usage: &'static str,
+    /// What counts without it; empty for nothing.
+    pub default: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+    /// Whether a block follows.
+    pub body: Body,
+    /// What it does in this release.
+    pub effect: Effect,
+}
+
+fn put<T>(all: &mut Vec<Entry>, block: &'static str, tables: Tables<'_, T>) {
+    let entry = |k: &Keyword<T>| Entry {
+        block,
+        name: k.name,
+        usage: k.usage,
+        default: k.default,
+        help: k.help,
+        body: k.body,
+        effect: k.effect,
+    };
+    all.extend(tables.iter().copied().flatten().map(entry));
+}
+
+/// Every keyword, in the order in which people would look for it.
+pub fn all() -> Vec<Entry> {
+    let mut all = Vec::new();
+    put(&mut all, "the file", &[ROOT]);
+    put(&mut all, "global_defs", &[GLOBAL, LATER]);
+    put(&mut all, "vrrp_instance", &[INSTANCE]);
+    put(&mut all, "vrrp_script", &[SCRIPT]);
+    put(&mut all, "virtual_server", &[SERVER]);
+    put(&mut all, "real_server", &[REAL]);
+    put(&mut all, "TCP_CHECK", &[checker::TCP]);
+    put(&mut all, "HTTP_GET", &[checker::HTTP]);
+    put(&mut all, "url", &[checker::URL]);
+    put(&mut all, "vrrp_sync_group", &[GROUP]);
+    put(&mut all, "authentication", &[AUTHENTICATION]);
+    all
+}
+
+/// The block a keyword belongs in, for messages about one that stands elsewhere.
+pub fn home_of(word: &str) -> Option<&'static str> {
+    all().iter().find(|entry| entry.name == word).map(|entry| entry.block)
+}
