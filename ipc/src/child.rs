@@ -10,7 +10,7 @@
 //! let mut child = Child::<Vrrp>::start()?;                      // descriptor 0 becomes the channel
 //! events.add(child.source(), SUPERVISOR)?;
 //! loop {
-//!     let now = events.wait(machine.deadline(), &mut ready)?;
+//!     let now = events.wait(machine.deadline().into_iter().chain(child.deadline()).min(), &mut ready)?;
 //!     while let Some(event) = child.receive() { … }             // in every turn
 //!     while let Some(messages) = peer.receive(&mut child, &mut events) { … }
 //!     …
@@ -312,6 +312,11 @@ impl<P: Protocol> Child<P> {
         }
         let flushed = self.channel.flush();
         self.note(flushed);
+    }
+
+    /// When [`Child::turn`] is wanted although nothing else happens: log lines wait.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.logger.deadline()
     }
 
     fn note(&mut self, done: Result<(), ChannelError>) {

@@ -137,6 +137,11 @@ impl Logger {
         }
     }
 
+    /// When [`Logger::turn`] is wanted although nothing else happens, because lines wait for syslog. It changes with `turn`.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.syslog.as_ref().and_then(Syslog::deadline)
+    }
+
     /// Takes a new syslog socket into use and sends what waited for it.
     pub fn replace_socket(&mut self, socket: OwnedFd) {
         if let Some(syslog) = &mut self.syslog {

@@ -171,6 +171,40 @@ fn no_syslog_at_the_start_is_asked_for_ever_less_often() {
 }
 
 #[test]
+fn lines_that_wait_for_syslog_want_another_turn_and_nothing_else_does() {
+    let dir = Dir::new("deadline");
+    let daemon = syslogd(&dir.dev_log());
+    let socket = syslog::connect(&dir.dev_log()).unwrap();
+    let mut logger = Logger::new("Holdfast", setup(Sink::On, Sink::Off), Some(socket), None);
+    let now = clock();
+    logger.info("before");
+    logger.turn(now);
+    assert_eq!(logger.deadline(), None);
+    drop(daemon);
+    fs::remove_file(dir.dev_log()).unwrap();
+    logger.turn(now);
+    assert_eq!(logger.deadline(), None, "nothing waits, so nobody has to wake up for it");
+
+    logger.info("meanwhile");
+    let mut woken = Vec::new();
+    let mut at = now;
+    for _ in 0..5 {
+        if logger.turn(at) == SyslogState::Lost {
+            logger.replace_socket(syslog::connect(&dir.dev_log()).unwrap());
+        }
+        let next = logger.deadline().unwrap();
+        assert!(next > at);
+        woken.push(next.since(now).as_secs());
+        at = next;
+    }
+    assert_eq!(woken, [1, 3, 7, 15, 31]);
+    let daemon = syslogd(&dir.dev_log());
+    logger.replace_socket(syslog::connect(&dir.dev_log()).unwrap());
+    logger.turn(at);
+    assert_eq!((heard(&daemon).len(), logger.deadline()), (1, None));
+}
+
+#[test]
 fn a_log_without_syslog_asks_for_none() {
     let mut silent = Logger::new("Holdfast", setup(Sink::Off, Sink::Off), None, None);
     silent.info("nowhere");

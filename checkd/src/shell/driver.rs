@@ -108,7 +108,7 @@ impl Driver {
             Life::Running => None,
             Life::Stopped(end) => Some(end),
         };
-        engine.into_iter().chain(end).min()
+        engine.into_iter().chain(self.child.deadline()).chain(end).min()
     }
 
     fn read_connections(&mut self, now: Mono, ready: &mut Vec<Ready>) {

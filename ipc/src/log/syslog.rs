@@ -48,6 +48,7 @@ pub(super) struct Syslog {
     socket: Option<OwnedFd>,
     asked: Option<Mono>,
     patience: Duration,
+    again: Option<Mono>,
 }
 
 impl Syslog {
@@ -65,6 +66,7 @@ impl Syslog {
             socket,
             asked: None,
             patience: ASK_AGAIN,
+            again: None,
         }
     }
 
@@ -114,6 +116,21 @@ impl Syslog {
 
     pub fn turn(&mut self, now: Mono) -> SyslogState {
         self.flush();
+        let state = self.look(now);
+        self.again = match (self.pending.is_empty(), &self.socket) {
+            (true, _) => None,
+            (false, Some(_)) => Some(now + ASK_AGAIN),
+            (false, None) => self.asked.map(|asked| asked + self.patience),
+        };
+        state
+    }
+
+    /// When a line that waits is worth another [`Syslog::turn`].
+    pub fn deadline(&self) -> Option<Mono> {
+        self.again
+    }
+
+    fn look(&mut self, now: Mono) -> SyslogState {
         if self.socket.is_some() {
             return SyslogState::Fine;
         }

@@ -121,7 +121,7 @@ impl Driver {
             End::Farewell(until) => Some(until),
             End::NotYet | End::Begun | End::Released => None,
         };
-        self.machine.deadline().into_iter().chain(farewell).min()
+        self.machine.deadline().into_iter().chain(self.child.deadline()).chain(farewell).min()
     }
 
     /// Releases everything once nobody is left to want it.

@@ -13,7 +13,7 @@ use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
 use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready, clock};
-use ipc::log::{Logger, SyslogState, syslog};
+use ipc::log::{Logger, SyslogState};
 use ipc::machine::Machine as _;
 use ipc::msg::control::LogSetup;
 use ipc::time::Mono;
@@ -22,8 +22,7 @@ use mio::unix::SourceFd;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 use supervisor::daemon::Daemon;
 use supervisor::lifecycle::{Action, Event, Lifecycle};
 
@@ -85,13 +84,8 @@ pub struct Driver {
     /// Compilers that were ended and have not been waited for.
     leaving: Vec<Process>,
     slices: BTreeMap<Generation, Slices>,
-    /// When to look for syslog again, and how long to wait after that.
-    syslog_again: Option<(Mono, Duration)>,
     exit: Option<u8>,
 }
-
-/// Longest time between two looks for a syslog that is not there.
-const SYSLOG_PATIENCE: Duration = Duration::from_secs(64);
 
 impl Driver {
     /// Opens what it needs.
@@ -112,7 +106,6 @@ impl Driver {
             compiler: None,
             leaving: Vec::new(),
             slices: BTreeMap::new(),
-            syslog_again: None,
             exit: None,
         })
     }
@@ -145,8 +138,7 @@ impl Driver {
 
     fn deadline(&self) -> Option<Mono> {
         let compiler = self.compiler.as_ref().map(|c| c.until);
-        let syslog = self.syslog_again.map(|(at, _)| at);
-        [self.machine.deadline(), compiler, syslog].into_iter().flatten().min()
+        [self.machine.deadline(), compiler, self.setup.logger.deadline()].into_iter().flatten().min()
     }
 
     fn take(&mut self, ready: Ready) {
@@ -186,21 +178,11 @@ impl Driver {
 
     /// Looks for syslog when the socket is lost: at once, then with growing patience.
     fn tend_log(&mut self) {
-        let lost = self.setup.logger.turn(self.now) == SyslogState::Lost;
-        let (due, patience) = match self.syslog_again {
-            Some((at, patience)) => (at <= self.now, patience),
-            None => (lost, Duration::from_secs(1)),
-        };
-        if !due {
-            return;
+        if self.setup.logger.turn(self.now) == SyslogState::Lost
+            && let Ok(socket) = files::syslog_socket()
+        {
+            self.setup.logger.replace_socket(socket);
         }
-        self.syslog_again = match syslog::connect(Path::new(syslog::DEV_LOG)) {
-            Ok(socket) => {
-                self.setup.logger.replace_socket(socket);
-                None
-            }
-            Err(_) => Some((self.now + patience, patience.saturating_mul(2).min(SYSLOG_PATIENCE))),
-        };
     }
 
     /// Where the pid of a child is written.

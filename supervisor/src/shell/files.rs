@@ -5,7 +5,6 @@ use ipc::log::syslog;
 use ipc::msg::control::DumpKind;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, geteuid};
 use std::fs::File;
@@ -98,12 +97,9 @@ pub fn log_file(path: &Path, whose: Option<Daemon>) -> Result<OwnedFd, String> {
     }
 }
 
-/// A socket to syslog. When none listens now, one that is not connected: what writes to it finds out and asks for another.
+/// A socket to syslog, connected or not (see [`syslog::connect`]).
 pub fn syslog_socket() -> Result<OwnedFd, Errno> {
-    syslog::connect(Path::new(syslog::DEV_LOG)).or_else(|_| {
-        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        socket(AddressFamily::Unix, SockType::Datagram, flags, None)
-    })
+    syslog::connect(Path::new(syslog::DEV_LOG))
 }
 
 fn with_suffix(path: &Path, whose: Option<Daemon>) -> PathBuf {

@@ -146,7 +146,7 @@ impl Driver {
             Life::Running => None,
             Life::Stopping(end) | Life::Stopped(end) => Some(end),
         };
-        [router, self.sockets.deadline(), end].into_iter().flatten().min()
+        [router, self.sockets.deadline(), self.child.deadline(), end].into_iter().flatten().min()
     }
 
     fn step(&mut self, now: Mono, event: Event) {

@@ -8,7 +8,6 @@ use super::take::breach;
 use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_token};
 use ipc::channel::{ChannelError, pair};
 use ipc::config::Generation;
-use ipc::log::syslog;
 use ipc::msg::Role;
 use ipc::msg::compile::CompileMode;
 use ipc::msg::control::{Down, DumpKind, Loaded, LogSetup, Module, Outcome, Sink};
@@ -17,7 +16,6 @@ use mio::Token;
 use mio::unix::SourceFd;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::path::Path;
 use std::process::Stdio;
 use supervisor::daemon::Daemon;
 use supervisor::lifecycle::{Action, Event};
@@ -54,7 +52,7 @@ impl Driver {
             Action::DumpSelf => self.dump_self(),
             Action::LogSocket(daemon) => {
                 // No syslog now: the child asks again.
-                if let Ok(socket) = syslog::connect(Path::new(syslog::DEV_LOG)) {
+                if let Ok(socket) = files::syslog_socket() {
                     self.send(daemon, self.generation(), Down::LogSocket, vec![socket]);
                 }
             }
