@@ -82,6 +82,7 @@ pub fn config(instances: Vec<Instance>) -> VrrpConfig {
         groups: Table::new(),
         track_scripts: Table::new(),
         startup_delay: Duration::ZERO,
+        ..VrrpConfig::default()
     }
 }
 

@@ -7,8 +7,12 @@
 pub mod check;
 pub mod global;
 pub mod ipvs;
+pub mod process;
 pub mod script;
 pub mod vrrp;
+pub mod vrrp_global;
+pub mod vrrp_options;
+pub mod vrrp_track;
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -23,6 +27,10 @@ crate::index! {
     LinkIdx(u16);
     /// A `vrrp_script`.
     TrackScriptIdx(u16);
+    /// A `track_file`.
+    TrackFileIdx(u16);
+    /// A `vrrp_track_process`.
+    TrackProcessIdx(u16);
     /// A command that the configuration lists; the only thing the supervisor will execute.
     ScriptIdx(u16);
     /// A virtual service (one IPVS service).

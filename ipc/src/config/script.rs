@@ -30,6 +30,8 @@ pub struct ScriptConfig {
     pub shutdown: Option<(ScriptIdx, Duration)>,
     /// `child_wait_time`: how long children may take to stop, default 5 s.
     pub child_wait: Duration,
+    /// Place and scheduling of the processes.
+    pub process: super::process::ProcessSettings,
 }
 
 /// `enable_script_security`

@@ -1,6 +1,9 @@
 //! vrrpd's slice.
 
-use super::{GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackScriptIdx};
+use super::vrrp_global::VrrpGlobals;
+use super::vrrp_options::{GroupOptions, InstanceOptions};
+use super::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, TrackFile, TrackProcess};
+use super::{GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackFileIdx, TrackProcessIdx, TrackScriptIdx};
 use crate::net::Family;
 use crate::table::Table;
 use core::net::IpAddr;
@@ -20,6 +23,22 @@ pub struct VrrpConfig {
     pub track_scripts: Table<TrackScriptIdx, TrackScript>,
     /// `vrrp_startup_delay`
     pub startup_delay: Duration,
+    /// What else each instance asks for, row for row.
+    pub options: Table<InstanceIdx, InstanceOptions>,
+    /// What else each group asks for, row for row.
+    pub group_options: Table<GroupIdx, GroupOptions>,
+    /// `track_file` blocks that some instance or group uses.
+    pub track_files: Table<TrackFileIdx, TrackFile>,
+    /// `vrrp_track_process` blocks that some instance or group uses.
+    pub track_processes: Table<TrackProcessIdx, TrackProcess>,
+    /// `garp_group` blocks.
+    pub garp_groups: Vec<GarpGroup>,
+    /// `linkbeat_interfaces`
+    pub linkbeats: Vec<Linkbeat>,
+    /// `interface_up_down_delays`
+    pub link_delays: Vec<LinkDelays>,
+    /// What concerns all instances together.
+    pub globals: VrrpGlobals,
 }
 
 /// An interface that the configuration names.
