@@ -11,8 +11,10 @@ use super::exec::Commands;
 use super::files;
 use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
+use super::start::IDENT;
 use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready, clock};
+use ipc::fault;
 use ipc::log::{Logger, SyslogState};
 use ipc::machine::Machine as _;
 use ipc::msg::control::LogSetup;
@@ -21,7 +23,7 @@ use mio::Token;
 use mio::unix::SourceFd;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use supervisor::daemon::Daemon;
 use supervisor::lifecycle::{Action, Event, Lifecycle};
@@ -181,6 +183,7 @@ impl Driver {
         if self.setup.logger.turn(self.now) == SyslogState::Lost
             && let Ok(socket) = files::syslog_socket()
         {
+            fault::tell_syslog(IDENT, self.setup.log.facility, socket.as_fd());
             self.setup.logger.replace_socket(socket);
         }
     }

@@ -8,13 +8,14 @@ use super::exec::Commands;
 use super::pidfile::{self, PidFile, PidFileError};
 use super::spawn::Programs;
 use super::{files, module, signals, terminal};
-use ipc::confine;
 use ipc::log::{Logger, facility, learn_time_zone, own_console};
 use ipc::msg::control::{LogSetup, Sink};
+use ipc::{confine, fault};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, daemon, geteuid};
 use std::ffi::OsStr;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf, absolute};
 use supervisor::reload::Parts;
 
@@ -23,6 +24,9 @@ const NAMESPACES: &str = "/run/netns";
 
 /// Syslog's `daemon`.
 const DAEMON: u8 = 3;
+
+/// The supervisor's name in syslog.
+pub const IDENT: &str = "Holdfast";
 
 /// Runs as the command line says; gives the exit code. COMPAT: keepalived 2.4.3, exit codes.
 pub fn run(mut cli: Cli) -> u8 {
@@ -155,13 +159,16 @@ fn log_setup(cli: &Cli) -> (LogSetup, Option<String>) {
 
 fn logger(log: LogSetup, path: Option<&Path>) -> Logger {
     let socket = if log.syslog == Sink::On { files::syslog_socket().ok() } else { None };
+    if let Some(socket) = &socket {
+        fault::tell_syslog(IDENT, log.facility, socket.as_fd());
+    }
     let file = path.map(|path| files::log_file(path, None));
     let (file, why) = match file {
         Some(Ok(fd)) => (Some(fd), None),
         Some(Err(why)) => (None, Some(why)),
         None => (None, None),
     };
-    let mut logger = Logger::new("Holdfast", log, socket, file);
+    let mut logger = Logger::new(IDENT, log, socket, file);
     if let Some(why) = why {
         logger.warning(why);
     }
