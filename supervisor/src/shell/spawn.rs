@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use supervisor::lifecycle::Death;
 
-/// Where the programs are when they are not beside this one.
+/// Where packages put the programs.
 const INSTALLED: &str = "/usr/libexec/holdfast";
 
 /// A process that this one started, and the descriptor that says when it has ended.
@@ -71,27 +71,34 @@ fn death(status: ExitStatus) -> Death {
     }
 }
 
+/// All that there are. Debian has another `vrrpd`, in /usr/sbin: a single name beside this program proves nothing.
+const ALL: [&str; 3] = ["checkd", "ipvsd", "vrrpd"];
+
 /// The programs.
 #[derive(Clone, Debug)]
 pub struct Programs {
-    beside: Option<PathBuf>,
+    dir: PathBuf,
 }
 
 impl Programs {
-    /// Notes where this program is; before it may be replaced by another version.
+    /// Where they are: beside this program if all are there (a build tree), else where packages put them.
     pub fn find() -> Programs {
         let own = std::env::current_exe().ok();
-        Programs { beside: own.and_then(|p| p.parent().map(Path::to_owned)) }
+        Self::beside(own.as_deref().and_then(Path::parent))
     }
 
-    /// The path of a program: beside this one, else where packages put it.
+    fn beside(dir: Option<&Path>) -> Programs {
+        let dir = dir.filter(|dir| ALL.iter().all(|name| dir.join(name).is_file()));
+        Programs { dir: dir.unwrap_or(Path::new(INSTALLED)).to_owned() }
+    }
+
+    /// The path of a program.
     pub fn path(&self, name: &str) -> PathBuf {
-        let beside = self.beside.as_ref().map(|dir| dir.join(name)).filter(|path| path.is_file());
-        beside.unwrap_or_else(|| Path::new(INSTALLED).join(name))
+        self.dir.join(name)
     }
 
-    /// Starts one of them with its channel as descriptor 0, and with this standard error. It gets its own process group: Ctrl-C on the terminal is for the
-    /// supervisor, which then stops it in order.
+    /// Starts one of them with its channel as descriptor 0, and with this standard error. It gets its own process group:
+    /// Ctrl-C on the terminal is for the supervisor, which then stops it in order.
     pub fn start(
         &self,
         name: &str,
@@ -115,5 +122,23 @@ impl Programs {
             command.env("TZ", zone);
         }
         Process::start(&mut command).map_err(|e| format!("{}: {e}", path.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shell::testdir::TestDir;
+
+    #[test]
+    fn programs_beside_this_one_are_used_when_all_are_there() {
+        let dir = TestDir::new("spawn");
+        let found = || Programs::beside(Some(dir.path())).path("vrrpd");
+        for name in ["vrrpd", "checkd"] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+            assert_eq!(found(), Path::new("/usr/libexec/holdfast/vrrpd"), "somebody else's {name}");
+        }
+        std::fs::write(dir.path().join("ipvsd"), "").unwrap();
+        assert_eq!(found(), dir.path().join("vrrpd"));
     }
 }
