@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 /// The supervisor's, unless `-p`.
 pub const DEFAULT: &str = "/run/holdfast.pid";
 
+/// How often a file that vanishes under the lock is made anew.
+const ATTEMPTS: u32 = 5;
+
 /// Why a pid file could not be written.
 #[derive(Debug)]
 pub enum PidFileError {
@@ -51,26 +54,24 @@ pub struct PidFile {
 impl PidFile {
     /// Takes the lock, without the pid yet (the process may still fork).
     pub fn lock(path: &Path) -> Result<PidFile, PidFileError> {
-        let os = |e| PidFileError::Os(path.to_owned(), e);
-        let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
-        let file = match open(path, flags, Mode::from_bits_truncate(0o644)) {
-            Ok(fd) => File::from(fd),
-            Err(Errno::ELOOP) => return Err(PidFileError::Strange(path.to_owned())),
-            Err(e) => return Err(os(e)),
-        };
-        let stat = fstat(&file).map_err(os)?;
-        let regular = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
-        if !regular || stat.st_nlink != 1 || stat.st_uid != nix::unistd::geteuid().as_raw() {
-            return Err(PidFileError::Strange(path.to_owned()));
+        for _ in 0..ATTEMPTS {
+            let locked = PidFile { path: path.to_owned(), file: open_and_lock(path)? };
+            // Between the two, a daemon that ends may have removed the file: the lock would be on a file without a name.
+            if locked.is_at_path() {
+                // Whatever the umask was when somebody made it.
+                fchmod(&*locked.file, Mode::from_bits_truncate(0o644))
+                    .map_err(|e| PidFileError::Os(path.to_owned(), e))?;
+                return Ok(locked);
+            }
         }
-        let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(file) => file,
-            Err((_, Errno::EWOULDBLOCK)) => return Err(PidFileError::Running(path.to_owned())),
-            Err((_, e)) => return Err(os(e)),
-        };
-        // Whatever the umask was when somebody made it.
-        fchmod(&*file, Mode::from_bits_truncate(0o644)).map_err(os)?;
-        Ok(PidFile { path: path.to_owned(), file })
+        Err(PidFileError::Os(path.to_owned(), Errno::EBUSY))
+    }
+
+    /// Whether the path still leads to this file.
+    fn is_at_path(&self) -> bool {
+        let here = fstat(&*self.file).map(|s| (s.st_dev, s.st_ino));
+        let there = std::fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
+        matches!((here, there), (Ok(here), Ok(there)) if here == there)
     }
 
     /// Writes a pid into it, in place of what it held.
@@ -86,14 +87,31 @@ impl PidFile {
 impl Drop for PidFile {
     fn drop(&mut self) {
         // Only what is still this file: somebody may have put another in its place.
-        let here = fstat(&*self.file).map(|s| (s.st_dev, s.st_ino));
-        let there = std::fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
-        if let (Ok(here), Ok(there)) = (here, there)
-            && here == there
-        {
+        if self.is_at_path() {
             // Nothing is left to do about a failure; the next start takes the file over.
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+fn open_and_lock(path: &Path) -> Result<Flock<File>, PidFileError> {
+    let os = |e| PidFileError::Os(path.to_owned(), e);
+    let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_CLOEXEC;
+    let file = match open(path, flags, Mode::from_bits_truncate(0o644)) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::ELOOP) => return Err(PidFileError::Strange(path.to_owned())),
+        Err(e) => return Err(os(e)),
+    };
+    let stat = fstat(&file).map_err(os)?;
+    let regular = SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) == SFlag::S_IFREG;
+    // No name at all: it has just been removed, which is found out below.
+    if !regular || stat.st_nlink > 1 || stat.st_uid != nix::unistd::geteuid().as_raw() {
+        return Err(PidFileError::Strange(path.to_owned()));
+    }
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(file) => Ok(file),
+        Err((_, Errno::EWOULDBLOCK)) => Err(PidFileError::Running(path.to_owned())),
+        Err((_, e)) => Err(os(e)),
     }
 }
 
@@ -140,5 +158,28 @@ mod tests {
         std::fs::hard_link(&target, &hard).unwrap();
         assert!(matches!(PidFile::lock(&hard), Err(PidFileError::Strange(_))));
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+    }
+
+    #[test]
+    fn of_many_starts_while_others_end_one_at_a_time_runs() {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        let dir = TestDir::new("pidfile");
+        let path = dir.path().join("a.pid");
+        let (running, starts) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..2_000 {
+                        if let Ok(file) = PidFile::lock(&path) {
+                            assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "two hold the lock");
+                            starts.fetch_add(1, Ordering::SeqCst);
+                            running.fetch_sub(1, Ordering::SeqCst);
+                            drop(file);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(starts.load(Ordering::SeqCst) > 0);
     }
 }
