@@ -54,22 +54,20 @@ impl Engine {
     }
 
     pub(super) fn ipvs(&mut self, now: Mono, generation: Generation, message: IpvsToCheck, out: &mut Vec<Action>) {
-        if self.generation() != Some(generation) || self.conversation != Conversation::Asked {
-            // Stale, or more than was asked.
+        if self.generation() != Some(generation) || self.conversation == Conversation::None {
+            // Stale, or the rest of a frame that broke the protocol.
             return;
         }
+        if let Some(what) = self.unknown(&message) {
+            return self.violated(what, out);
+        }
         match message {
+            // More than was asked.
+            _ if self.conversation != Conversation::Asked => {}
             IpvsToCheck::HeldReal { real, standing } => {
-                if !self.config().is_some_and(|c| c.reals.has(real)) {
-                    return self.violated(format!("it holds real server {}, which is not there", real.0), out);
-                }
                 self.held.reals.insert(real, standing);
             }
             IpvsToCheck::HeldSorry { service, standing } => {
-                if !self.config().is_some_and(|c| c.services.has(service)) {
-                    let what = format!("it holds the sorry server of service {}, which is not there", service.0);
-                    return self.violated(what, out);
-                }
                 self.held.sorry.insert(service, standing);
             }
             IpvsToCheck::Synced => {
@@ -77,6 +75,19 @@ impl Engine {
                 self.conversation = Conversation::Said;
                 self.say_everything(out);
             }
+        }
+    }
+
+    /// What a message names that does not exist.
+    fn unknown(&self, message: &IpvsToCheck) -> Option<String> {
+        match *message {
+            IpvsToCheck::HeldReal { real, .. } if !self.config().is_some_and(|c| c.reals.has(real)) => {
+                Some(format!("it holds real server {}, which is not there", real.0))
+            }
+            IpvsToCheck::HeldSorry { service, .. } if !self.config().is_some_and(|c| c.services.has(service)) => {
+                Some(format!("it holds the sorry server of service {}, which is not there", service.0))
+            }
+            IpvsToCheck::HeldReal { .. } | IpvsToCheck::HeldSorry { .. } | IpvsToCheck::Synced => None,
         }
     }
 
