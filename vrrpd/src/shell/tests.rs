@@ -212,3 +212,30 @@ fn a_link_that_vanishes_and_returns() {
     gone.send(vec![advert(GROUP, 3)], vec![announcement()]);
     assert_eq!(gone.lines.len(), 1, "{:?}", gone.lines);
 }
+
+#[test]
+fn an_interface_that_does_not_keep_up() {
+    let (one, other) = lan();
+    let mut left = Side::open(&one, "left", &[GROUP]);
+    let mut right = Side::open(&other, "right", &[GROUP]);
+    let tc = |arguments: &str| {
+        one.enter(|| {
+            let status = Command::new("tc").args(arguments.split_whitespace()).status().unwrap();
+            assert!(status.success(), "tc {arguments}");
+        });
+    };
+    // Some 20 packets a second, without a limit of its own: what fills up is the socket.
+    tc("qdisc add dev left root tbf rate 8kbit burst 1540 limit 100000000");
+    let all = (0..20_000).map(|_| advert(GROUP, 1)).collect();
+    left.send(all, vec![]);
+    assert!(left.lines[0].text.starts_with("Could not send "), "{:?}", left.lines);
+    // Nothing is sent out of turn while others wait.
+    left.send(vec![advert(GROUP, 2)], vec![]);
+    // The queue is thrown away: there is room again, and the event loop says so.
+    tc("qdisc del dev left root");
+    left.receive(Duration::from_millis(200));
+    right.receive(Duration::from_millis(100));
+    left.send(vec![advert(GROUP, 3)], vec![]);
+    let received = flat(right.receive(Duration::from_millis(300)));
+    assert_eq!(received.iter().map(|packet| packet[5]).collect::<Vec<u8>>(), [3]);
+}
