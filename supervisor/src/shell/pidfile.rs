@@ -173,6 +173,7 @@ mod tests {
                         if let Ok(file) = PidFile::lock(&path) {
                             assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "two hold the lock");
                             starts.fetch_add(1, Ordering::SeqCst);
+                            std::thread::sleep(std::time::Duration::from_micros(50));
                             running.fetch_sub(1, Ordering::SeqCst);
                             drop(file);
                         }
