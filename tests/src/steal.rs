@@ -2,6 +2,7 @@
 //! channel is copied out of it, and whatever is written there comes from it.
 
 use crate::failure::{Context, Outcome, wait_for};
+use crate::netns::{Netns, run};
 use crate::process::Process;
 use crate::sys::pidfd_getfd;
 use ipc::codec::{Frame, encode};
@@ -9,7 +10,6 @@ use ipc::config::Generation;
 use ipc::fdpass;
 use ipc::sys::pidfd_open;
 use nix::errno::Errno;
-use nix::sys::socket::{SockType, getsockopt, sockopt};
 use nix::unistd::Pid;
 use serde::Serialize;
 use std::fs;
@@ -22,15 +22,6 @@ const ATTACHED: Duration = Duration::from_secs(10);
 /// How long the other side may take to make room in the channel.
 const ROOM: Duration = Duration::from_secs(5);
 
-/// Where a child writes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum To {
-    /// The supervisor.
-    Supervisor,
-    /// The only other child that it has a channel to.
-    Peer,
-}
-
 /// A child's end of a channel. Dropped as soon as everything is written: as long as it is there, the other side does not
 /// see that the child has ended.
 #[derive(Debug)]
@@ -39,18 +30,15 @@ pub struct Stolen {
 }
 
 impl Stolen {
-    /// Copies the end of a channel of `child`, waiting until it has one.
-    pub fn channel(child: &Process, to: To) -> Outcome<Self> {
+    /// Copies the end that `child` has of its channel to `other`, waiting until there is one. Both run in `netns`.
+    pub fn channel(netns: &Netns, child: &Process, other: &Process) -> Outcome<Self> {
         let process = pidfd_open(Pid::from_raw(child.pid)).context(|| format!("cannot watch {}", child.name))?;
-        let socket = wait_for(&format!("{} has a channel to its {to:?}", child.name), ATTACHED, || {
-            let numbers = match to {
-                To::Supervisor => vec![0],
-                To::Peer => sockets(child).into_iter().filter(|number| *number != 0).collect(),
-            };
-            let copies = numbers.into_iter().filter_map(|number| pidfd_getfd(process.as_fd(), number).ok());
-            Ok(copies.into_iter().find(|copy| matches!(getsockopt(copy, sockopt::SockType), Ok(SockType::SeqPacket))))
-        })?;
-        Ok(Stolen { socket })
+        wait_for(&format!("{} has a channel to {}", child.name, other.name), ATTACHED, || {
+            let (ours, theirs, pairs) = (sockets(child), sockets(other), pairs(netns)?);
+            let joined = |inode| theirs.iter().any(|(_, other)| pairs.contains(&(inode, *other)));
+            let number = ours.into_iter().find(|(_, inode)| joined(*inode)).map(|(number, _)| number);
+            Ok(number.and_then(|number| pidfd_getfd(process.as_fd(), number).ok()).map(|socket| Stolen { socket }))
+        })
     }
 
     /// Writes one packet, with so many descriptors of a pipe; waits while the channel is full. Says whether somebody is
@@ -73,13 +61,26 @@ impl Stolen {
     }
 }
 
-/// The descriptors of a process that are sockets.
-fn sockets(process: &Process) -> Vec<RawFd> {
+/// The descriptors of a process that are sockets, with their inodes.
+fn sockets(process: &Process) -> Vec<(RawFd, u64)> {
     let entries = fs::read_dir(format!("/proc/{}/fd", process.pid)).into_iter().flatten().flatten();
-    entries
-        .filter(|entry| fs::read_link(entry.path()).is_ok_and(|target| target.to_string_lossy().starts_with("socket:")))
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect()
+    let read = |entry: fs::DirEntry| {
+        let target = fs::read_link(entry.path()).ok()?;
+        let inode = target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()?;
+        Some((entry.file_name().to_str()?.parse().ok()?, inode))
+    };
+    entries.filter_map(read).collect()
+}
+
+/// The pairs of SOCK_SEQPACKET sockets that are joined, by inode.
+fn pairs(netns: &Netns) -> Outcome<Vec<(u64, u64)>> {
+    let list = run(netns.command("ss").args(["-x", "-a", "-H"]))?;
+    let read = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let ["u_seq", _, _, _, _, own, _, other, ..] = words.as_slice() else { return None };
+        Some((own.parse().ok()?, other.parse().ok()?))
+    };
+    Ok(list.lines().filter_map(read).collect())
 }
 
 /// A well-formed frame.
