@@ -1,7 +1,8 @@
 //! `checkd compile`: the process that reads configuration text. It asks for files, gives back slices or a verdict, and ends.
 //!
-//! Bounds: [`LIMIT`] for the whole, [`FILES_LIMIT`] files, [`ipc::codec::SLICE_LIMIT`] bytes a slice, [`PATTERN_LIMIT`] bytes a
-//! pattern. Nothing here waits: a reload must not hold the running children up.
+//! Bounds: [`LIMIT`] for the whole, [`FILES_LIMIT`] files, [`INCLUDES_LIMIT`] requests for them, [`ipc::codec::SLICE_LIMIT`] bytes
+//! a slice, [`PATTERN_LIMIT`] bytes a pattern, [`FRAMES_PER_TURN`] frames before the event loop sees to others. Nothing here
+//! waits: a reload must not hold the running children up.
 
 use super::accounts::Account;
 use super::glob;
@@ -30,6 +31,12 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// Most files of one configuration.
 pub const FILES_LIMIT: usize = 4_096;
+
+/// Most includes of one configuration, also those that match nothing.
+pub const INCLUDES_LIMIT: u32 = 8_192;
+
+/// Frames taken in one turn: each may be an include, which is a walk through directories.
+const FRAMES_PER_TURN: usize = 16;
 
 /// Longest pattern of an include.
 pub const PATTERN_LIMIT: usize = 4_096;
@@ -61,9 +68,20 @@ pub struct Compiler {
     process: Process,
     channel: Channel<ToCompile, FromCompile>,
     files: Vec<PathBuf>,
+    includes: u32,
     assembly: Assembly,
     kind: Option<SliceKind>,
     slices: Slices,
+}
+
+/// What came of listening to a compiler for a turn.
+pub enum Progress {
+    /// It has said all it had to say so far.
+    Waiting,
+    /// It says more: the event loop must be asked to report its channel again ([`Compiler::rearm`]).
+    More,
+    /// It is done.
+    Done(Result<Compilation, Failure>),
 }
 
 /// What to compile, and for what.
@@ -114,6 +132,7 @@ impl Compiler {
             process,
             channel,
             files: vec![order.path.to_owned()],
+            includes: 0,
             assembly: Assembly::default(),
             kind: None,
             slices: Slices::new(),
@@ -127,13 +146,17 @@ impl Compiler {
         events.add_readable(&mut mio::unix::SourceFd(&self.process.pidfd().as_raw_fd()), process)
     }
 
-    /// Reads what it says and answers; the result, once there is one.
-    pub fn progress(&mut self) -> Option<Result<Compilation, Failure>> {
+    /// Makes the loop report its channel again.
+    pub fn rearm(&mut self, events: &mut EventLoop, channel: Token) -> std::io::Result<()> {
+        events.rearm(&mut self.channel, channel)
+    }
+
+    /// Reads what it says and answers.
+    pub fn progress(&mut self) -> Progress {
         match self.talk() {
-            Ok(Some(verdict)) => Some(self.conclude(verdict)),
-            Ok(None) => None,
-            Err(ChannelError::Closed) => self.ended().map(Err),
-            Err(e) => Some(Err(Failure::Compiler(format!("checkd compile broke the protocol: {e}")))),
+            Ok(progress) => progress,
+            Err(ChannelError::Closed) => self.ended().map_or(Progress::Waiting, |failure| Progress::Done(Err(failure))),
+            Err(e) => Progress::Done(Err(Failure::Compiler(format!("checkd compile broke the protocol: {e}")))),
         }
     }
 
@@ -155,9 +178,10 @@ impl Compiler {
         self.process
     }
 
-    fn talk(&mut self) -> Result<Option<Verdict>, ChannelError> {
+    fn talk(&mut self) -> Result<Progress, ChannelError> {
         self.channel.flush()?;
-        while let Some(received) = self.channel.receive()? {
+        for _ in 0..FRAMES_PER_TURN {
+            let Some(received) = self.channel.receive()? else { return Ok(Progress::Waiting) };
             for message in received.frame.messages {
                 match message {
                     FromCompile::Include { pattern, from } => self.include(&pattern, &from)?,
@@ -171,17 +195,21 @@ impl Compiler {
                             self.slices.insert(kind, Secret::new(bytes));
                         }
                     }
-                    FromCompile::Done(verdict) => return Ok(Some(verdict)),
+                    FromCompile::Done(verdict) => return Ok(Progress::Done(self.conclude(verdict))),
                 }
             }
         }
-        Ok(None)
+        Ok(Progress::More)
     }
 
     /// Opens what an include directive matches. A file that cannot be opened is a diagnostic of the compiler's.
     fn include(&mut self, pattern: &str, from: &str) -> Result<(), ChannelError> {
         let from = self.files.iter().find(|known| known.as_os_str() == from);
         let from = from.ok_or_else(|| violation("an include in a file that it was not given"))?;
+        self.includes = self.includes.saturating_add(1);
+        if self.includes > INCLUDES_LIMIT {
+            return Err(violation("too many includes"));
+        }
         if pattern.len() > PATTERN_LIMIT {
             return Err(violation("an include pattern that is too long"));
         }
@@ -316,5 +344,59 @@ mod tests {
         assert_eq!(open_regular(Path::new("/")).err().as_deref(), Some("it is a directory"));
         assert_eq!(open_regular(Path::new("/nonexistent/x")).err().as_deref(), Some("it does not exist"));
         assert!(open_regular(Path::new("/proc/self/exe")).is_ok());
+    }
+
+    /// A compiler that is played by the test: its end of the channel.
+    fn played() -> (Compiler, Channel<FromCompile, ToCompile>) {
+        let (ours, theirs) = pair().unwrap();
+        let compiler = Compiler {
+            generation: Generation(1),
+            until: Mono::ZERO,
+            process: Process::start(std::process::Command::new("sleep").arg("1000")).unwrap(),
+            channel: Channel::new(ours),
+            files: vec![PathBuf::from("/etc/a.conf")],
+            includes: 0,
+            assembly: Assembly::default(),
+            kind: None,
+            slices: Slices::new(),
+        };
+        (compiler, Channel::new(theirs))
+    }
+
+    fn end(compiler: Compiler) {
+        let mut process = compiler.end();
+        while process.reap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn include() -> Vec<FromCompile> {
+        vec![FromCompile::Include { pattern: "/nonexistent/x*".to_owned(), from: "/etc/a.conf".to_owned() }]
+    }
+
+    #[test]
+    fn a_compiler_that_talks_without_end_does_not_keep_the_loop() {
+        let (mut compiler, mut its) = played();
+        let all = FRAMES_PER_TURN * 3;
+        for _ in 0..all {
+            its.send(Generation(1), include()).unwrap();
+        }
+        let mut answers = || std::iter::from_fn(|| its.receive().unwrap()).count();
+        for _ in 0..3 {
+            assert!(matches!(compiler.progress(), Progress::More));
+            assert_eq!(answers(), FRAMES_PER_TURN);
+        }
+        assert!(matches!(compiler.progress(), Progress::Waiting));
+        end(compiler);
+    }
+
+    #[test]
+    fn includes_are_counted() {
+        let (mut compiler, mut its) = played();
+        compiler.includes = INCLUDES_LIMIT;
+        its.send(Generation(1), include()).unwrap();
+        let Progress::Done(Err(failure)) = compiler.progress() else { panic!("it goes on") };
+        assert_eq!(failure.to_string(), "checkd compile broke the protocol: malformed frame: too many includes");
+        end(compiler);
     }
 }

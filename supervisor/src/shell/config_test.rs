@@ -2,7 +2,7 @@
 
 use super::accounts::Accounts;
 use super::cli::Cli;
-use super::compile::{Compilation, Compiler, Order, script_table};
+use super::compile::{Compilation, Compiler, Order, Progress, script_table};
 use super::exec::Commands;
 use super::spawn::Programs;
 use super::start::refuse;
@@ -86,13 +86,15 @@ fn compile(cli: &Cli) -> Result<Compilation, Failure> {
     let mut ready = Vec::new();
     let result = loop {
         let now = events.wait(Some(compiler.until), &mut ready).map_err(os)?;
-        if let Some(result) = compiler.progress() {
-            break result;
-        }
-        if ready.iter().any(|r| r.token == ENDED)
-            && let Some(failure) = compiler.ended()
-        {
-            break Err(failure);
+        match compiler.progress() {
+            Progress::Done(result) => break result,
+            Progress::More => compiler.rearm(&mut events, CHANNEL).map_err(os)?,
+            Progress::Waiting if ready.iter().any(|r| r.token == ENDED) => {
+                if let Some(failure) = compiler.ended() {
+                    break Err(failure);
+                }
+            }
+            Progress::Waiting => {}
         }
         if let Some(failure) = compiler.overdue(now) {
             break Err(failure);

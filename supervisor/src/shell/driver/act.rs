@@ -124,12 +124,14 @@ impl Driver {
         match started {
             Err(failure) => self.pending.push_back(Event::Compiled(generation, Compiled::Bad(failure))),
             Ok(mut compiler) => {
-                if let Err(e) = compiler.register(&mut self.events, COMPILER, COMPILER_ENDED) {
+                let watched = compiler.register(&mut self.events, COMPILER, COMPILER_ENDED);
+                self.compiler = Some(compiler);
+                if let Err(e) = watched {
+                    self.end_compiler();
                     let why = format!("checkd compile cannot be watched: {e}");
                     let failure = supervisor::reload::Failure::Compiler(why);
                     self.pending.push_back(Event::Compiled(generation, Compiled::Bad(failure)));
                 }
-                self.compiler = Some(compiler);
             }
         }
     }

@@ -1,9 +1,9 @@
 //! What happened: reading from children, compilers and commands that are ready.
 
 use super::super::children::Said;
-use super::super::compile::{Compilation, script_table};
+use super::super::compile::{Compilation, Progress, script_table};
 use super::super::files;
-use super::{Driver, LEAVING, SCRIPTS};
+use super::{COMPILER, Driver, LEAVING, SCRIPTS};
 use ipc::channel::ChannelError;
 use ipc::config::Generation;
 use mio::unix::SourceFd;
@@ -77,10 +77,15 @@ impl Driver {
 
     pub(super) fn take_compiler(&mut self, ended: bool) {
         let Some(compiler) = &mut self.compiler else { return };
-        let mut result = compiler.progress();
-        if result.is_none() && ended {
-            result = compiler.ended().map(Err);
-        }
+        let result = match compiler.progress() {
+            Progress::Done(result) => Some(result),
+            Progress::More => match compiler.rearm(&mut self.events, COMPILER) {
+                Ok(()) => None,
+                Err(e) => Some(Err(Failure::Compiler(format!("checkd compile cannot be watched: {e}")))),
+            },
+            Progress::Waiting if ended => compiler.ended().map(Err),
+            Progress::Waiting => None,
+        };
         let generation = compiler.generation;
         if let Some(result) = result {
             self.end_compiler();
