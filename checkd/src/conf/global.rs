@@ -9,8 +9,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use ipc::config::process::ProcessSettings;
 use ipc::config::script::RunAs;
 use ipc::config::vrrp::{Switch, Version};
+use ipc::config::vrrp_global::VrrpGlobals;
 
 /// Gratuitous ARP knobs, of an instance or global; what is unset comes from the global ones, then from behaviour §7.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +92,10 @@ pub struct Global {
     pub rs_init_notifies: Switch,
     /// `checker_log_all_failures`
     pub log_all_failures: Switch,
+    /// What VRRP alone is told.
+    pub vrrp: VrrpGlobals,
+    /// What the processes are told.
+    pub process: ProcessSettings,
 }
 
 /// Sets a plain switch.

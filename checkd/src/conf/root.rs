@@ -1,14 +1,14 @@
 //! The statements outside all blocks, and what is known of all tables together.
 
 use super::diag::{Code, Diagnostic, Diagnostics};
-use super::global::{self, GLOBAL, Global};
-use super::global_later::LATER;
+use super::global::{self, Global};
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
 use super::server::{self, Server};
 use super::track::{SCRIPT, Script};
 use super::tree::{Statement, Tree};
 use super::vrrp::{INSTANCE, Instance};
+use super::walk;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,7 +33,7 @@ pub struct Draft {
 /// Statements outside all blocks.
 pub static ROOT: &[Keyword<Draft>] = &[
     Keyword::new("global_defs", Args::Flag, "", "settings of the whole daemon", |r, s, d: &mut Draft| {
-        keyword::read(r, &[GLOBAL, LATER], "`global_defs`", s.children(), &mut d.global);
+        keyword::read(r, walk::GLOBAL_DEFS, "`global_defs`", s.children(), &mut d.global);
     })
     .block(),
     Keyword::new("vrrp_instance", Args::Count(1, 1), "NAME", "a virtual router", |r, s, d: &mut Draft| {

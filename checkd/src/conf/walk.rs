@@ -3,7 +3,7 @@
 //! A block's tables are named here once; whoever adds a table adds its line.
 
 use super::checker;
-use super::global::GLOBAL;
+use super::global::{GLOBAL, Global};
 use super::global_later::LATER;
 use super::group::GROUP;
 use super::keyword::{Body, Effect, Keyword, Tables};
@@ -13,7 +13,26 @@ use super::server::SERVER;
 use super::track::SCRIPT;
 use super::transport::AUTHENTICATION;
 use super::vrrp::INSTANCE;
+use super::{global_firewall, global_process, global_vrrp};
 use alloc::vec::Vec;
+
+/// `global_defs`
+pub static GLOBAL_DEFS: Tables<'static, Global> = &[
+    GLOBAL,
+    LATER,
+    global_vrrp::VRRP,
+    global_firewall::FIREWALL,
+    global_firewall::MONITORING,
+    &global_process::VRRP,
+    &global_process::CHECKER,
+    &global_process::BFD,
+    &global_process::AUTO,
+    &global_process::VRRP_COMMAND,
+    &global_process::VRRP_MONITOR,
+    &global_process::LVS_COMMAND,
+    &global_process::LVS_MONITOR,
+    &global_process::PROCESS_MONITOR,
+];
 
 /// One keyword of one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +70,7 @@ fn put<T>(all: &mut Vec<Entry>, block: &'static str, tables: Tables<'_, T>) {
 pub fn all() -> Vec<Entry> {
     let mut all = Vec::new();
     put(&mut all, "the file", &[ROOT]);
-    put(&mut all, "global_defs", &[GLOBAL, LATER]);
+    put(&mut all, "global_defs", GLOBAL_DEFS);
     put(&mut all, "vrrp_instance", &[INSTANCE]);
     put(&mut all, "vrrp_script", &[SCRIPT]);
     put(&mut all, "virtual_server", &[SERVER]);

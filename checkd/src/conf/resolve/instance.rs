@@ -41,6 +41,7 @@ impl Resolver<'_, '_> {
             }
         }
         self.groups(draft, &scripts, &places, bundle);
+        bundle.vrrp.globals = draft.global.vrrp.clone();
         bundle.vrrp.startup_delay = draft.global.startup_delay.as_ref().map_or(Duration::ZERO, |d| d.value);
     }
 

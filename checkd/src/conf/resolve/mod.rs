@@ -87,6 +87,7 @@ impl Resolver<'_, '_> {
             Switch::On => SymlinkPaths::Keep,
             Switch::Off => SymlinkPaths::Resolve,
         };
+        self.scripts.process = g.process.clone();
         self.scripts.child_wait = g.child_wait.as_ref().map_or(CHILD_WAIT, |w| w.value);
         let timeout = |t: &Option<super::keyword::At<Duration>>| t.as_ref().map_or(ONCE_TIMEOUT, |t| t.value);
         if let Some(startup) = &g.startup {
