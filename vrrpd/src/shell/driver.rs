@@ -249,9 +249,9 @@ impl Driver {
         let runs = core::mem::take(&mut self.outbox.runs);
         self.child.say_all(runs.into_iter().map(FromVrrp::Run).collect());
         for (ifindex, frames) in core::mem::take(&mut self.outbox.copies) {
-            self.later.frames(ifindex, frames);
+            self.later.frames(now, ifindex, frames);
         }
-        self.later.lines(lines);
+        self.later.lines(now, lines);
         while self.later.is_full() {
             self.do_piece(now);
         }
@@ -269,7 +269,7 @@ impl Driver {
             Piece::Frames(ifindex, frames) => {
                 let mut lines = Vec::new();
                 self.sockets.send(now, ifindex, Vec::new(), frames, &mut self.events, &mut lines);
-                self.later.lines(lines);
+                self.later.lines(now, lines);
             }
             Piece::Lines(lines) => lines.iter().for_each(|line| self.child.log(line)),
             Piece::Nothing => {}

@@ -29,8 +29,8 @@ const LINES: usize = 16;
 pub struct Later {
     frames: VecDeque<(u32, Packet)>,
     lines: VecDeque<Line>,
-    /// When there was last nothing.
-    empty_at: Mono,
+    /// When the first came after there was nothing.
+    since: Mono,
 }
 
 /// What is to be done next of it.
@@ -46,12 +46,14 @@ pub enum Piece {
 
 impl Later {
     /// Puts frames for an interface behind those that wait.
-    pub fn frames(&mut self, ifindex: u32, frames: Vec<Packet>) {
+    pub fn frames(&mut self, now: Mono, ifindex: u32, frames: Vec<Packet>) {
+        self.begin(now);
         self.frames.extend(frames.into_iter().map(|frame| (ifindex, frame)));
     }
 
     /// Puts lines behind those that wait.
-    pub fn lines(&mut self, lines: Vec<Line>) {
+    pub fn lines(&mut self, now: Mono, lines: Vec<Line>) {
+        self.begin(now);
         self.lines.extend(lines);
     }
 
@@ -60,12 +62,15 @@ impl Later {
         self.frames.is_empty() && self.lines.is_empty()
     }
 
-    /// Whether something has waited long enough; to be asked in every turn.
-    pub fn is_overdue(&mut self, now: Mono) -> bool {
+    fn begin(&mut self, now: Mono) {
         if self.is_empty() {
-            self.empty_at = now;
+            self.since = now;
         }
-        now.since(self.empty_at) > PATIENCE
+    }
+
+    /// Whether something has waited long enough.
+    pub fn is_overdue(&self, now: Mono) -> bool {
+        !self.is_empty() && now.since(self.since) > PATIENCE
     }
 
     /// Whether more waits than should.
@@ -109,19 +114,21 @@ mod tests {
         let start = Mono(1_000_000_000);
         let mut later = Later::default();
         assert!(!later.is_overdue(start));
-        later.frames(1, packets(1));
+        later.frames(start, 1, packets(1));
         assert!(!later.is_overdue(start + PATIENCE));
         assert!(later.is_overdue(start + PATIENCE + Duration::from_nanos(1)));
         later.next();
         assert!(!later.is_overdue(start + PATIENCE * 2));
+        later.frames(start + PATIENCE * 9, 1, packets(1));
+        assert!(!later.is_overdue(start + PATIENCE * 9));
     }
 
     #[test]
     fn pieces_in_order() {
         let mut later = Later::default();
-        later.lines((0..20).map(|n| Line::new(Level::Info, n.to_string())).collect());
-        later.frames(1, packets(40));
-        later.frames(2, packets(1));
+        later.lines(Mono::ZERO, (0..20).map(|n| Line::new(Level::Info, n.to_string())).collect());
+        later.frames(Mono::ZERO, 1, packets(40));
+        later.frames(Mono::ZERO, 2, packets(1));
         assert_eq!(later.next(), Piece::Frames(1, packets(32)));
         assert_eq!(later.next(), Piece::Frames(1, packets(40).split_off(32)));
         assert_eq!(later.next(), Piece::Frames(2, packets(1)));
