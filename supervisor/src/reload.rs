@@ -1,6 +1,7 @@
 //! One change of configuration: the first start and every reload take the same way.
 
 use crate::daemon::{Child, Children, Daemon, Step, Wanted};
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use ipc::config::Generation;
@@ -42,7 +43,7 @@ pub enum Queued {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compiled {
     /// It can be used. The other slices are kept by the shell.
-    Good(ScriptConfig),
+    Good(Box<ScriptConfig>),
     /// It cannot.
     Bad(Failure),
 }

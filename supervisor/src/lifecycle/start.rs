@@ -27,7 +27,7 @@ impl Lifecycle {
         }
         match compiled {
             Compiled::Bad(failure) => self.cannot_use(now, &failure, out),
-            Compiled::Good(table) => self.accept(now, generation, table, out),
+            Compiled::Good(table) => self.accept(now, generation, *table, out),
         }
     }
 

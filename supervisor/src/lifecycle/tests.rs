@@ -5,6 +5,7 @@ mod order;
 
 use super::*;
 use crate::reload::Failure;
+use alloc::boxed::Box;
 use alloc::vec;
 use core::time::Duration;
 use ipc::config::script::{Asker, Script, ScriptConfig, ScriptKind};
@@ -75,7 +76,7 @@ impl Bench {
     fn running() -> Bench {
         let mut bench = Bench::new(options());
         bench.on(Event::Begin);
-        bench.on(Event::Compiled(G1, Compiled::Good(table())));
+        bench.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
         for daemon in Daemon::ALL {
             bench.said(daemon, G1, Up::Ready);
         }
@@ -91,7 +92,7 @@ impl Bench {
     fn reloading() -> Bench {
         let mut bench = Bench::running();
         bench.on(Event::Signal(Signal::Reload));
-        bench.on(Event::Compiled(G2, Compiled::Good(table())));
+        bench.on(Event::Compiled(G2, Compiled::Good(Box::new(table()))));
         bench
     }
 }

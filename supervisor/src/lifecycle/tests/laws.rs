@@ -1,6 +1,7 @@
 //! The laws, under any sequence of events, sensible or not.
 
 use super::*;
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use ipc::config::{GroupIdx, RealIdx, ServiceIdx};
 use ipc::msg::Role;
@@ -43,8 +44,8 @@ fn compiled() -> impl Strategy<Value = Compiled> {
         ..table()
     };
     prop_oneof![
-        3 => Just(Compiled::Good(table())),
-        1 => Just(Compiled::Good(with_scripts)),
+        3 => Just(Compiled::Good(Box::new(table()))),
+        1 => Just(Compiled::Good(Box::new(with_scripts))),
         1 => Just(Compiled::Bad(Failure::Fatal { problems: 1 })),
     ]
 }

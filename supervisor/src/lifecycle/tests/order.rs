@@ -3,6 +3,7 @@
 use super::*;
 use Action::{Compile, Connect, DropSlices, Exit, Kill, Send, SendSlice, Spawn, Tell};
 use Daemon::{Check, Ipvs, Vrrp};
+use alloc::boxed::Box;
 
 const STOP: Down = Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
 
@@ -10,7 +11,7 @@ const STOP: Down = Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Re
 fn first_start() {
     let mut b = Bench::new(options());
     assert_eq!(b.on(Event::Begin), [Compile(G1)]);
-    let started = b.on(Event::Compiled(G1, Compiled::Good(table())));
+    let started = b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
     let wanted =
         [Spawn(Ipvs), Spawn(Vrrp), Spawn(Check), SendSlice(Ipvs, G1), SendSlice(Vrrp, G1), SendSlice(Check, G1)];
     assert_eq!(started, wanted);
@@ -29,7 +30,7 @@ fn only_what_the_configuration_needs_is_started() {
     let only = |parts, table: ScriptConfig| {
         let mut b = Bench::new(Options { parts, ..options() });
         b.on(Event::Begin);
-        let started = b.on(Event::Compiled(G1, Compiled::Good(table)));
+        let started = b.on(Event::Compiled(G1, Compiled::Good(Box::new(table))));
         started.into_iter().filter_map(|a| if let Spawn(d) = a { Some(d) } else { None }).collect::<Vec<_>>()
     };
     assert_eq!(only(Parts::AsConfigured, ScriptConfig::default()), [Ipvs]);
@@ -55,7 +56,7 @@ fn a_configuration_that_cannot_be_used_at_the_start_ends_it_with_keepaliveds_cod
 fn a_child_that_refuses_at_the_start_ends_it_with_2() {
     let mut b = Bench::new(options());
     b.on(Event::Begin);
-    b.on(Event::Compiled(G1, Compiled::Good(table())));
+    b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
     assert_eq!(b.said(Vrrp, G1, Up::Refused), [Tell(Told::Stopping), Send(Vrrp, Generation(0), STOP)]);
     b.on(Event::Died(Vrrp, Death::Exited(0)));
     b.on(Event::Died(Check, Death::Exited(0)));
@@ -67,7 +68,7 @@ fn a_child_that_cannot_start_ends_everything_with_its_code_but_only_at_the_first
     for code in [1, 2, 4] {
         let mut b = Bench::new(options());
         b.on(Event::Begin);
-        b.on(Event::Compiled(G1, Compiled::Good(table())));
+        b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
         assert!(b.on(Event::Died(Vrrp, Death::Exited(code))).contains(&Tell(Told::Stopping)));
         b.on(Event::Died(Check, Death::Exited(0)));
         assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(code)]);
@@ -126,7 +127,7 @@ fn a_crash_loop_is_slowed_down() {
 fn reload() {
     let mut b = Bench::running();
     assert_eq!(b.on(Event::Signal(Signal::Reload)), [Tell(Told::Reloading), Compile(G2)]);
-    let sent = b.on(Event::Compiled(G2, Compiled::Good(table())));
+    let sent = b.on(Event::Compiled(G2, Compiled::Good(Box::new(table()))));
     assert_eq!(sent, [SendSlice(Ipvs, G2), SendSlice(Vrrp, G2), SendSlice(Check, G2)]);
     assert_eq!(b.said(Check, G2, Up::Ready), []);
     assert_eq!(b.said(Ipvs, G2, Up::Ready), []);
@@ -206,13 +207,13 @@ fn reloads_asked_for_during_a_reload_are_one_reload_after_it() {
 fn a_reload_starts_a_child_that_is_needed_for_the_first_time() {
     let mut b = Bench::new(options());
     b.on(Event::Begin);
-    b.on(Event::Compiled(G1, Compiled::Good(ScriptConfig { services: 0, ..table() })));
+    b.on(Event::Compiled(G1, Compiled::Good(Box::new(ScriptConfig { services: 0, ..table() }))));
     b.said(Ipvs, G1, Up::Ready);
     b.said(Vrrp, G1, Up::Ready);
     b.said(Ipvs, G1, Up::Activated);
     assert_eq!(b.said(Vrrp, G1, Up::Activated), [Tell(Told::Ready)]);
     b.on(Event::Signal(Signal::Reload));
-    let actions = b.on(Event::Compiled(G2, Compiled::Good(table())));
+    let actions = b.on(Event::Compiled(G2, Compiled::Good(Box::new(table()))));
     assert_eq!(actions, [Spawn(Check), SendSlice(Ipvs, G2), SendSlice(Vrrp, G2), SendSlice(Check, G2)]);
 }
 
@@ -266,7 +267,7 @@ fn startup_and_shutdown_scripts() {
     b.on(Event::Begin);
     let table = ScriptConfig { startup: once, shutdown: once, ..table() };
     let run = |n| Action::RunScript { run: RunId(n), generation: G1, script: ScriptIdx(3), tail: Vec::new() };
-    assert_eq!(b.on(Event::Compiled(G1, Compiled::Good(table))), [run(1)]);
+    assert_eq!(b.on(Event::Compiled(G1, Compiled::Good(Box::new(table)))), [run(1)]);
     assert!(
         b.on(Event::ScriptEnded(RunId(1), Outcome::Exited(1))).contains(&Spawn(Ipvs)),
         "its status does not matter"
@@ -327,7 +328,7 @@ fn those_who_read_from_the_network_cannot_keep_ipvsd_down() {
 fn a_child_that_does_not_answer_is_killed_again_and_again() {
     let mut b = Bench::new(options());
     b.on(Event::Begin);
-    b.on(Event::Compiled(G1, Compiled::Good(ScriptConfig::default())));
+    b.on(Event::Compiled(G1, Compiled::Good(Box::default())));
     b.now = b.machine.deadline().unwrap();
     assert_eq!(b.on(Event::Timeout), [Kill(Ipvs)]);
     b.now = b.machine.deadline().unwrap();

@@ -130,7 +130,7 @@ impl Driver {
                     self.setup.logger.log(&line);
                 }
                 self.slices.insert(generation, slices);
-                Compiled::Good(table)
+                Compiled::Good(Box::new(table))
             }
         }
     }
