@@ -236,6 +236,9 @@ fn config(addresses: &[&str]) -> CheckConfig {
         hysteresis: 0,
         sorry: None,
         omega: Switch::Off,
+        ha_suspend: Switch::Off,
+        smtp_alert: Switch::Off,
+        snmp_name: None,
         quorum_up: Some(ScriptIdx(1)),
         quorum_down: None,
         origin: Origin::default(),
@@ -249,17 +252,21 @@ fn config(addresses: &[&str]) -> CheckConfig {
             weight: 1,
             inhibit: Switch::Off,
             alpha: Switch::Off,
+            smtp_alert: Switch::Off,
+            snmp_name: None,
             notify_up: Some(ScriptIdx(10 + n as u16)),
             notify_down: Some(ScriptIdx(20 + n as u16)),
             origin: Origin::default(),
         };
         let real = config.reals.push(real).unwrap();
-        let url = Url { path: "/".into(), host: None, digest: None, status: vec![(200, 299)] };
+        let url = Url { path: "/".into(), host: None, digest: None, status: vec![(200, 299)], regex: None };
         let http = Http { protocol: HttpProtocol::V10, urls: vec![url], fast_recovery: Switch::Off };
         let checker = Checker {
             real,
             target,
             bind: target.is_ipv4().then(|| ([127, 0, 0, 77], 7_000 + n as u16).into()),
+            bind_if: None,
+            fwmark: 0,
             timeout: Duration::from_secs(2),
             delay_loop: Duration::from_millis(200),
             retry: 0,

@@ -32,6 +32,7 @@ fn service(key: ServiceKey) -> Service {
         persistence: None,
         netmask: u32::MAX,
         sorry: None,
+        engine: None,
         sorry_inhibit: Switch::Off,
         origin: origin(),
     }

@@ -11,6 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
+use ipc::config::ipvs::AddrMore;
 use ipc::config::vrrp::Switch;
 use ipc::net::Prefix;
 
@@ -27,6 +28,8 @@ pub struct Address {
     pub scope: u8,
     /// `label`
     pub label: Option<String>,
+    /// Options that have no effect yet.
+    pub more: AddrMore,
     /// `no_track`: the interface's state does not matter.
     pub no_track: Switch,
     /// The line.
@@ -48,8 +51,16 @@ pub fn records(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Address>) {
 
 fn record(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Address> {
     let prefix = prefix(r, s.word(0)?)?;
-    let mut address =
-        Address { prefix, link: None, broadcast: None, scope: 0, label: None, no_track: Switch::Off, span: s.whole() };
+    let mut address = Address {
+        prefix,
+        link: None,
+        broadcast: None,
+        scope: 0,
+        label: None,
+        more: AddrMore::default(),
+        no_track: Switch::Off,
+        span: s.whole(),
+    };
     let mut words = s.words(1);
     while let Some(option) = words.next() {
         match option.text() {

@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use ipc::config::global::Mail;
 use ipc::config::process::ProcessSettings;
 use ipc::config::script::RunAs;
 use ipc::config::vrrp::{Switch, Version};
@@ -46,6 +47,8 @@ pub struct Global {
     pub smtp_helo: Option<At<String>>,
     /// `smtp_connect_timeout`
     pub smtp_timeout: Option<At<Duration>>,
+    /// `smtp_alert…`, `no_…` and a server that is a name; the rest stands above.
+    pub mail: Mail,
     /// `script_user`
     pub script_user: Option<At<RunAs>>,
     /// `enable_script_security`

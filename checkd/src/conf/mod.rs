@@ -10,18 +10,23 @@
 //! something, unless a problem is fatal.
 
 pub mod address;
+pub mod bfd;
 pub mod checker;
+pub mod checker_own;
 pub mod diag;
 pub mod expand;
+pub mod file;
 pub mod global;
 pub mod global_firewall;
 pub mod global_later;
 pub mod global_process;
 pub mod global_vrrp;
 pub mod group;
+pub mod http;
 pub mod keyword;
 pub mod lines;
 pub mod loops;
+pub mod method;
 pub mod notify;
 pub mod preproc;
 pub mod real;
@@ -29,7 +34,9 @@ pub mod resolve;
 pub mod root;
 pub mod script;
 pub mod server;
+pub mod server_group;
 pub mod source;
+pub mod ssl;
 pub mod track;
 pub mod transport;
 pub mod tree;

@@ -1,14 +1,17 @@
 //! `real_server` blocks.
 
 use super::checker::{self, Checker, Kind, Schedule, above_zero, from_zero, retries};
+use super::checker_own;
 use super::diag::{Code, Diagnostic};
-use super::keyword::{self, Args, At, Keyword, Reader, set};
+use super::global_vrrp::fill;
+use super::keyword::{self, Args, At, Keyword, Reader, Tables, set};
+use super::method::method;
 use super::script::Command;
-use super::server::{Server, WEIGHT, endpoint, method};
+use super::server::{Server, WEIGHT, endpoint};
 use super::source::Span;
 use super::tree::Statement;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use ipc::config::ipvs::Method;
@@ -41,6 +44,10 @@ pub struct Real {
     pub alpha: Option<Switch>,
     /// `virtualhost`
     pub host: Option<At<String>>,
+    /// `smtp_alert`
+    pub smtp_alert: Option<Switch>,
+    /// `snmp_name`
+    pub snmp_name: Option<String>,
     /// When checkers run.
     pub schedule: Schedule,
     /// Its checkers.
@@ -64,6 +71,8 @@ pub(super) fn real_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) 
         notify_down: None,
         alpha: None,
         host: None,
+        smtp_alert: None,
+        snmp_name: None,
         schedule: Schedule::default(),
         checkers: Vec::new(),
     };
@@ -73,32 +82,34 @@ pub(super) fn real_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) 
     }
 }
 
-fn check(r: &mut Reader<'_>, s: Statement<'_>, real: &mut Real, kind: Kind, table: &[Keyword<Checker>]) {
+fn check(r: &mut Reader<'_>, s: Statement<'_>, real: &mut Real, kind: Kind, tables: Tables<'_, Checker>) {
     let mut checker = Checker::new(kind, s.span());
-    keyword::read(r, &[table], &format!("`{}`", s.keyword()), s.children(), &mut checker);
-    if kind != Kind::Tcp && checker.urls.is_empty() {
-        let message = format!("`{}` has no `url` to ask for", s.keyword());
-        let help = "url { path / status_code 200 }".to_string();
+    keyword::read(r, tables, &format!("`{}`", s.keyword()), s.children(), &mut checker);
+    let missing = match kind {
+        Kind::Http | Kind::Ssl if checker.urls.is_empty() => Some(("`url` to ask for", "url { path / }")),
+        Kind::Misc if checker.own.command.is_none() => Some(("`misc_path` to run", "misc_path \"/path/to/script\"")),
+        Kind::File if checker.own.file.is_none() => Some(("`track_file` to watch", "track_file NAME")),
+        Kind::Bfd if checker.own.bfd.is_none() => Some(("`name` of a `bfd_instance`", "name NAME")),
+        _ => None,
+    };
+    if let Some((what, help)) = missing {
+        let message = format!("`{}` has no {what}", s.keyword());
         r.diags
             .push(Diagnostic::error(Code::INCOMPLETE, s.span(), message).label("this checker is ignored").help(help));
         return;
     }
-    if kind == Kind::Ssl {
-        return unchecked(r, s);
+    if !matches!(kind, Kind::Tcp | Kind::Http) {
+        let message = format!("`{}` is read but has no effect yet", s.keyword());
+        let label = "the real server counts as up without it";
+        r.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.span(), message).label(label));
     }
     real.checkers.push(checker);
 }
 
-/// A checker that comes with later work: the real server counts as up as far as this checker goes.
-fn unchecked(r: &mut Reader<'_>, s: Statement<'_>) {
-    let message = format!("`{}` is read but has no effect yet", s.keyword());
-    let label = "the real server counts as up without it";
-    r.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.span(), message).label(label));
-}
-
-/// A checker that is not even read into yet.
-const fn later_checker(name: &'static str, help: &'static str) -> Keyword<Real> {
-    Keyword::new(name, Args::Flag, "", help, |r, s, _| unchecked(r, s)).block()
+macro_rules! checker {
+    ($name:literal, $help:literal, $kind:ident, $tables:expr) => {
+        Keyword::new($name, Args::Flag, "", $help, |r, s, d: &mut Real| check(r, s, d, Kind::$kind, $tables)).block()
+    };
 }
 
 /// `real_server`
@@ -150,25 +161,20 @@ pub static REAL: &[Keyword<Real>] = &[
     Keyword::new("delay_loop", Args::Count(1, 1), "SECONDS", "between checks", |r, s, d| {
         set(&mut d.schedule.delay_loop, above_zero(r, s), s);
     }),
-    Keyword::new("TCP_CHECK", Args::Flag, "", "a connection is made", |r, s, d: &mut Real| {
-        check(r, s, d, Kind::Tcp, checker::TCP);
+    checker!("TCP_CHECK", "a connection is made", Tcp, checker::TCP),
+    checker!("HTTP_GET", "pages are asked for", Http, checker::HTTP),
+    checker!("SSL_GET", "pages are asked for over TLS", Ssl, checker::HTTP),
+    checker!("SMTP_CHECK", "a mail server is greeted", Smtp, checker_own::SMTP),
+    checker!("DNS_CHECK", "a name is asked for", Dns, checker_own::DNS),
+    checker!("UDP_CHECK", "a datagram is sent", Udp, checker_own::UDP),
+    checker!("PING_CHECK", "an echo is asked for", Ping, checker::TCP),
+    checker!("MISC_CHECK", "a script is run", Misc, checker_own::MISC),
+    checker!("FILE_CHECK", "a file is watched", File, checker_own::FILE),
+    checker!("BFD_CHECK", "a BFD session is watched", Bfd, checker_own::BFD),
+    Keyword::switch("smtp_alert", "mail about it", |r, s, d: &mut Real| d.smtp_alert = r.switch(s).or(d.smtp_alert))
+        .not_yet(),
+    Keyword::new("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP", |r, s, d: &mut Real| {
+        fill(&mut d.snmp_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
     })
-    .block(),
-    Keyword::new("HTTP_GET", Args::Flag, "", "pages are asked for", |r, s, d: &mut Real| {
-        check(r, s, d, Kind::Http, checker::HTTP);
-    })
-    .block(),
-    Keyword::new("SSL_GET", Args::Flag, "", "pages are asked for over TLS", |r, s, d: &mut Real| {
-        check(r, s, d, Kind::Ssl, checker::HTTP);
-    })
-    .block(),
-    later_checker("SMTP_CHECK", "a mail server is greeted"),
-    later_checker("DNS_CHECK", "a name is asked for"),
-    later_checker("UDP_CHECK", "a datagram is sent"),
-    later_checker("PING_CHECK", "an echo is asked for"),
-    later_checker("MISC_CHECK", "a script is run"),
-    later_checker("FILE_CHECK", "a file is watched"),
-    later_checker("BFD_CHECK", "a BFD session is watched"),
-    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
-    Keyword::later("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP"),
+    .not_yet(),
 ];

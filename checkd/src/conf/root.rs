@@ -1,10 +1,14 @@
 //! The statements outside all blocks, and what is known of all tables together.
 
+use super::bfd::{self, Bfd};
 use super::diag::{Code, Diagnostic, Diagnostics};
+use super::file::{TRACK_FILE, TrackFile};
 use super::global::{self, Global};
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
 use super::server::{self, Server};
+use super::server_group::{self, ServerGroup};
+use super::ssl::SSL;
 use super::track::{SCRIPT, Script};
 use super::tree::{Statement, Tree};
 use super::vrrp::{INSTANCE, Instance};
@@ -12,6 +16,7 @@ use super::walk;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use ipc::config::probe::TlsContext;
 
 /// Everything that was read, before names are resolved.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +31,14 @@ pub struct Draft {
     pub groups: Vec<Group>,
     /// `virtual_server` blocks.
     pub servers: Vec<Server>,
+    /// `track_file` blocks.
+    pub files: Vec<TrackFile>,
+    /// `bfd_instance` blocks that can be used; no two of one name.
+    pub bfds: Vec<Bfd>,
+    /// `virtual_server_group` blocks; no two of one name.
+    pub server_groups: Vec<ServerGroup>,
+    /// `SSL`
+    pub tls: TlsContext,
     /// Names of instances and groups that were seen.
     names: alloc::collections::BTreeMap<(&'static str, String), super::source::Span>,
 }
@@ -85,17 +98,57 @@ pub static ROOT: &[Keyword<Draft>] = &[
     Keyword::later("interface_up_down_delays", Args::Flag, "", "link changes that are waited out").block(),
     Keyword::later("garp_group", Args::Flag, "", "interfaces that share an interval").block(),
     Keyword::later("vrrp_track_process", Args::Count(1, 1), "NAME", "a process that matters").block(),
-    Keyword::later("track_file", Args::Count(1, 1), "NAME", "a file that matters").block(),
-    Keyword::later("vrrp_track_file", Args::Count(1, 1), "NAME", "a file that matters").block(),
-    Keyword::later("bfd_instance", Args::Count(1, 1), "NAME", "a BFD session").block(),
-    Keyword::later("virtual_server_group", Args::Count(1, 1), "NAME", "addresses of one service").block(),
-    Keyword::later("SSL", Args::Flag, "", "keys of SSL_GET").block(),
+    Keyword::new("track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file).block().not_yet(),
+    Keyword::new("vrrp_track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file)
+        .block()
+        .old_name_of("track_file"),
+    Keyword::new("bfd_instance", Args::Count(1, 1), "NAME", "a BFD session", |r, s, d: &mut Draft| {
+        let Some(name) = name(r, s, d, "bfd_instance") else { return };
+        let mut session = Bfd::new(name, s.whole());
+        keyword::read(r, &[bfd::BFD], "`bfd_instance`", s.children(), &mut session);
+        d.bfds.extend(bfd::finish(r, session));
+    })
+    .block()
+    .not_yet(),
+    Keyword::new(
+        "virtual_server_group",
+        Args::Count(1, 1),
+        "NAME",
+        "addresses of one service",
+        |r, s, d: &mut Draft| {
+            let Some(name) = name(r, s, d, "virtual_server_group") else { return };
+            d.server_groups.push(server_group::read(r, s, name));
+        },
+    )
+    .block()
+    .not_yet(),
+    Keyword::new("SSL", Args::Flag, "", "keys of SSL_GET", |r, s, d: &mut Draft| {
+        d.tls = TlsContext::default();
+        keyword::read(r, &[SSL], "`SSL`", s.children(), &mut d.tls);
+    })
+    .block()
+    .not_yet(),
     Keyword::later("net_namespace", Args::Count(1, 1), "NAME", "where it runs"),
     Keyword::later("net_namespace_ipvs", Args::Count(0, 1), "[NAME]", "where the IPVS table is"),
     Keyword::later("namespace_with_ipsets", Args::Flag, "", "ipsets in a namespace"),
     Keyword::later("instance", Args::Count(1, 1), "NAME", "name of this daemon"),
     Keyword::later("use_pid_dir", Args::Flag, "", "pid files have a directory"),
 ];
+
+fn track_file(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft) {
+    let Some(name) = s.word(1).and_then(|w| r.text(w)) else { return };
+    let mut file = TrackFile::new(name, s.whole());
+    keyword::read(r, &[TRACK_FILE], "`track_file`", s.children(), &mut file);
+    if file.path.is_none() {
+        let message = format!("`track_file {}` has no `file`", file.name.value);
+        r.diags.push(Diagnostic::error(Code::INCOMPLETE, file.span, message).label("ignored"));
+        return;
+    }
+    // COMPAT: of two with one name the first one counts.
+    if d.files.iter().all(|f| f.name.value != file.name.value) {
+        d.files.push(file);
+    }
+}
 
 /// The name of a block; COMPAT: of two with one name the second one is skipped.
 fn name(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft, kind: &'static str) -> Option<At<String>> {

@@ -50,6 +50,27 @@ impl Reader<'_> {
         Some(Command { argv, run_as: None, span: s.whole() })
     }
 
+    /// A regular expression: one piece of text with a script's quotes; other words are ignored with a warning.
+    pub fn pattern(&mut self, s: Statement<'_>) -> Option<Vec<u8>> {
+        let raw = s.raw(1);
+        let pieces = match split(raw.bytes(), Escapes::Keep) {
+            Ok(pieces) => pieces,
+            Err(problem) => return self.broken(problem, s),
+        };
+        if let (Some((_, first)), Some((_, last))) = (pieces.get(1), pieces.last()) {
+            let span = s.raw(1).span(first.start..last.end);
+            let help = "a pattern with blanks is written in quotes";
+            self.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, span, "this is ignored").help(help));
+        }
+        let (pattern, _) = pieces.into_iter().next()?;
+        if pattern.is_empty() || pattern.contains(&0) {
+            let message = "this is no regular expression";
+            self.diags.push(Diagnostic::error(Code::BAD_VALUE, s.whole(), message).label("ignored"));
+            return None;
+        }
+        Some(pattern)
+    }
+
     /// The arguments of the first word, and the words after it.
     fn argv(&mut self, s: Statement<'_>) -> Option<(Vec<Vec<u8>>, Vec<Piece>)> {
         let raw = s.raw(1);

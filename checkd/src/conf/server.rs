@@ -2,7 +2,9 @@
 
 use super::checker::{Schedule, above_zero, from_zero, retries};
 use super::diag::{Code, Diagnostic};
+use super::global_vrrp::fill;
 use super::keyword::{self, Args, At, Keyword, Reader, set};
+use super::method::method;
 use super::real::{Real, real_server};
 use super::script::Command;
 use super::source::Span;
@@ -16,12 +18,14 @@ use ipc::config::vrrp::Switch;
 use ipc::net::Family;
 
 /// What a `virtual_server` line names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// `IP [PORT]`
     Addr(IpAddr, u16),
     /// `fwmark N`
     Fwmark(u32),
+    /// `group NAME`
+    Group(At<String>),
 }
 
 /// `persistence_granularity`
@@ -74,6 +78,14 @@ pub struct Server {
     pub quorum_up: Option<At<Command>>,
     /// `quorum_down`
     pub quorum_down: Option<At<Command>>,
+    /// `ha_suspend`
+    pub ha_suspend: Option<At<Switch>>,
+    /// `smtp_alert`
+    pub smtp_alert: Option<Switch>,
+    /// `persistence_engine`
+    pub engine: Option<At<String>>,
+    /// `snmp_name`
+    pub snmp_name: Option<String>,
     /// `virtualhost`
     pub host: Option<At<String>>,
     /// `sorry_server`; no port: the service's.
@@ -114,12 +126,14 @@ fn key(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Key> {
                 None
             }
         },
-        "group" => {
-            let message = "virtual server groups cannot be run yet";
-            r.diags
-                .push(Diagnostic::error(Code::UNSUPPORTED, s.whole(), message).label("this virtual server is ignored"));
-            None
-        }
+        "group" => match s.word(2) {
+            Some(word) => r.text(word).map(Key::Group),
+            None => {
+                let message = "`virtual_server group` needs a name";
+                r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, s.whole(), message).label("ignored"));
+                None
+            }
+        },
         _ => {
             let addr = r.ip(first)?;
             let port = match s.word(2) {
@@ -149,32 +163,17 @@ fn scheduler_flag(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server, of: &str
     }
 }
 
-/// `NAT|DR|TUN`; tunnel types other than ipip come with later work.
-pub(super) fn method(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Method> {
-    let word = s.word(1)?;
-    let method = match word.text() {
-        "NAT" => Method::Nat,
-        "DR" => Method::Dr,
-        "TUN" => Method::Tun,
-        other => {
-            let upper = other.to_ascii_uppercase();
-            let message = format!("`{}` is not NAT, DR or TUN", keyword::shown(other));
-            let mut bad = Diagnostic::error(Code::BAD_VALUE, word.span, message).label("NAT, DR or TUN is wanted here");
-            if matches!(upper.as_str(), "NAT" | "DR" | "TUN") {
-                bad = bad.patch(word.span, upper);
-            }
-            r.diags.push(bad);
-            return None;
+/// The kernel's name of a persistence engine (IP_VS_PENAME_MAXLEN without its NUL).
+const ENGINE_BYTES: usize = 15;
+
+fn engine(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
+    let Some(word) = s.word(1) else { return };
+    match r.text(word) {
+        Some(name) if name.value.is_empty() || name.value.len() > ENGINE_BYTES => {
+            r.bad(word, "a name of at most 15 bytes")
         }
-    };
-    if let Some(extra) = s.word(2) {
-        let ipip = extra.text() == "type" && s.word(3).is_some_and(|w| w.text() == "ipip") && s.len() == 4;
-        if !(method == Method::Tun && ipip) {
-            let message = "tunnel options other than `type ipip` have no effect yet";
-            r.diags.push(Diagnostic::warning(Code::NO_EFFECT, extra.span.to(s.whole()), message));
-        }
+        name => fill(&mut v.engine, name),
     }
-    Some(method)
 }
 
 /// COMPAT: bare is 360 s, 1 to 2678400. 0, which many files have, turns it off (keepalived rejects it, with the same result).
@@ -340,9 +339,23 @@ pub static SERVER: &[Keyword<Server>] = &[
         }
     }),
     Keyword::new("real_server", Args::Count(1, 2), "IP [PORT]", "one that serves", real_server).block(),
-    Keyword::later("ha_suspend", Args::Switch, "[on|off]", "no checks while the address is elsewhere"),
-    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
-    Keyword::later("persistence_engine", Args::Count(1, 1), "NAME", "finds the client in the payload"),
-    Keyword::later("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP"),
-    Keyword::later("hashed", Args::Flag, "", "nothing"),
+    Keyword::switch("ha_suspend", "no checks while the address is elsewhere", |r, s, v: &mut Server| {
+        let value = r.switch(s);
+        v.ha_suspend = value.map(|on| At::new(on, s.whole())).or(v.ha_suspend.take());
+    })
+    .not_yet(),
+    Keyword::switch("smtp_alert", "mail about it", |r, s, v: &mut Server| v.smtp_alert = r.switch(s).or(v.smtp_alert))
+        .not_yet(),
+    Keyword::new("persistence_engine", Args::Count(1, 1), "NAME", "finds the client in the payload", engine).not_yet(),
+    Keyword::new("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP", |r, s, v: &mut Server| {
+        fill(&mut v.snmp_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
+    })
+    .not_yet(),
+    Keyword::flag("hashed", "nothing", |r, s, v: &mut Server| {
+        // COMPAT: keepalived 2.4.3, keywords §13: an error of its own unless the scheduler hashes.
+        let hashes = v.scheduler.as_ref().is_some_and(|a| matches!(a.value, "sh" | "mh"));
+        let message =
+            if hashes { "`hashed` is an old word without effect" } else { "`hashed` is for `lvs_sched sh` and `mh`" };
+        r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message).help("remove the line"));
+    }),
 ];

@@ -2,14 +2,19 @@
 //!
 //! A block's tables are named here once; whoever adds a table adds its line.
 
+use super::bfd::BFD;
 use super::checker;
+use super::checker_own;
+use super::file::TRACK_FILE;
 use super::global::{GLOBAL, Global};
 use super::global_later::LATER;
 use super::group::GROUP;
+use super::http;
 use super::keyword::{Body, Effect, Keyword, Tables};
 use super::real::REAL;
 use super::root::ROOT;
 use super::server::SERVER;
+use super::ssl::SSL;
 use super::track::SCRIPT;
 use super::transport::AUTHENTICATION;
 use super::vrrp::INSTANCE;
@@ -75,9 +80,20 @@ pub fn all() -> Vec<Entry> {
     put(&mut all, "vrrp_script", &[SCRIPT]);
     put(&mut all, "virtual_server", &[SERVER]);
     put(&mut all, "real_server", &[REAL]);
-    put(&mut all, "TCP_CHECK", &[checker::TCP]);
-    put(&mut all, "HTTP_GET", &[checker::HTTP]);
-    put(&mut all, "url", &[checker::URL]);
+    put(&mut all, "TCP_CHECK", checker::TCP);
+    put(&mut all, "HTTP_GET", checker::HTTP);
+    put(&mut all, "SSL_GET", checker::HTTP);
+    put(&mut all, "SMTP_CHECK", checker_own::SMTP);
+    put(&mut all, "DNS_CHECK", checker_own::DNS);
+    put(&mut all, "UDP_CHECK", checker_own::UDP);
+    put(&mut all, "PING_CHECK", checker::TCP);
+    put(&mut all, "MISC_CHECK", checker_own::MISC);
+    put(&mut all, "FILE_CHECK", checker_own::FILE);
+    put(&mut all, "BFD_CHECK", checker_own::BFD);
+    put(&mut all, "SSL", &[SSL]);
+    put(&mut all, "track_file", &[TRACK_FILE]);
+    put(&mut all, "bfd_instance", &[BFD]);
+    put(&mut all, "url", &[http::URL]);
     put(&mut all, "vrrp_sync_group", &[GROUP]);
     put(&mut all, "authentication", &[AUTHENTICATION]);
     all

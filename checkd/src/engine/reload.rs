@@ -177,6 +177,8 @@ fn equal(a: &Checker, b: &Checker) -> bool {
         real: _,
         target,
         bind,
+        bind_if,
+        fwmark,
         timeout,
         delay_loop,
         retry,
@@ -189,6 +191,8 @@ fn equal(a: &Checker, b: &Checker) -> bool {
     } = a;
     *target == b.target
         && *bind == b.bind
+        && *bind_if == b.bind_if
+        && *fwmark == b.fwmark
         && *timeout == b.timeout
         && *delay_loop == b.delay_loop
         && *retry == b.retry

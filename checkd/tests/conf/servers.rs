@@ -189,7 +189,7 @@ virtual_server 192.0.2.10 80 {\nlvs_method DR\nprotocol TCP\nreal_server 192.0.2
         problems(&compiled),
         [
             "1:1 error[R003] virtual server [192.0.2.9]:tcp:80 has no `real_server`",
-            "4:1 error[R006] virtual server groups cannot be run yet",
+            "4:1 error[R001] there is no `virtual_server_group g`",
             "12:1 warning[V003] with DR and TUN packets keep their port: 8080 becomes 80",
             "15:1 error[R002] real server [192.0.2.1]:tcp:80 is in this virtual server already",
             "17:1 error[R005] 2001:db8::1 is not of the address family of its virtual server",

@@ -1,8 +1,11 @@
 //! checkd's slice: what to probe, how often, and what counts as an answer.
 
+use super::bfd::Bfd;
+use super::file::TrackFile;
 use super::global::Mail;
+use super::probe::{LaterKind, Regex, TlsContext};
 use super::vrrp::Switch;
-use super::{CheckerIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
+use super::{BfdIdx, CheckerIdx, FileIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -17,6 +20,14 @@ pub struct CheckConfig {
     pub reals: Table<RealIdx, Real>,
     /// Checkers of all real servers.
     pub checkers: Table<CheckerIdx, Checker>,
+    /// Checkers of kinds that are not run yet: the real server counts as up as far as they go, which the compiler warns about.
+    pub not_run: Vec<Checker<LaterKind>>,
+    /// `track_file` blocks.
+    pub files: Table<FileIdx, TrackFile>,
+    /// `bfd_instance` blocks that checkers may hear of.
+    pub bfds: Table<BfdIdx, Bfd>,
+    /// `SSL`
+    pub tls: TlsContext,
     /// Mail settings (alerts come with later work).
     pub mail: Mail,
     /// `router_id`, default the host name.
@@ -40,6 +51,12 @@ pub struct Service {
     pub sorry: Option<String>,
     /// `omega`
     pub omega: Switch,
+    /// `ha_suspend`: no checks while none of the machine's addresses is the service's. Has no effect yet.
+    pub ha_suspend: Switch,
+    /// `smtp_alert`, of the service, `smtp_alert_checker` or `smtp_alert`; default off. Has no effect yet.
+    pub smtp_alert: Switch,
+    /// `snmp_name`. Has no effect yet.
+    pub snmp_name: Option<String>,
     /// `quorum_up`
     pub quorum_up: Option<ScriptIdx>,
     /// `quorum_down`
@@ -61,6 +78,10 @@ pub struct Real {
     pub inhibit: Switch,
     /// `alpha`: starts down.
     pub alpha: Switch,
+    /// `smtp_alert`, of the real server, `smtp_alert_checker` or `smtp_alert`; default on. Has no effect yet.
+    pub smtp_alert: Switch,
+    /// `snmp_name`. Has no effect yet.
+    pub snmp_name: Option<String>,
     /// `notify_up`
     pub notify_up: Option<ScriptIdx>,
     /// `notify_down`
@@ -69,15 +90,19 @@ pub struct Real {
     pub origin: Origin,
 }
 
-/// One checker.
+/// One checker. `Kind` is [`CheckerKind`] for those that are run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checker {
+pub struct Checker<Kind = CheckerKind> {
     /// The real server it speaks for.
     pub real: RealIdx,
     /// `connect_ip`, `connect_port`, default the real server's.
     pub target: SocketAddr,
     /// `bindto`, `bind_port`.
     pub bind: Option<SocketAddr>,
+    /// `bind_if`, by name. Has no effect yet.
+    pub bind_if: Option<String>,
+    /// `fwmark` of its packets (SO_MARK), 0 for none. Has no effect yet.
+    pub fwmark: u32,
     /// `connect_timeout`: of each step.
     pub timeout: Duration,
     /// `delay_loop`
@@ -93,7 +118,7 @@ pub struct Checker {
     /// `alpha`, of this checker
     pub alpha: Switch,
     /// What is asked and what is the right answer.
-    pub kind: CheckerKind,
+    pub kind: Kind,
     /// Where its block begins.
     pub origin: Origin,
 }
@@ -140,4 +165,6 @@ pub struct Url {
     pub digest: Option<[u8; 16]>,
     /// `status_code`: accepted ranges, inclusive; default 200..=299.
     pub status: Vec<(u16, u16)>,
+    /// `regex`. Has no effect yet.
+    pub regex: Option<Regex>,
 }

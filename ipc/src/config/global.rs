@@ -1,5 +1,6 @@
 //! `global_defs` that more than one process needs.
 
+use super::vrrp::Switch;
 use core::net::SocketAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,20 @@ pub struct Mail {
     pub from: Option<String>,
     /// `smtp_server`; no mail when absent. A host name is resolved when the file is compiled (later work: literal addresses only).
     pub server: Option<SocketAddr>,
+    /// `smtp_server` that is a host name, with its port; nothing resolves it yet.
+    pub server_name: Option<(String, u16)>,
     /// `smtp_helo_name`
     pub helo: Option<String>,
     /// `smtp_connect_timeout`, default 30 s.
     pub timeout: Duration,
+    /// `smtp_alert`
+    pub alert: Option<Switch>,
+    /// `smtp_alert_vrrp`
+    pub alert_vrrp: Option<Switch>,
+    /// `smtp_alert_checker`
+    pub alert_checker: Option<Switch>,
+    /// `no_email_faults`
+    pub no_faults: Switch,
+    /// `no_checker_emails`
+    pub no_checkers: Switch,
 }

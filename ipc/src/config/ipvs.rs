@@ -1,6 +1,8 @@
 //! ipvsd's slice: the ledger of everything it may ever put into the kernel.
 
-use super::vrrp::Link;
+use super::lvs::Lvs;
+use super::route::Statics;
+use super::vrrp::{Link, Switch};
 use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServiceIdx};
 use crate::net::Prefix;
 use crate::table::Table;
@@ -19,6 +21,12 @@ pub struct IpvsConfig {
     pub services: Table<ServiceIdx, Service>,
     /// `real_server` entries of all services.
     pub reals: Table<RealIdx, Real>,
+    /// `virtual_server_group` blocks; services of groups are not run yet.
+    pub groups: Vec<ServiceGroup>,
+    /// What is always there; not installed yet.
+    pub statics: Statics,
+    /// `lvs_…` of `global_defs`; has no effect yet.
+    pub lvs: Lvs,
 }
 
 /// What may be put on an interface for one instance.
@@ -45,8 +53,63 @@ pub struct AddrSpec {
     pub scope: u8,
     /// `label`, at most 15 bytes.
     pub label: Option<String>,
+    /// Options that have no effect yet.
+    pub more: AddrMore,
     /// The line that asks for it.
     pub origin: Origin,
+}
+
+/// Options of an address that have no effect yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AddrMore {
+    /// `peer`: the other end; the prefix length is the peer's.
+    pub peer: Option<IpAddr>,
+    /// `home`, IPv6 (IFA_F_HOMEADDRESS).
+    pub home: Switch,
+    /// `mngtmpaddr`, IPv6 (IFA_F_MANAGETEMPADDR).
+    pub mngtmpaddr: Switch,
+    /// `noprefixroute` (IFA_F_NOPREFIXROUTE).
+    pub noprefixroute: Switch,
+    /// `autojoin` (IFA_F_MCAUTOJOIN).
+    pub autojoin: Switch,
+    /// `-nodad`: duplicate address detection is done, IPv6.
+    pub dad: Switch,
+    /// `preferred_lft` in seconds, `u32::MAX` for ever. COMPAT: unset is 0 for an IPv6 /128, else for ever.
+    pub preferred_lft: Option<u32>,
+    /// `use_vmac`: on the instance's virtual MAC interface.
+    pub use_vmac: Switch,
+}
+
+/// A `virtual_server_group`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceGroup {
+    /// Its name.
+    pub name: String,
+    /// Its lines.
+    pub entries: Vec<GroupEntry>,
+    /// Where its block begins.
+    pub origin: Origin,
+}
+
+/// A line of a `virtual_server_group`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GroupEntry {
+    /// Addresses in a row.
+    Addrs {
+        /// The first.
+        first: IpAddr,
+        /// The last, of the same family and not below the first.
+        last: IpAddr,
+        /// The port, 0 for any (needs persistence).
+        port: u16,
+    },
+    /// A firewall mark.
+    Fwmark {
+        /// The mark.
+        mark: u32,
+        /// `inet`, `inet6`
+        family: Option<crate::net::Family>,
+    },
 }
 
 /// Transport protocol of a service.
@@ -81,7 +144,19 @@ pub enum ServiceKey {
     },
 }
 
-/// Forwarding method. Tunnel types come with later work.
+/// Checksums of a tunnel: `nocsum`, `csum`, `remcsum`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Checksum {
+    /// `nocsum`, the default.
+    #[default]
+    None,
+    /// `csum`
+    Full,
+    /// `remcsum`
+    Remote,
+}
+
+/// Forwarding method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Method {
     /// `NAT`
@@ -90,6 +165,18 @@ pub enum Method {
     Dr,
     /// `TUN`, ipip
     Tun,
+    /// `TUN type gue`; forwarded as ipip yet.
+    Gue {
+        /// `port`
+        port: u16,
+        /// `nocsum`, `csum`, `remcsum`
+        checksum: Checksum,
+    },
+    /// `TUN type gre`; forwarded as ipip yet.
+    Gre {
+        /// `nocsum`, `csum`
+        checksum: Checksum,
+    },
 }
 
 /// An IPVS service.
@@ -106,6 +193,8 @@ pub struct Service {
     /// `persistence_granularity`: IPv4 netmask as `u32::from(Ipv4Addr)` (255.255.255.0 is 0xffff_ff00), or IPv6 prefix
     /// length. Without persistence it is not looked at: the kernel is told a whole address.
     pub netmask: u32,
+    /// `persistence_engine`, with persistence only. Has no effect yet.
+    pub engine: Option<String>,
     /// `sorry_server`
     pub sorry: Option<Dest>,
     /// `sorry_server_inhibit`: it stays in the table with weight 0 while it is not needed.

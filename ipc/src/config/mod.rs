@@ -4,10 +4,16 @@
 //! Names have been resolved to indices; the same index means the same thing in every slice of one generation.
 //! No type here is recursive and no sequence has zero-sized elements (both would let a small frame cost much work).
 
+pub mod bfd;
 pub mod check;
+pub mod file;
 pub mod global;
+pub mod identity;
 pub mod ipvs;
+pub mod lvs;
+pub mod probe;
 pub mod process;
+pub mod route;
 pub mod script;
 pub mod vrrp;
 pub mod vrrp_global;
@@ -37,6 +43,10 @@ crate::index! {
     ServiceIdx(u32);
     /// A real server of a service.
     RealIdx(u32);
+    /// A `track_file`.
+    FileIdx(u16);
+    /// A `bfd_instance`.
+    BfdIdx(u16);
     /// A health checker of a real server.
     CheckerIdx(u32);
 }

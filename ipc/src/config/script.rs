@@ -1,5 +1,6 @@
 //! The supervisor's slice: every command the configuration lists, and what the supervisor needs to form its arguments.
 
+use super::identity::{Fifos, Identity};
 use super::{GroupIdx, InstanceIdx, Origin, ScriptIdx};
 use crate::table::Table;
 use core::time::Duration;
@@ -28,6 +29,10 @@ pub struct ScriptConfig {
     pub startup: Option<(ScriptIdx, Duration)>,
     /// `shutdown_script` and its timeout, run once after all children ended.
     pub shutdown: Option<(ScriptIdx, Duration)>,
+    /// Names and files.
+    pub identity: Identity,
+    /// Notify FIFOs; not written yet.
+    pub fifos: Fifos,
     /// `child_wait_time`: how long children may take to stop, default 5 s.
     pub child_wait: Duration,
     /// Place and scheduling of the processes.

@@ -6,7 +6,7 @@ use super::{Bus, Errno, route};
 use crate::observed::{AddrFact, AddrKey};
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use ipc::config::ipvs::AddrSpec;
+use ipc::config::ipvs::{AddrMore, AddrSpec};
 use ipc::config::{LinkIdx, Origin};
 use ipc::net::Prefix;
 use proptest::prelude::*;
@@ -70,7 +70,15 @@ fn a_cut_datagram_is_reported_not_guessed() {
 
 fn spec(addr: IpAddr, len: u8, label: Option<String>, broadcast: Option<Ipv4Addr>, scope: u8) -> AddrSpec {
     let origin = Origin::default();
-    AddrSpec { prefix: Prefix { addr, len }, link: LinkIdx(0), broadcast, scope, label, origin }
+    AddrSpec {
+        prefix: Prefix { addr, len },
+        link: LinkIdx(0),
+        broadcast,
+        scope,
+        label,
+        more: AddrMore::default(),
+        origin,
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -5,7 +5,9 @@
 
 mod kernel;
 
-use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceKey};
+use ipc::config::ipvs::{
+    AddrMore, AddrSpec, Dest, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceKey,
+};
 use ipc::config::vrrp::{Link, Switch};
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, RealIdx, ServiceIdx};
 use ipc::machine::Machine;
@@ -36,7 +38,15 @@ fn v4(third: u8, fourth: u8) -> IpAddr {
 
 fn spec(link: u16, n: u8) -> AddrSpec {
     let prefix = Prefix { addr: v4(0, n), len: 24 };
-    AddrSpec { prefix, link: LinkIdx(link), broadcast: None, scope: 0, label: None, origin: Origin::default() }
+    AddrSpec {
+        prefix,
+        link: LinkIdx(link),
+        broadcast: None,
+        scope: 0,
+        label: None,
+        more: AddrMore::default(),
+        origin: Origin::default(),
+    }
 }
 
 fn dest(n: u8, weight: u32) -> Dest {
@@ -74,6 +84,7 @@ fn config(variant: usize) -> IpvsConfig {
             persistence,
             netmask: u32::MAX,
             sorry: Some(dest(9, 1)),
+            engine: None,
             sorry_inhibit: Switch::Off,
             origin: origin(),
         };

@@ -12,7 +12,7 @@ const HELLO: [u8; 16] =
     [0xb1, 0x94, 0x6a, 0xc9, 0x24, 0x92, 0xd2, 0x34, 0x7c, 0x62, 0x35, 0xb4, 0xd2, 0x61, 0x11, 0x84];
 
 fn url(path: &str, host: Option<&str>, digest: Option<[u8; 16]>) -> Url {
-    Url { path: path.to_string(), host: host.map(String::from), digest, status: alloc::vec![(200, 299)] }
+    Url { path: path.to_string(), host: host.map(String::from), digest, status: alloc::vec![(200, 299)], regex: None }
 }
 
 fn answer(bytes: &[u8], digest: Option<[u8; 16]>) -> Answer {

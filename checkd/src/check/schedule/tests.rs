@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 /// A checker with times in seconds; `urls` 0 for TCP_CHECK.
 fn timing(urls: usize, delay_loop: u64, retry: u32, delay_before_retry: u64, fast_recovery: Switch) -> Timing {
-    let url = Url { path: String::from("/"), host: None, digest: None, status: Vec::new() };
+    let url = Url { path: String::from("/"), host: None, digest: None, status: Vec::new(), regex: None };
     let kind = match urls {
         0 => CheckerKind::Tcp,
         n => CheckerKind::Http(Http { protocol: HttpProtocol::V10, urls: alloc::vec![url; n], fast_recovery }),
@@ -19,6 +19,8 @@ fn timing(urls: usize, delay_loop: u64, retry: u32, delay_before_retry: u64, fas
         real: RealIdx(0),
         target: ([127, 0, 0, 1], 80).into(),
         bind: None,
+        bind_if: None,
+        fwmark: 0,
         timeout: Duration::from_secs(2),
         delay_loop: Duration::from_secs(delay_loop),
         retry,

@@ -76,6 +76,7 @@ impl Resolver<'_, '_> {
             broadcast: address.broadcast,
             scope: address.scope,
             label: address.label.clone(),
+            more: address.more,
             origin: self.r.sources.origin(address.span),
         });
         let watched = TrackLink { link, weight: FAULT };

@@ -4,6 +4,7 @@
 //! COMPAT: keepalived 2.4.3, behaviour §4, keywords §3 to §13.
 
 mod addresses;
+mod checkers;
 mod group;
 mod instance;
 mod links;
@@ -12,6 +13,7 @@ mod scripts;
 mod servers;
 mod trackers;
 mod transport;
+mod watched;
 
 use super::Draft;
 use super::keyword::Reader;
@@ -112,5 +114,6 @@ fn mail(draft: &Draft) -> Mail {
         server: g.smtp_server.as_ref().map(|s| s.value),
         helo: g.smtp_helo.as_ref().map(|h| h.value.clone()),
         timeout: g.smtp_timeout.as_ref().map_or(secs(30), |t| t.value),
+        ..g.mail.clone()
     }
 }

@@ -25,6 +25,8 @@ impl Resolver<'_, '_> {
     /// Everything that is balanced and checked.
     pub(super) fn check(&mut self, draft: &All, bundle: &mut Bundle) {
         bundle.check.mail = mail(draft);
+        bundle.check.tls = draft.tls.clone();
+        self.watched(draft, bundle);
         let router_id = draft.global.router_id.as_ref().map(|id| id.value.clone());
         bundle.check.router_id = router_id.unwrap_or_else(|| self.facts.hostname.clone());
         bundle.check.log_all_failures = draft.global.log_all_failures;
@@ -50,6 +52,9 @@ impl Resolver<'_, '_> {
     }
 
     fn service(&mut self, v: &Server, draft: &All, keys: &mut BTreeMap<ServiceKey, Span>, bundle: &mut Bundle) {
+        if let Some(Key::Group(name)) = &v.key {
+            return self.of_group(v, name, draft);
+        }
         let Some(key) = self.service_key(v) else { return };
         let label = service_label(key);
         if v.reals.is_empty() {
@@ -79,6 +84,7 @@ impl Resolver<'_, '_> {
             flags: v.flags | self.one_packet(v, key),
             persistence,
             netmask: self.netmask(v, key),
+            engine: self.engine(v, persistence),
             sorry,
             sorry_inhibit: v.sorry_inhibit,
             origin: origin.clone(),
@@ -89,6 +95,13 @@ impl Resolver<'_, '_> {
             hysteresis: 0,
             sorry: sorry.map(|s| endpoint_label(s.addr, s.port, key)),
             omega: v.omega,
+            ha_suspend: self.ha_suspend(v, key),
+            smtp_alert: v
+                .smtp_alert
+                .or(draft.global.mail.alert_checker)
+                .or(draft.global.mail.alert)
+                .unwrap_or_default(),
+            snmp_name: v.snmp_name.clone(),
             quorum_up,
             quorum_down,
             origin,
@@ -112,14 +125,49 @@ impl Resolver<'_, '_> {
         }
     }
 
+    /// Services of a group are read and not run yet.
+    fn of_group(&mut self, v: &Server, name: &At<String>, draft: &All) {
+        let (severity, code, message) = if draft.server_groups.iter().any(|g| g.name.value == name.value) {
+            let message = "a `virtual_server group` is read but has no effect yet";
+            (Severity::Warning, Code::NO_EFFECT, String::from(message))
+        } else {
+            let message = format!("there is no `virtual_server_group {}`", name.value);
+            (Severity::Error, Code::UNDEFINED, message)
+        };
+        self.r.diags.push(Diagnostic::new(severity, code, v.span, message).label("this virtual server is ignored"));
+    }
+
+    /// COMPAT: an engine works only with persistence.
+    fn engine(&mut self, v: &Server, persistence: Option<u32>) -> Option<String> {
+        let engine = v.engine.as_ref()?;
+        if persistence.is_none() {
+            let message = "`persistence_engine` works only with `persistence_timeout`";
+            self.r.diags.push(Diagnostic::warning(Code::CONFLICT, engine.span, message).label("ignored"));
+            return None;
+        }
+        Some(engine.value.clone())
+    }
+
+    /// COMPAT: a firewall mark has no address to look for.
+    fn ha_suspend(&mut self, v: &Server, key: ServiceKey) -> Switch {
+        let Some(asked) = v.ha_suspend.as_ref().filter(|a| a.value == Switch::On) else { return Switch::Off };
+        if matches!(key, ServiceKey::Fwmark { .. }) {
+            let message = "`ha_suspend` needs an address; a firewall mark has none";
+            self.r.diags.push(Diagnostic::warning(Code::CONFLICT, asked.span, message).label("ignored"));
+            return Switch::Off;
+        }
+        Switch::On
+    }
+
     fn service_key(&mut self, v: &Server) -> Option<ServiceKey> {
-        match v.key? {
-            Key::Fwmark(mark) => {
+        match v.key.as_ref()? {
+            Key::Group(_) => None,
+            &Key::Fwmark(mark) => {
                 let written = v.family.as_ref().map(|f| f.value);
                 let family = written.or(v.reals.first().map(|r| Family::of(r.addr))).unwrap_or(Family::V4);
                 Some(ServiceKey::Fwmark { mark, family })
             }
-            Key::Addr(addr, port) => {
+            &Key::Addr(addr, port) => {
                 let protocol = v.protocol.as_ref().map(|p| p.value).unwrap_or_else(|| {
                     // COMPAT: keepalived reports it and takes UDP.
                     let message = "this virtual server has no `protocol`; it is taken as UDP";

@@ -214,6 +214,9 @@ impl Build {
             hysteresis: 0,
             sorry: None,
             omega: Switch::Off,
+            ha_suspend: Switch::Off,
+            smtp_alert: Switch::Off,
+            snmp_name: None,
             quorum_up: Some(ScriptIdx(100 + n)),
             quorum_down: Some(ScriptIdx(200 + n)),
             origin: Origin::default(),
@@ -232,6 +235,8 @@ impl Build {
             weight: 1,
             inhibit: Switch::Off,
             alpha: Switch::Off,
+            smtp_alert: Switch::Off,
+            snmp_name: None,
             notify_up: Some(ScriptIdx(300 + n)),
             notify_down: Some(ScriptIdx(400 + n)),
             origin: Origin::default(),
@@ -246,6 +251,8 @@ impl Build {
             real: RealIdx(self.config.reals.len() as u32 - 1),
             target: address.parse().unwrap(),
             bind: None,
+            bind_if: None,
+            fwmark: 0,
             timeout: Duration::from_secs(2),
             delay_loop: Duration::from_secs(3),
             retry: 1,
@@ -262,7 +269,13 @@ impl Build {
 
     /// The same with HTTP_GET.
     pub fn http(&mut self, address: &str, paths: &[&str], edit: impl FnOnce(&mut Checker)) {
-        let url = |path: &&str| Url { path: path.to_string(), host: None, digest: None, status: [(200, 299)].into() };
+        let url = |path: &&str| Url {
+            path: path.to_string(),
+            host: None,
+            digest: None,
+            status: [(200, 299)].into(),
+            regex: None,
+        };
         let urls = paths.iter().map(url).collect();
         let http = Http { protocol: HttpProtocol::V10, urls, fast_recovery: Switch::Off };
         self.tcp(address, |c| {

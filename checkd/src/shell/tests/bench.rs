@@ -38,6 +38,9 @@ pub fn config(checkers: Vec<Checker>) -> CheckConfig {
             hysteresis: 0,
             sorry: None,
             omega: Switch::Off,
+            ha_suspend: Switch::Off,
+            smtp_alert: Switch::Off,
+            snmp_name: None,
             quorum_up: None,
             quorum_down: None,
             origin: Origin::default(),
@@ -49,6 +52,8 @@ pub fn config(checkers: Vec<Checker>) -> CheckConfig {
             weight: 1,
             inhibit: Switch::Off,
             alpha: Switch::Off,
+            smtp_alert: Switch::Off,
+            snmp_name: None,
             notify_up: None,
             notify_down: None,
             origin: Origin::default(),
@@ -65,6 +70,8 @@ pub fn tcp(target: SocketAddr) -> Checker {
         real: RealIdx(0),
         target,
         bind: None,
+        bind_if: None,
+        fwmark: 0,
         timeout: Duration::from_millis(300),
         delay_loop: Duration::from_millis(200),
         retry: 0,
@@ -79,7 +86,7 @@ pub fn tcp(target: SocketAddr) -> Checker {
 
 /// HTTP_GET of `/`, the same times.
 pub fn http(target: SocketAddr, digest: Option<[u8; 16]>) -> Checker {
-    let url = Url { path: "/".into(), host: None, digest, status: vec![(200, 299)] };
+    let url = Url { path: "/".into(), host: None, digest, status: vec![(200, 299)], regex: None };
     let http = Http { protocol: HttpProtocol::V10, urls: vec![url], fast_recovery: Switch::Off };
     Checker { kind: CheckerKind::Http(http), ..tcp(target) }
 }

@@ -1,0 +1,240 @@
+//! What SMTP_CHECK, DNS_CHECK, UDP_CHECK, MISC_CHECK, FILE_CHECK and BFD_CHECK have of their own.
+
+use super::checker::{Checker, SOCKET, TIMING};
+use super::diag::{Code, Diagnostic};
+use super::file::file_weight;
+use super::global_vrrp::{fill, put};
+use super::keyword::{self, Args, At, Keyword, Reader, Tables};
+use super::script::Command;
+use super::tree::{Statement, Word};
+use super::value::secs;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+use ipc::config::file::FileWeight;
+use ipc::config::probe::{DnsType, Reply};
+use ipc::config::script::RunAs;
+use ipc::config::vrrp::Switch;
+
+/// What one kind of checker has and others have not.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    /// `helo_name`
+    pub helo: Option<String>,
+    /// `type`
+    pub dns_type: Option<DnsType>,
+    /// `name` of a DNS_CHECK.
+    pub dns_name: Option<String>,
+    /// `payload`
+    pub payload: Option<Vec<u8>>,
+    /// `require_reply`
+    pub reply: Option<Reply>,
+    /// `min_reply_length`
+    pub min_length: Option<At<u16>>,
+    /// `max_reply_length`
+    pub max_length: Option<At<u16>>,
+    /// `misc_path`
+    pub command: Option<Command>,
+    /// `misc_timeout`; `None`: the virtual server's `delay_loop`.
+    pub timeout: Option<Duration>,
+    /// `misc_dynamic`
+    pub dynamic: Switch,
+    /// `user`
+    pub user: Option<At<RunAs>>,
+    /// `track_file`
+    pub file: Option<At<String>>,
+    /// `weight` of a FILE_CHECK.
+    pub weight: Option<FileWeight>,
+    /// `name` of a BFD_CHECK.
+    pub bfd: Option<At<String>>,
+}
+
+/// `SMTP_CHECK`
+pub static SMTP: Tables<'static, Checker> = &[SOCKET, TIMING, SMTP_OWN];
+
+static SMTP_OWN: &[Keyword<Checker>] = &[
+    Keyword::new("helo_name", Args::Count(1, 1), "NAME", "name given in HELO", |r, s, c: &mut Checker| {
+        let Some(word) = s.word(1) else { return };
+        match r.text(word).map(|n| n.value) {
+            Some(name) if name.is_empty() || name.contains(' ') => r.bad(word, "one word"),
+            name => fill(&mut c.own.helo, name),
+        }
+    })
+    .or("smtpchecker.keepalived.org"),
+    Keyword::new("host", Args::Flag, "", "the settings of a connection", |r, s, c: &mut Checker| {
+        let message = "`host` is an old form: its lines belong in the checker itself";
+        r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
+        keyword::read(r, &[SOCKET], "`host`", s.children(), c);
+    })
+    .block(),
+];
+
+/// `DNS_CHECK`
+pub static DNS: Tables<'static, Checker> = &[SOCKET, TIMING, DNS_OWN];
+
+const DNS_TYPES: [(&str, DnsType); 9] = [
+    ("A", DnsType::A),
+    ("NS", DnsType::Ns),
+    ("CNAME", DnsType::Cname),
+    ("SOA", DnsType::Soa),
+    ("MX", DnsType::Mx),
+    ("TXT", DnsType::Txt),
+    ("AAAA", DnsType::Aaaa),
+    ("RRSIG", DnsType::Rrsig),
+    ("DNSKEY", DnsType::Dnskey),
+];
+
+static DNS_OWN: &[Keyword<Checker>] = &[
+    Keyword::new(
+        "type",
+        Args::Count(1, 1),
+        "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY",
+        "what is asked for",
+        |r, s, c: &mut Checker| {
+            let Some(word) = s.word(1) else { return };
+            match DNS_TYPES.iter().find(|(name, _)| word.text().eq_ignore_ascii_case(name)) {
+                Some((_, query)) => c.own.dns_type = Some(*query),
+                None => r.bad(word, "a type of record: A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG or DNSKEY"),
+            }
+        },
+    )
+    .or("SOA"),
+    Keyword::new("name", Args::Count(1, 1), "NAME", "of which domain", |r, s, c: &mut Checker| {
+        let Some(word) = s.word(1) else { return };
+        let Some(name) = r.text(word).map(|n| n.value) else { return };
+        if is_domain(&name) {
+            c.own.dns_name = Some(name);
+        } else {
+            r.bad(word, "the name of a domain");
+        }
+    })
+    .or("."),
+];
+
+/// RFC 1035 §2.3.4: at most 255 bytes on the wire, labels of 1 to 63.
+fn is_domain(name: &str) -> bool {
+    let inner = name.strip_suffix('.').unwrap_or(name);
+    name == "." || (inner.len() <= 253 && inner.split('.').all(|label| (1..=63).contains(&label.len())))
+}
+
+/// `UDP_CHECK`
+pub static UDP: Tables<'static, Checker> = &[SOCKET, TIMING, UDP_OWN];
+
+/// Longest datagram (RFC 768 over IPv4).
+const DATAGRAM: usize = 65_507;
+
+static UDP_OWN: &[Keyword<Checker>] = &[
+    Keyword::new("payload", Args::Count(1, 1), "HEX", "what is sent", |r, s, c: &mut Checker| {
+        let Some(word) = s.word(1) else { return };
+        match hex(word).filter(|(_, mask)| mask.iter().all(|m| *m == 0xff)) {
+            Some((bytes, _)) => c.own.payload = Some(bytes),
+            None => r.bad(word, "an even number of hexadecimal digits, at most 65507 bytes"),
+        }
+    }),
+    Keyword::new(
+        "require_reply",
+        Args::Count(0, 1),
+        "[HEX]",
+        "an answer, of which x stands for any digit",
+        |r, s, c| match s.word(1) {
+            None => c.own.reply = Some(Reply::Any),
+            Some(word) => match hex(word) {
+                Some((bytes, mask)) => c.own.reply = Some(Reply::Like { bytes, mask }),
+                None => r.bad(word, "an even number of hexadecimal digits or x, at most 65507 bytes"),
+            },
+        },
+    ),
+    Keyword::new(
+        "min_reply_length",
+        Args::Count(1, 1),
+        "INT 0..65535",
+        "shorter answers are wrong",
+        |r, s, c: &mut Checker| {
+            keyword::set(&mut c.own.min_length, r.number(s.word(1), 0..=65_535), s);
+        },
+    )
+    .or("0"),
+    Keyword::new(
+        "max_reply_length",
+        Args::Count(1, 1),
+        "INT 0..65535",
+        "longer answers are wrong",
+        |r, s, c: &mut Checker| {
+            keyword::set(&mut c.own.max_length, r.number(s.word(1), 0..=65_535), s);
+        },
+    )
+    .or("255"),
+];
+
+/// Bytes and a mask of the digits that count.
+fn hex(word: Word<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
+    let digits = word.bytes;
+    if digits.is_empty() || digits.len() % 2 != 0 || digits.len() / 2 > DATAGRAM {
+        return None;
+    }
+    let (mut bytes, mut masks) = (Vec::new(), Vec::new());
+    for pair in digits.chunks_exact(2) {
+        let (mut byte, mut mask) = (0_u8, 0_u8);
+        for digit in pair {
+            let (value, counts) = match digit {
+                b'x' | b'X' => (0, 0),
+                digit => (char::from(*digit).to_digit(16)?, 0xf),
+            };
+            byte = byte << 4 | u8::try_from(value).ok()?;
+            mask = mask << 4 | counts;
+        }
+        bytes.push(byte);
+        masks.push(mask);
+    }
+    Some((bytes, masks))
+}
+
+/// `MISC_CHECK`
+pub static MISC: Tables<'static, Checker> = &[TIMING, MISC_OWN];
+
+static MISC_OWN: &[Keyword<Checker>] = &[
+    Keyword::new("misc_path", Args::Command, "\"COMMAND\"", "what is run", |r, s, c: &mut Checker| {
+        fill(&mut c.own.command, r.command_only(s));
+    }),
+    Keyword::new("misc_timeout", Args::Count(1, 1), "SECONDS", "after which it is killed", |r, s, c: &mut Checker| {
+        // COMPAT: 0 is the virtual server's `delay_loop`, as if it were not there.
+        c.own.timeout = r.number(s.word(1), 0..=8_640_000).filter(|n| *n > 0).map(secs);
+    })
+    .or("delay_loop of the virtual server"),
+    Keyword::flag("misc_dynamic", "its exit code sets the weight", |_, _, c: &mut Checker| c.own.dynamic = Switch::On),
+    Keyword::new("user", Args::Count(1, 2), "USER [[:]GROUP]", "who runs it", |r, s, c: &mut Checker| {
+        fill(&mut c.own.user, r.run_as(s));
+    }),
+];
+
+/// `FILE_CHECK`
+pub static FILE: Tables<'static, Checker> = &[FILE_OWN];
+
+static FILE_OWN: &[Keyword<Checker>] = &[
+    Keyword::new("track_file", Args::Count(1, 1), "NAME", "the `track_file` that matters", |r, s, c: &mut Checker| {
+        fill(&mut c.own.file, s.word(1).and_then(|w| r.text(w)));
+    }),
+    Keyword::new(
+        "weight",
+        Args::Count(1, 2),
+        "INT [reverse|noreverse]",
+        "times the number in it",
+        |r, s, c: &mut Checker| {
+            fill(&mut c.own.weight, file_weight(r, s, i64::from(i32::MAX)));
+        },
+    )
+    .or("weight of the track_file"),
+];
+
+/// `BFD_CHECK`
+pub static BFD: Tables<'static, Checker> = &[BFD_OWN];
+
+static BFD_OWN: &[Keyword<Checker>] = &[
+    Keyword::new("name", Args::Count(1, 1), "NAME", "the `bfd_instance` that matters", |r, s, c: &mut Checker| {
+        fill(&mut c.own.bfd, s.word(1).and_then(|w| r.text(w)));
+    }),
+    Keyword::switch("alpha", "starts as failed", |r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker| {
+        let alpha = r.switch(s);
+        put(&mut c.alpha, alpha.map(Some));
+    }),
+];

@@ -1,0 +1,210 @@
+//! Checkers of real servers.
+
+use super::Resolver;
+use crate::conf::Draft as All;
+use crate::conf::checker::{Checker as Draft, Kind};
+use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::http::Url as UrlDraft;
+use crate::conf::keyword::At;
+use crate::conf::real::Real;
+use crate::conf::server::Server;
+use crate::conf::value::secs;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use core::time::Duration;
+use ipc::config::check::{Checker, CheckerKind, Http, Url};
+use ipc::config::file::FileWeight;
+use ipc::config::probe::{DnsType, LaterKind, Reply, Udp};
+use ipc::config::script::{Asker, ScriptKind};
+use ipc::config::vrrp::Switch;
+use ipc::config::{BfdIdx, Bundle, FileIdx, RealIdx};
+
+/// Whose checker it is.
+pub(super) struct Of<'a> {
+    pub d: &'a Real,
+    pub v: &'a Server,
+    pub real: RealIdx,
+    /// The port that is asked unless the checker names one.
+    pub port: u16,
+    pub draft: &'a All,
+}
+
+/// `helo_name`. COMPAT: keepalived 2.4.3, keywords §13.
+const HELO: &str = "smtpchecker.keepalived.org";
+
+/// `weight` of a file. COMPAT: keepalived 2.4.3, keywords §4.
+pub(super) const ONCE: FileWeight = FileWeight { value: 1, reverse: Switch::Off };
+
+impl Resolver<'_, '_> {
+    /// Adds a checker to those that are run, or to the others.
+    pub(super) fn checker(&mut self, c: &Draft, of: &Of<'_>, bundle: &mut Bundle) {
+        let Some(like) = self.common(c, of) else { return };
+        match c.kind {
+            Kind::Tcp => {
+                let _too_many = bundle.check.checkers.push(with(like, CheckerKind::Tcp)); // u32: more than memory holds
+            }
+            Kind::Http => {
+                let kind = CheckerKind::Http(http(c, of.d, of.v));
+                let _too_many = bundle.check.checkers.push(with(like, kind));
+            }
+            _ => {
+                let kind = self.later(c, of, like.delay_loop);
+                bundle.check.not_run.extend(kind.map(|kind| with(like, kind)));
+            }
+        }
+    }
+
+    fn common(&mut self, c: &Draft, of: &Of<'_>) -> Option<Checker<()>> {
+        let port = c.connect_port.as_ref().map_or(of.port, |p| p.value);
+        if port == 0 && !matches!(c.kind, Kind::Ping | Kind::Misc | Kind::File | Kind::Bfd) {
+            let message = "this checker does not know which port to connect to";
+            self.r
+                .diags
+                .push(Diagnostic::error(Code::INCOMPLETE, c.span, message).label("ignored").help("connect_port 80"));
+            return None;
+        }
+        let target = SocketAddr::new(c.connect_ip.as_ref().map_or(of.d.addr, |ip| ip.value), port);
+        let schedule = c.schedule.or(&of.d.schedule).or(&of.v.schedule);
+        let delay_loop = schedule.delay_loop.map_or(secs(60), |at| at.value);
+        // COMPAT: keepalived 2.4.3, keywords §13.
+        let (retry, delay_before_retry) = match c.kind {
+            Kind::Http | Kind::Ssl => (1, secs(3)),
+            Kind::Dns => (3, delay_loop),
+            Kind::Misc => (0, secs(1)),
+            _ => (1, secs(1)),
+        };
+        Some(Checker {
+            real: of.real,
+            target,
+            bind: self.bind(c, target),
+            bind_if: c.bind_if.as_ref().map(|n| n.value.clone()),
+            fwmark: c.fwmark.as_ref().map_or(0, |m| m.value),
+            timeout: schedule.timeout.map_or(secs(5), |at| at.value),
+            delay_loop,
+            retry: schedule.retry.map_or(retry, |at| at.value),
+            delay_before_retry: schedule.delay_before_retry.map_or(delay_before_retry, |at| at.value),
+            warmup: schedule.warmup.map_or(delay_loop, |at| at.value),
+            log_all_failures: c.log_all_failures.unwrap_or(of.draft.global.log_all_failures),
+            alpha: c.alpha.unwrap_or(Self::inherit(of.d.alpha, of.v.alpha)),
+            kind: (),
+            origin: self.r.sources.origin(c.span),
+        })
+    }
+
+    /// What is not run yet; names of files and sessions are looked up.
+    fn later(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<LaterKind> {
+        let own = &c.own;
+        Some(match c.kind {
+            Kind::Tcp | Kind::Http => return None,
+            Kind::Ssl => LaterKind::Ssl(http(c, of.d, of.v), c.tls.clone()),
+            Kind::Smtp => LaterKind::Smtp { helo: own.helo.clone().unwrap_or_else(|| HELO.into()) },
+            Kind::Dns => LaterKind::Dns {
+                query: own.dns_type.unwrap_or(DnsType::Soa),
+                name: own.dns_name.clone().unwrap_or_else(|| ".".into()),
+            },
+            Kind::Udp => LaterKind::Udp(self.udp(c)),
+            Kind::Ping => LaterKind::Ping,
+            Kind::Misc => {
+                let timeout = own.timeout.unwrap_or(delay_loop);
+                let user = own.user.as_ref().map(|u| &u.value);
+                let label = format!("MISC_CHECK of real_server {}", of.d.addr);
+                let kind = ScriptKind::Probe { timeout };
+                let script = self.script(own.command.as_ref()?, user, label, kind, Asker::Check)?;
+                LaterKind::Misc { script, timeout, dynamic: own.dynamic }
+            }
+            Kind::File => {
+                let name = own.file.as_ref()?;
+                let Some(at) = of.draft.files.iter().position(|f| f.name.value == name.value) else {
+                    return self.undefined("track_file", name);
+                };
+                let weight = own.weight.or(of.draft.files.get(at)?.weight).unwrap_or(ONCE);
+                LaterKind::File { file: FileIdx(u16::try_from(at).ok()?), weight }
+            }
+            Kind::Bfd => {
+                let name = own.bfd.as_ref()?;
+                let Some(at) = of.draft.bfds.iter().position(|b| b.name.value == name.value) else {
+                    return self.undefined("bfd_instance", name);
+                };
+                LaterKind::Bfd { bfd: BfdIdx(u16::try_from(at).ok()?) }
+            }
+        })
+    }
+
+    fn undefined<T>(&mut self, what: &str, name: &At<String>) -> Option<T> {
+        let message = format!("there is no `{what} {}`", name.value);
+        self.r.diags.push(Diagnostic::error(Code::UNDEFINED, name.span, message).label("this checker is ignored"));
+        None
+    }
+
+    /// COMPAT: a pattern longer than the longest answer can never match.
+    fn udp(&mut self, c: &Draft) -> Udp {
+        let own = &c.own;
+        let min_length = own.min_length.as_ref().map_or(0, |n| n.value);
+        let max_length = own.max_length.as_ref().map_or(255, |n| n.value);
+        if let Some(at) = own.min_length.as_ref().or(own.max_length.as_ref()).filter(|_| min_length > max_length) {
+            let message = format!("`min_reply_length` {min_length} is above `max_reply_length` {max_length}");
+            self.r.diags.push(Diagnostic::warning(Code::CONFLICT, at.span, message));
+        }
+        Udp {
+            payload: own.payload.clone().unwrap_or_default(),
+            reply: own.reply.clone().unwrap_or(Reply::NotNeeded),
+            min_length,
+            max_length,
+        }
+    }
+
+    fn bind(&mut self, c: &Draft, target: SocketAddr) -> Option<SocketAddr> {
+        if c.bind_ip.is_none() && c.bind_port.is_none() {
+            return None;
+        }
+        let any = if target.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { IpAddr::V6(Ipv6Addr::UNSPECIFIED) };
+        let addr = match &c.bind_ip {
+            Some(ip) if ip.value.is_ipv4() != target.is_ipv4() => {
+                let message = "`bindto` is not of the address family that is connected to";
+                self.r.diags.push(Diagnostic::error(Code::CONFLICT, ip.span, message).label("ignored"));
+                any
+            }
+            Some(ip) => ip.value,
+            None => any,
+        };
+        Some(SocketAddr::new(addr, c.bind_port.as_ref().map_or(0, |p| p.value)))
+    }
+}
+
+fn http(c: &Draft, d: &Real, v: &Server) -> Http {
+    let outer = c.host.as_ref().or(d.host.as_ref()).or(v.host.as_ref()).map(|h| h.value.clone());
+    let urls: Vec<Url> = c.urls.iter().filter_map(|u| url(u, outer.clone())).collect();
+    Http { protocol: c.protocol, urls, fast_recovery: c.fast_recovery }
+}
+
+fn url(u: &UrlDraft, outer: Option<String>) -> Option<Url> {
+    let status = if u.status.is_empty() { Vec::from([(200, 299)]) } else { u.status.clone() };
+    Some(Url {
+        path: u.path.as_ref()?.value.clone(),
+        host: u.host.as_ref().map(|h| h.value.clone()).or(outer),
+        digest: u.digest,
+        status,
+        regex: u.regex_at.map(|_| u.regex.clone()),
+    })
+}
+
+fn with<K>(like: Checker<()>, kind: K) -> Checker<K> {
+    Checker {
+        real: like.real,
+        target: like.target,
+        bind: like.bind,
+        bind_if: like.bind_if,
+        fwmark: like.fwmark,
+        timeout: like.timeout,
+        delay_loop: like.delay_loop,
+        retry: like.retry,
+        delay_before_retry: like.delay_before_retry,
+        warmup: like.warmup,
+        log_all_failures: like.log_all_failures,
+        alpha: like.alpha,
+        kind,
+        origin: like.origin,
+    }
+}

@@ -1,0 +1,78 @@
+//! `track_file`, `bfd_instance` and `virtual_server_group`: in the order of the file, so that their indices are those of the drafts.
+
+use super::Resolver;
+use super::checkers::ONCE;
+use crate::conf::Draft as All;
+use crate::conf::bfd::Bfd as BfdDraft;
+use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::value::secs;
+use alloc::format;
+use core::time::Duration;
+use ipc::config::Bundle;
+use ipc::config::bfd::Bfd;
+use ipc::config::file::TrackFile;
+use ipc::config::ipvs::ServiceGroup;
+use ipc::config::vrrp::{Switch, Weight};
+
+impl Resolver<'_, '_> {
+    pub(super) fn watched(&mut self, draft: &All, bundle: &mut Bundle) {
+        for f in &draft.files {
+            let Some(path) = &f.path else { continue };
+            let file = TrackFile {
+                name: f.name.value.clone(),
+                path: path.value.clone(),
+                weight: f.weight.unwrap_or(ONCE),
+                init: f.init,
+                origin: self.r.sources.origin(f.span),
+            };
+            if bundle.check.files.push(file).is_err() {
+                let message = "the configuration has more than 65536 `track_file` blocks";
+                self.r.diags.push(Diagnostic::error(Code::TOO_MANY, f.span, message).label("ignored"));
+            }
+        }
+        for b in &draft.bfds {
+            let Some(bfd) = self.bfd(b) else { continue };
+            if bundle.check.bfds.push(bfd).is_err() {
+                let message = "the configuration has more than 65536 `bfd_instance` blocks";
+                self.r.diags.push(Diagnostic::error(Code::TOO_MANY, b.span, message).label("ignored"));
+            }
+        }
+        for g in &draft.server_groups {
+            let origin = self.r.sources.origin(g.span);
+            let group = ServiceGroup { name: g.name.value.clone(), entries: g.entries.clone(), origin };
+            bundle.ipvs.groups.push(group);
+        }
+    }
+
+    /// COMPAT: keepalived 2.4.3, keywords §11: `max_hops` is at most `ttl`; −1 and 255 are no limit.
+    fn bfd(&mut self, b: &BfdDraft) -> Option<Bfd> {
+        const FAST: Duration = Duration::from_millis(10);
+        let neighbor = b.neighbor.as_ref()?.value;
+        let ttl = b.ttl.unwrap_or(if neighbor.is_ipv4() { 255 } else { 64 });
+        let asked = b.max_hops.as_ref().map_or(0, |m| m.value);
+        let mut max_hops = u8::try_from(asked).ok().filter(|n| *n != 255);
+        if let (Some(at), Some(hops)) = (&b.max_hops, max_hops)
+            && hops > ttl
+        {
+            let message = format!("`max_hops` {hops} is above `ttl`; it is taken as {ttl}");
+            self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, at.span, message));
+            max_hops = Some(ttl);
+        }
+        Some(Bfd {
+            name: b.name.value.clone(),
+            neighbor,
+            source: b.source.as_ref().map(|s| s.value),
+            min_rx: b.min_rx.unwrap_or(FAST),
+            min_tx: b.min_tx.unwrap_or(FAST),
+            idle_tx: b.idle_tx.unwrap_or(secs(1)),
+            multiplier: b.multiplier.unwrap_or(5),
+            passive: b.passive,
+            ttl,
+            max_hops,
+            multihop: b.multihop,
+            weight: b.weight.unwrap_or(Weight { value: 0, reverse: Switch::Off }),
+            told: b.told,
+            origin: self.r.sources.origin(b.span),
+        })
+    }
+}

@@ -1,0 +1,145 @@
+//! Checkers that are read, typed and checked, and not run yet. Each goes to [`super::check::CheckerKind`] when checkd learns to run it.
+
+use super::check::Http;
+use super::file::FileWeight;
+use super::vrrp::Switch;
+use super::{BfdIdx, FileIdx, ScriptIdx};
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// What is asked by a checker that is not run yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LaterKind {
+    /// `SSL_GET`
+    Ssl(Http, Tls),
+    /// `SMTP_CHECK`
+    Smtp {
+        /// `helo_name`, default `smtpchecker.keepalived.org`.
+        helo: String,
+    },
+    /// `DNS_CHECK`
+    Dns {
+        /// `type`, default SOA.
+        query: DnsType,
+        /// `name`, default the root `.`.
+        name: String,
+    },
+    /// `UDP_CHECK`
+    Udp(Udp),
+    /// `PING_CHECK`
+    Ping,
+    /// `MISC_CHECK`
+    Misc {
+        /// What is run; the supervisor knows its timeout (`misc_timeout`, default the virtual server's `delay_loop`).
+        script: ScriptIdx,
+        /// The same timeout.
+        timeout: Duration,
+        /// `misc_dynamic`: exit codes 2 to 255 change the weight.
+        dynamic: Switch,
+    },
+    /// `FILE_CHECK`
+    File {
+        /// `track_file`
+        file: FileIdx,
+        /// `weight`, default the file's own.
+        weight: FileWeight,
+    },
+    /// `BFD_CHECK`
+    Bfd {
+        /// `name`
+        bfd: BfdIdx,
+    },
+}
+
+/// TLS settings of a checker.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// `enable_sni`, implied by `sni_name`.
+    pub sni: Switch,
+    /// `sni_name`; `None`: the virtual host.
+    pub sni_name: Option<String>,
+    /// `tls_compliant`: an end without close_notify is a failure.
+    pub compliant: Switch,
+}
+
+/// `SSL`: what SSL_GET shows of itself and trusts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TlsContext {
+    /// `password` of the key.
+    pub password: Option<super::Secret>,
+    /// `ca`
+    pub ca: Option<String>,
+    /// `certificate`
+    pub certificate: Option<String>,
+    /// `key`
+    pub key: Option<String>,
+}
+
+/// `type` of a DNS_CHECK, with its number (RFC 1035 §3.2.2, RFC 3596, RFC 4034).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DnsType {
+    /// 1
+    A,
+    /// 2
+    Ns,
+    /// 5
+    Cname,
+    /// 6
+    Soa,
+    /// 15
+    Mx,
+    /// 16
+    Txt,
+    /// 28
+    Aaaa,
+    /// 46
+    Rrsig,
+    /// 48
+    Dnskey,
+}
+
+/// `UDP_CHECK`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Udp {
+    /// `payload`; empty: random bytes.
+    pub payload: Vec<u8>,
+    /// `require_reply`
+    pub reply: Reply,
+    /// `min_reply_length`, default 0.
+    pub min_length: u16,
+    /// `max_reply_length`, default 255.
+    pub max_length: u16,
+}
+
+/// What a UDP_CHECK wants to hear.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Nothing: no ICMP error is success.
+    NotNeeded,
+    /// Any datagram.
+    Any,
+    /// Bytes under a mask: a half byte whose mask is 0 may be anything.
+    Like {
+        /// The bytes.
+        bytes: Vec<u8>,
+        /// As long as `bytes`.
+        mask: Vec<u8>,
+    },
+}
+
+/// `regex` of a url: the page must match it (or must not).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Regex {
+    /// The pattern (PCRE2), any bytes but NUL.
+    pub pattern: Vec<u8>,
+    /// `regex_no_match`: success is when it does not match.
+    pub no_match: Switch,
+    /// `regex_options`: words that keepalived knows, each once.
+    pub options: Vec<String>,
+    /// `regex_stack START MAX`, bytes.
+    pub stack: Option<(u32, u32)>,
+    /// `regex_min_offset`: the match begins there or later.
+    pub min_offset: Option<u64>,
+    /// `regex_max_offset`: the match begins there or earlier.
+    pub max_offset: Option<u64>,
+}
