@@ -21,6 +21,9 @@ const SUPERVISOR: Token = Token(0);
 const VRRP: Token = Token(1);
 const CHECK: Token = Token(2);
 
+/// Batches of vrrpd's wishes that are carried out in one turn before anything else is looked at.
+const BATCHES_PER_TURN: u32 = 16;
+
 /// Rounds of reading the kernel's answers and acting on them in one turn.
 const ROUNDS_PER_TURN: u32 = 64;
 
@@ -101,8 +104,8 @@ impl Driver {
             self.farewell();
             if ready.iter().any(|r| r.readable && TOKENS.contains(&r.token)) {
                 self.kernel = Kernel::Speaks;
-                self.settle();
             }
+            self.settle();
             if self.kernel == Kernel::Speaks {
                 // The poll set is edge-triggered: what is left has to be asked for.
                 self.sockets.rearm(&mut self.events)?;
@@ -178,13 +181,17 @@ impl Driver {
     fn peers(&mut self, ready: &[Ready]) {
         for r in ready {
             if r.token == VRRP && self.vrrp.is_attached() {
-                // All that waits in one step: instances that change within microseconds of each other share a batch.
-                let mut all = Vec::new();
-                while let Some(messages) = self.vrrp.receive(&mut self.child, &mut self.events) {
-                    all.extend(messages);
-                }
-                if !all.is_empty() {
-                    self.step(Event::FromVrrp(all));
+                for _ in 0..BATCHES_PER_TURN {
+                    // All that waits in one step: instances that change within microseconds of each other share a batch.
+                    let mut all = Vec::new();
+                    while let Some(messages) = self.vrrp.receive(&mut self.child, &mut self.events) {
+                        all.extend(messages);
+                    }
+                    if all.is_empty() {
+                        break;
+                    }
+                    self.act(Event::FromVrrp(all));
+                    self.answer();
                 }
                 if !self.vrrp.is_attached() {
                     // The hold time runs from here: a supervisor that hangs must not keep the addresses in place.
@@ -203,6 +210,19 @@ impl Driver {
     fn step(&mut self, event: Event) {
         self.act(event);
         self.settle();
+    }
+
+    /// Reads the kernel's answers and acts upon them, but no notifications: vrrpd waits to announce its addresses, and what it
+    /// has said meanwhile comes first too.
+    fn answer(&mut self) {
+        for _ in 0..ROUNDS_PER_TURN {
+            let mut facts = std::mem::take(&mut self.facts);
+            let drained = self.sockets.receive_answers(&mut facts);
+            if facts.is_empty() && drained == Drained::Yes {
+                return;
+            }
+            self.act(Event::Kernel(facts));
+        }
     }
 
     /// Reads the kernel and acts upon it until there is nothing more to read and nothing was sent.

@@ -92,12 +92,17 @@ impl Sockets {
     /// notifications of our own requests tell nothing new.
     pub fn receive(&mut self, facts: &mut Vec<Fact>) -> Drained {
         let already = facts.len();
-        let route = receive(&self.route, reply::Socket::Command(Bus::Route), &mut self.buffer, facts);
-        let generic = receive(&self.generic, reply::Socket::Command(Bus::Generic), &mut self.buffer, facts);
-        if facts.len() > already || route == Drained::No || generic == Drained::No {
+        if self.receive_answers(facts) == Drained::No || facts.len() > already {
             return Drained::No;
         }
         receive(&self.monitor, reply::Socket::Monitor { own_port: self.own_port }, &mut self.buffer, facts)
+    }
+
+    /// Reads the answers that are there.
+    pub fn receive_answers(&mut self, facts: &mut Vec<Fact>) -> Drained {
+        let route = receive(&self.route, reply::Socket::Command(Bus::Route), &mut self.buffer, facts);
+        let generic = receive(&self.generic, reply::Socket::Command(Bus::Generic), &mut self.buffer, facts);
+        if route == Drained::No || generic == Drained::No { Drained::No } else { Drained::Yes }
     }
 }
 
