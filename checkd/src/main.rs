@@ -11,7 +11,9 @@ fn main() -> ExitCode {
         Some("compile") => shell::compile::main(arguments),
         Some("run") => shell::run::main(arguments),
         _ => {
-            shell::render::to_stderr(b"checkd is a part of holdfast and is started by it: checkd compile|run --uid N --gid N\n");
+            shell::render::to_stderr(
+                b"checkd is a part of holdfast and is started by it: checkd compile|run --uid N --gid N\n",
+            );
             ExitCode::FAILURE
         }
     }

@@ -149,7 +149,8 @@ pub fn read<'t, T>(
     draft: &mut T,
 ) {
     for statement in statements {
-        match tables.iter().copied().flatten().find(|k| k.name == statement.keyword()) {
+        let name = statement.keyword();
+        match tables.iter().copied().flatten().find(|k| k.name == name) {
             Some(keyword) => one(r, keyword, tables, statement, draft),
             None => unknown(r, tables, owner, statement),
         }

@@ -142,11 +142,42 @@ pub fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | 0x0b | 0x0c | b'\n')
 }
 
-/// Takes the line that starts at `at`: its text without comment and outer blanks, and where the next line starts.
-/// The text is empty for a line that holds nothing or had to be ignored.
-pub fn next(source: &Source, file: FileId, at: usize, diags: &mut Diagnostics) -> Option<(Text, usize)> {
+/// A logical line: no comment, no blanks at its ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line<'s> {
+    /// As it stands in the file, from this offset on. Nearly every line is one of these, and none of them costs an allocation.
+    Plain(&'s [u8], u32),
+    /// Put together from what was left of it.
+    Joined(Text),
+}
+
+impl Line<'_> {
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Line::Plain(bytes, _) => bytes,
+            Line::Joined(text) => text.bytes(),
+        }
+    }
+
+    /// As a text of its own.
+    pub fn into_text(self, file: FileId) -> Text {
+        match self {
+            Line::Plain(bytes, offset) => {
+                let mut text = Text::default();
+                text.push_file(bytes, file, offset);
+                text
+            }
+            Line::Joined(text) => text,
+        }
+    }
+}
+
+/// Takes the line that starts at `at`, and where the next line starts.
+/// It is empty for a line that holds nothing or had to be ignored.
+pub fn next<'s>(source: &'s Source, file: FileId, at: usize, diags: &mut Diagnostics) -> Option<(Line<'s>, usize)> {
     let rest = source.text.get(at..).filter(|rest| !rest.is_empty())?;
-    let length = rest.iter().position(|b| *b == b'\n');
+    let length = memchr(b'\n', rest);
     let after = at.saturating_add(length.map_or(rest.len(), |n| n.saturating_add(1)));
     let line = rest.get(..length.unwrap_or(rest.len())).unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
@@ -156,12 +187,28 @@ pub fn next(source: &Source, file: FileId, at: usize, diags: &mut Diagnostics) -
     Some((logical(line, file, start, diags), after))
 }
 
-fn logical(line: &[u8], file: FileId, start: u32, diags: &mut Diagnostics) -> Text {
+/// The first place of a byte, a word of eight bytes at a time.
+fn memchr(wanted: u8, bytes: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let mut skipped = 0_usize;
+    for word in bytes.as_chunks::<8>().0 {
+        let other = u64::from_ne_bytes(*word) ^ ONES.wrapping_mul(u64::from(wanted));
+        if other.wrapping_sub(ONES) & !other & TOPS != 0 {
+            break; // it holds a zero byte: the wanted one
+        }
+        skipped = skipped.saturating_add(8);
+    }
+    let tail = bytes.get(skipped..)?;
+    tail.iter().position(|b| *b == wanted).map(|n| n.saturating_add(skipped))
+}
+
+fn logical<'s>(line: &'s [u8], file: FileId, start: u32, diags: &mut Diagnostics) -> Line<'s> {
     let first = Span { file, start, end: start.saturating_add(u32::from(!line.is_empty())) };
     if line.len() > LINE_LIMIT {
         let message = format!("this line of {} bytes is ignored: a line may have {LINE_LIMIT}", line.len());
         diags.push(Diagnostic::error(Code::LONG_LINE, first, message));
-        return Text::default();
+        return Line::Plain(&[], start);
     }
     if let Some(n) = line.iter().position(|b| *b == 0) {
         let nul = start.saturating_add(u32::try_from(n).unwrap_or(0));
@@ -170,9 +217,19 @@ fn logical(line: &[u8], file: FileId, start: u32, diags: &mut Diagnostics) -> Te
             Diagnostic::error(Code::NUL_LINE, span, "this line is ignored: it holds a NUL byte")
                 .help("the file is damaged here or is not a text file"),
         );
-        return Text::default();
+        return Line::Plain(&[], start);
     }
-    uncomment(line, file, start).trimmed()
+    let special = line.iter().position(|b| matches!(b, b'#' | b'!'));
+    if let Some(special) = special
+        && line.get(..special).is_some_and(|before| before.iter().any(|b| matches!(b, b'"' | b'\\')))
+    {
+        return Line::Joined(uncomment(line, file, start).trimmed());
+    }
+    let line = line.get(..special.unwrap_or(line.len())).unwrap_or_default();
+    let blank = line.iter().take_while(|b| is_blank(**b)).count();
+    let end = line.iter().rposition(|b| !is_blank(*b)).map_or(blank, |n| n.saturating_add(1));
+    let skipped = u32::try_from(blank).unwrap_or(0);
+    Line::Plain(line.get(blank..end).unwrap_or_default(), start.saturating_add(skipped))
 }
 
 /// Removes the comment and the backslashes of `\#` and `\!`.

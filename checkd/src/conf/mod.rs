@@ -63,6 +63,7 @@ pub struct Compiler {
     sources: Sources,
     diags: Diagnostics,
     preprocessor: Preprocessor,
+    tree: tree::Builder,
 }
 
 /// What came of a compilation.
@@ -89,6 +90,7 @@ impl Compiler {
         let known = expand::Facts { config_id: facts.config_id.clone(), cwd: facts.cwd.clone(), random };
         let mut compiler = Compiler {
             preprocessor: Preprocessor::new(known),
+            tree: tree::Builder::default(),
             sources: Sources::default(),
             diags: Diagnostics::default(),
             mode,
@@ -108,7 +110,7 @@ impl Compiler {
 
     /// Works until a file has to be included or all is read.
     pub fn step(&mut self) -> Step {
-        self.preprocessor.run(&self.sources, &mut self.diags)
+        self.preprocessor.run(&self.sources, &mut self.tree, &mut self.diags)
     }
 
     /// Answers [`Step::Include`] with the files that match, in order, and what could not be opened.
@@ -119,12 +121,13 @@ impl Compiler {
 
     /// Compiles what was read.
     pub fn finish(self) -> Compiled {
-        let Compiler { facts, mode, sources, mut diags, preprocessor } = self;
-        let tree = tree::build(preprocessor.finish(), &mut diags);
+        let Compiler { facts, mode, sources, mut diags, preprocessor, tree } = self;
+        drop(preprocessor);
+        let tree = tree.finish(&mut diags);
         root::hide_secrets(&tree, &mut diags);
         let mut reader = Reader { diags: &mut diags, sources: &sources, usage: None };
         let draft = root::read(&mut reader, &tree);
-        let bundle = resolve::resolve(&mut reader, &draft, &facts, mode);
+        let bundle = resolve::resolve(&mut reader, &tree, &draft, &facts, mode);
         diags.sort();
         Compiled { bundle: (diags.counts.fatal == 0).then_some(bundle), diags, sources }
     }

@@ -7,9 +7,10 @@
 
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::expand::{self, Definitions, Facts};
-use super::lines::{self, Text};
+use super::lines::{self, Line, Text};
 use super::loops::{self, Loop};
 use super::source::{FileId, Sources, Span};
+use super::tree;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -104,7 +105,6 @@ pub struct Preprocessor {
     definitions: Definitions,
     facts: Facts,
     collecting: Option<Collecting>,
-    output: Vec<Text>,
     looked_at: u32,
     expanded_bytes: usize,
     read_bytes: usize,
@@ -118,7 +118,6 @@ impl Preprocessor {
             definitions: Definitions::default(),
             facts,
             collecting: None,
-            output: Vec::new(),
             looked_at: 0,
             expanded_bytes: 0,
             read_bytes: 0,
@@ -180,11 +179,11 @@ impl Preprocessor {
         }
     }
 
-    /// Works until a file is needed or all is done.
-    pub fn run(&mut self, sources: &Sources, diags: &mut Diagnostics) -> Step {
+    /// Works until a file is needed or all is done; the lines go to `tree`.
+    pub fn run(&mut self, sources: &Sources, tree: &mut tree::Builder, diags: &mut Diagnostics) -> Step {
         while let Some(work) = self.stack.pop() {
             match work {
-                Work::File { id, at } => self.read(sources, id, at, diags),
+                Work::File { id, at } => self.read(sources, id, at, tree, diags),
                 Work::Loop(mut turns) => {
                     if let Some(text) = turns.turn(&mut self.definitions) {
                         let depth = turns.depth;
@@ -197,21 +196,16 @@ impl Preprocessor {
                     if self.over_limit(&text, diags) {
                         // Fatal; what it made so far would only cost more time.
                         self.stack.clear();
-                        self.output.clear();
+                        tree.clear();
                         return Step::Done;
                     }
-                    if let Some(request) = self.line(text, depth, sources, diags) {
+                    if let Some(request) = self.line(text, depth, sources, tree, diags) {
                         return Step::Include(request);
                     }
                 }
             }
         }
         Step::Done
-    }
-
-    /// The lines, once [`Step::Done`] was returned, and what was defined but never used.
-    pub fn finish(self) -> Vec<Text> {
-        self.output
     }
 
     fn over_limit(&mut self, text: &Text, diags: &mut Diagnostics) -> bool {
@@ -225,12 +219,28 @@ impl Preprocessor {
         over
     }
 
-    /// Takes the next line of a file.
-    fn read(&mut self, sources: &Sources, id: FileId, at: usize, diags: &mut Diagnostics) {
+    /// Takes lines of a file until one needs a closer look.
+    fn read(
+        &mut self,
+        sources: &Sources,
+        id: FileId,
+        mut at: usize,
+        tree: &mut tree::Builder,
+        diags: &mut Diagnostics,
+    ) {
         let Some(source) = sources.get(id) else { return };
-        let Some((text, after)) = lines::next(source, id, at, diags) else {
-            self.end_collecting(); // a definition does not go on in another file
-            return;
+        let (text, after) = loop {
+            let Some((line, after)) = lines::next(source, id, at, diags) else {
+                self.end_collecting(); // a definition does not go on in another file
+                return;
+            };
+            match line {
+                Line::Plain(bytes, offset) if self.collecting.is_none() && is_ordinary(bytes) => {
+                    tree.plain(bytes, id, offset, diags);
+                    at = after;
+                }
+                other => break (other.into_text(id), after),
+            }
         };
         self.stack.push(Work::File { id, at: after });
         match &mut self.collecting {
@@ -255,7 +265,14 @@ impl Preprocessor {
     }
 
     /// Looks at one line: condition, definition, loop, include, parameters, or a line for the parser.
-    fn line(&mut self, text: Text, depth: u16, sources: &Sources, diags: &mut Diagnostics) -> Option<Request> {
+    fn line(
+        &mut self,
+        text: Text,
+        depth: u16,
+        sources: &Sources,
+        tree: &mut tree::Builder,
+        diags: &mut Diagnostics,
+    ) -> Option<Request> {
         let text = text.trimmed();
         let (text, named) = match condition(&text, &self.facts.config_id) {
             Condition::None => (text, false),
@@ -288,7 +305,7 @@ impl Preprocessor {
             }
             return Some(request);
         }
-        self.expand(text, depth, sources, diags);
+        self.expand(text, depth, sources, tree, diags);
         None
     }
 
@@ -311,10 +328,10 @@ impl Preprocessor {
         true
     }
 
-    fn expand(&mut self, text: Text, depth: u16, sources: &Sources, diags: &mut Diagnostics) {
+    fn expand(&mut self, text: Text, depth: u16, sources: &Sources, tree: &mut tree::Builder, diags: &mut Diagnostics) {
         let expanded = expand::line(&text, &self.definitions, &mut self.facts, sources, diags);
         let Some(lines) = expanded else {
-            self.output.push(text);
+            tree.text(&text, diags);
             return;
         };
         if depth >= LIMITS.expansion_depth {
@@ -334,6 +351,14 @@ impl Preprocessor {
             }
         }
     }
+}
+
+/// Whether the parser is to see the line as it is: no condition, loop, parameter or include.
+fn is_ordinary(line: &[u8]) -> bool {
+    !line.starts_with(b"@")
+        && !line.starts_with(b"~")
+        && !line.starts_with(b"include")
+        && !line.iter().any(|b| *b == b'$')
 }
 
 /// The line without a trailing `\` and the blanks before it, and whether there was one.

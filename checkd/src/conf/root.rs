@@ -6,11 +6,10 @@ use super::file::{TRACK_FILE, TrackFile};
 use super::global::{self, Global};
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
-use super::server::{self, Server};
 use super::server_group::{self, ServerGroup};
 use super::ssl::SSL;
 use super::track::{SCRIPT, Script};
-use super::tree::{Statement, Tree};
+use super::tree::{Statement, StatementId, Tree};
 use super::vrrp::{INSTANCE, Instance};
 use super::walk;
 use alloc::format;
@@ -29,8 +28,8 @@ pub struct Draft {
     pub instances: Vec<Instance>,
     /// `vrrp_sync_group` blocks; no two of one name.
     pub groups: Vec<Group>,
-    /// `virtual_server` blocks.
-    pub servers: Vec<Server>,
+    /// `virtual_server` blocks. They are read one by one when they are resolved: there may be many, and a draft is large.
+    pub servers: Vec<StatementId>,
     /// `track_file` blocks.
     pub files: Vec<TrackFile>,
     /// `bfd_instance` blocks that can be used; no two of one name.
@@ -81,8 +80,8 @@ pub static ROOT: &[Keyword<Draft>] = &[
         Args::Count(1, 2),
         "IP [PORT] | fwmark N",
         "a balanced service",
-        |r, s, d: &mut Draft| {
-            d.servers.extend(server::read(r, s));
+        |_, s, d: &mut Draft| {
+            d.servers.push(s.id());
         },
     )
     .block(),

@@ -132,6 +132,7 @@ fn session(colour: bool) -> Result<(), Failure> {
         None => Some("no descriptor came with it".to_owned()),
     };
     let path = start.facts.path.clone();
+    let mode = start.mode;
     let mut compiler = Compiler::new(start.facts, start.mode, main, random());
     if let Some(why) = unread {
         compiler.unreadable(&path, &why);
@@ -144,7 +145,10 @@ fn session(colour: bool) -> Result<(), Failure> {
     show(&compiled, colour, &mut log);
     let verdict = compiled.verdict();
     if let Some(bundle) = compiled.bundle.take() {
-        link.slices(&bundle)?;
+        match mode {
+            CompileMode::Load => link.slices(&bundle)?,
+            CompileMode::Test => link.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?,
+        }
     }
     link.say(FromCompile::Done(verdict))
 }

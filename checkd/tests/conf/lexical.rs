@@ -163,7 +163,7 @@ fn flags_do_not_swallow_what_follows() {
 #[test]
 fn keyword_tables_are_sound() {
     use checkd::conf::keyword::{Body, Keyword};
-    use checkd::conf::{checker, http, group, real, root, server, track, vrrp, walk};
+    use checkd::conf::{checker, group, http, real, root, server, track, vrrp, walk};
     fn sound<T>(tables: &[&[Keyword<T>]]) -> usize {
         let all: Vec<&Keyword<T>> = tables.iter().copied().flatten().collect();
         let names: std::collections::BTreeSet<&str> = all.iter().map(|k| k.name).collect();

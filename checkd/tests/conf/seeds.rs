@@ -12,7 +12,7 @@ fn directory() -> PathBuf {
 
 fn seed(name: &str) -> Compiled {
     let text = std::fs::read(directory().join(name)).unwrap();
-    compile(facts(), CompileMode::Test, text, |request| panic!("{request:?} is not expected"))
+    compile(facts(), CompileMode::Load, text, |request| panic!("{request:?} is not expected"))
 }
 
 #[test]

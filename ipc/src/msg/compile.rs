@@ -35,7 +35,7 @@ pub enum ToCompile {
 pub enum CompileMode {
     /// Start or reload: the slices are wanted.
     Load,
-    /// `-t`: only the diagnostics; the slices are sent as well, so that the supervisor can check scripts.
+    /// `-t`: only the diagnostics, and [`SliceKind::Script`], so that the supervisor can check scripts.
     Test,
 }
 

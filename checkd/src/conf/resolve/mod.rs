@@ -17,6 +17,7 @@ mod watched;
 
 use super::Draft;
 use super::keyword::Reader;
+use super::tree::Tree;
 use super::value::secs;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
@@ -42,7 +43,7 @@ struct Resolver<'a, 'r> {
 }
 
 /// Makes the configuration of everything that was read.
-pub fn resolve(r: &mut Reader<'_>, draft: &Draft, facts: &Facts, mode: CompileMode) -> Bundle {
+pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mode: CompileMode) -> Bundle {
     let mut resolver = Resolver {
         r,
         facts,
@@ -61,7 +62,9 @@ pub fn resolve(r: &mut Reader<'_>, draft: &Draft, facts: &Facts, mode: CompileMo
         resolver.vrrp(draft, &mut bundle);
     }
     if facts.parts != Parts::VrrpOnly {
-        resolver.check(draft, &mut bundle);
+        resolver.check(tree, draft, &mut bundle);
+    } else {
+        resolver.check_unused(tree, draft);
     }
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;

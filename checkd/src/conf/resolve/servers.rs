@@ -4,8 +4,9 @@ use super::{Resolver, mail};
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic, Severity};
 use crate::conf::keyword::At;
-use crate::conf::server::{Granularity, Key, Server};
+use crate::conf::server::{self, Granularity, Key, Server};
 use crate::conf::source::Span;
+use crate::conf::tree::Tree;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -13,6 +14,7 @@ use core::net::IpAddr;
 use ipc::config::ipvs::{Dest, Method, Protocol, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Bundle, check, ipvs};
+use ipc::msg::compile::CompileMode;
 use ipc::net::Family;
 
 /// `IP_VS_SVC_F_ONEPACKET`
@@ -23,7 +25,7 @@ const PERSISTENCE: u32 = 360;
 
 impl Resolver<'_, '_> {
     /// Everything that is balanced and checked.
-    pub(super) fn check(&mut self, draft: &All, bundle: &mut Bundle) {
+    pub(super) fn check(&mut self, tree: &Tree, draft: &All, bundle: &mut Bundle) {
         bundle.check.mail = mail(draft);
         bundle.check.tls = draft.tls.clone();
         self.watched(draft, bundle);
@@ -32,20 +34,37 @@ impl Resolver<'_, '_> {
         bundle.check.log_all_failures = draft.global.log_all_failures;
         bundle.check.rs_init_notifies = draft.global.rs_init_notifies;
         let mut keys = BTreeMap::new();
-        for server in &draft.servers {
-            self.service(server, draft, &mut keys, bundle);
+        let mut balanced = Switch::Off;
+        for id in &draft.servers {
+            let Some(server) = tree.statement(*id).and_then(|s| server::read(self.r, s)) else { continue };
+            if !server.reals.is_empty() {
+                balanced = Switch::On;
+            }
+            self.service(&server, draft, &mut keys, bundle);
+            if self.mode == CompileMode::Test {
+                // Only the problems and the commands are wanted.
+                (bundle.ipvs.reals, bundle.check.reals, bundle.check.checkers) = Default::default();
+            }
         }
-        self.no_mail_yet(draft);
+        if balanced == Switch::On {
+            self.no_mail_yet(draft);
+        }
         self.scripts.services = u32::try_from(bundle.check.services.len()).unwrap_or(u32::MAX);
         self.scripts.reals = u32::try_from(bundle.check.reals.len()).unwrap_or(u32::MAX);
+    }
+
+    /// Reads the virtual servers for their problems alone.
+    pub(super) fn check_unused(&mut self, tree: &Tree, draft: &All) {
+        for statement in draft.servers.iter().filter_map(|id| tree.statement(*id)) {
+            drop(server::read(self.r, statement));
+        }
     }
 
     /// COMPAT: keepalived mails about real servers unless it is told not to, about the rest only with `smtp_alert`, which has a warning
     /// of its own.
     fn no_mail_yet(&mut self, draft: &All) {
         let g = &draft.global;
-        let servers = draft.servers.iter().any(|v| !v.reals.is_empty());
-        if let (true, Some(to), Some(_)) = (servers, g.mail_to.first(), &g.smtp_server) {
+        if let (Some(to), Some(_)) = (g.mail_to.first(), &g.smtp_server) {
             let message = "mails about real servers are not sent yet";
             self.r.diags.push(Diagnostic::warning(Code::NO_EFFECT, to.span, message).label("would get them"));
         }
