@@ -7,10 +7,13 @@ use tests::config::{VIP, Vrrp};
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
 use tests::lan::{Host, INTERFACE};
-use tests::pair::{Pair, SOON, STEADY, with_log};
+use tests::pair::{Pair, SOON, with_log};
 
 /// The group of RFC 9568 §5.1.1.2.
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+/// A master that is silent for less than two intervals has lost no advertisement, however busy the machine is.
+const LOST: Duration = Duration::from_secs(2);
 
 /// How many lines a flood of a few seconds may add to the log.
 const LINES: usize = 100;
@@ -106,7 +109,7 @@ fn withstands(packets: &[Vec<u8>]) -> Outcome {
     assert!(sent > 1000, "only {sent} packets were sent");
     assert_eq!(pair.adverts_of(&pair.b), [], "the backup stays silent; it logged:\n{}", two.log());
     let silence = pair.longest_silence(&pair.a)?;
-    assert!(silence < STEADY, "the master was silent for {silence:?}");
+    assert!(silence < LOST, "the master was silent for {silence:?}");
     assert!(pair.adverts_of(&pair.a).iter().all(|(_, advert)| advert.priority == 100), "it stays master");
     let after: Vec<i32> =
         [&one, &two].iter().flat_map(|daemon| daemon.processes()).map(|process| process.pid).collect();
@@ -176,7 +179,7 @@ fn a_stranger_cannot_stop_the_master_with_priority_0() -> Outcome {
         [vec![0x21, 51, 255, 1, 1, 1, 0, 0], vec![192, 168, 154, 188], b"9999\0\0\0\0".to_vec()].concat(),
     );
     flood(&stranger, &[goodbye], Duration::from_secs(2))?;
-    assert!(pair.longest_silence(&pair.a)? < STEADY);
+    assert!(pair.longest_silence(&pair.a)? < LOST);
     assert!(pair.a.has(VIP)?, "{}", one.log());
     Ok(())
 }
