@@ -1,6 +1,7 @@
 //! `global_defs` and the single statements outside all blocks.
 
 use super::diag::{Code, Diagnostic};
+use super::global_notify::Fifos;
 use super::keyword::{Args, At, Keyword, Reader, no_block, set};
 use super::script::Command;
 use super::tree::Statement;
@@ -10,6 +11,8 @@ use alloc::vec::Vec;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use ipc::config::global::Mail;
+use ipc::config::identity::Identity;
+use ipc::config::lvs::Lvs;
 use ipc::config::process::ProcessSettings;
 use ipc::config::script::RunAs;
 use ipc::config::vrrp::{Switch, Version};
@@ -95,6 +98,14 @@ pub struct Global {
     pub rs_init_notifies: Switch,
     /// `checker_log_all_failures`
     pub log_all_failures: Switch,
+    /// Names and files.
+    pub identity: Identity,
+    /// FIFOs.
+    pub fifos: Fifos,
+    /// The IPVS table as a whole.
+    pub lvs: Lvs,
+    /// The instance in `lvs_sync_daemon`.
+    pub sync_instance: Option<At<String>>,
     /// What VRRP alone is told.
     pub vrrp: VrrpGlobals,
     /// What the processes are told.
@@ -161,6 +172,7 @@ fn smtp_server(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
     match host.text().parse::<IpAddr>() {
         Ok(ip) => d.smtp_server = Some(At::new(SocketAddr::new(ip, port), s.whole())),
         Err(_) => {
+            d.mail.server_name = r.text(host).map(|name| (name.value, port));
             let message = "`smtp_server` takes only an IP address for now: names are not resolved yet";
             r.diags.push(Diagnostic::warning(Code::NO_EFFECT, host.span, message).label("no mail will be sent"));
         }

@@ -104,8 +104,13 @@ impl Reader<'_> {
 
     /// `USER [[:]GROUP]` as the arguments of a statement.
     pub fn run_as(&mut self, s: Statement<'_>) -> Option<At<RunAs>> {
-        let user = self.text(s.word(1)?)?.value;
-        let group = match s.word(2) {
+        self.run_as_from(s, 1)
+    }
+
+    /// The same from word `n` on.
+    pub fn run_as_from(&mut self, s: Statement<'_>, n: usize) -> Option<At<RunAs>> {
+        let user = self.text(s.word(n)?)?.value;
+        let group = match s.word(n.saturating_add(1)) {
             Some(word) => group(self.text(word)?.value),
             None => None,
         };

@@ -7,7 +7,8 @@ use super::checker;
 use super::checker_own;
 use super::file::TRACK_FILE;
 use super::global::{GLOBAL, Global};
-use super::global_later::LATER;
+use super::global_identity::IDENTITY;
+use super::global_lvs::LVS;
 use super::group::GROUP;
 use super::http;
 use super::keyword::{Body, Effect, Keyword, Tables};
@@ -18,13 +19,18 @@ use super::ssl::SSL;
 use super::track::SCRIPT;
 use super::transport::AUTHENTICATION;
 use super::vrrp::INSTANCE;
-use super::{global_firewall, global_process, global_vrrp};
+use super::{global_firewall, global_notify, global_process, global_vrrp};
 use alloc::vec::Vec;
 
 /// `global_defs`
 pub static GLOBAL_DEFS: Tables<'static, Global> = &[
     GLOBAL,
-    LATER,
+    IDENTITY,
+    global_notify::NOTIFY,
+    &global_notify::ALL,
+    &global_notify::VRRP,
+    &global_notify::LVS,
+    LVS,
     global_vrrp::VRRP,
     global_firewall::FIREWALL,
     global_firewall::MONITORING,

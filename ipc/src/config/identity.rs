@@ -74,8 +74,6 @@ pub struct Fifos {
     pub vrrp: Option<Fifo>,
     /// `lvs_notify_fifo`
     pub lvs: Option<Fifo>,
-    /// `vrrp_notify_priority_changes`
-    pub priority_changes: Switch,
     /// `fifo_write_vrrp_states_on_reload`
     pub states_on_reload: Switch,
 }

@@ -5,6 +5,7 @@
 
 mod addresses;
 mod checkers;
+mod fifos;
 mod group;
 mod instance;
 mod links;
@@ -66,6 +67,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     } else {
         resolver.check_unused(tree, draft);
     }
+    bundle.ipvs.lvs = resolver.lvs(draft);
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;
@@ -93,6 +95,8 @@ impl Resolver<'_, '_> {
             Switch::Off => SymlinkPaths::Resolve,
         };
         self.scripts.process = g.process.clone();
+        self.scripts.identity = g.identity.clone();
+        self.fifos(draft);
         self.scripts.child_wait = g.child_wait.as_ref().map_or(CHILD_WAIT, |w| w.value);
         let timeout = |t: &Option<super::keyword::At<Duration>>| t.as_ref().map_or(ONCE_TIMEOUT, |t| t.value);
         if let Some(startup) = &g.startup {

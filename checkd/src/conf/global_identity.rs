@@ -1,0 +1,217 @@
+//! `global_defs`: names and files of the daemon. COMPAT: keepalived 2.4.3, keywords §3.1.
+
+use super::diag::{Code, Diagnostic};
+use super::global::Global;
+use super::global_vrrp::{fill, put};
+use super::keyword::{Args, Keyword, Reader, nearest, shown};
+use super::tree::Statement;
+use alloc::format;
+use alloc::string::String;
+use ipc::config::vrrp::Switch;
+
+/// Longest name of a process (`TASK_COMM_LEN` without its NUL).
+const NAME_BYTES: usize = 15;
+
+fn text(r: &mut Reader<'_>, s: Statement<'_>) -> Option<String> {
+    s.word(1).and_then(|w| r.text(w)).map(|t| t.value)
+}
+
+/// COMPAT: a longer name is cut.
+fn process_name(r: &mut Reader<'_>, s: Statement<'_>) -> Option<String> {
+    let word = s.word(1)?;
+    let name = r.text(word)?.value;
+    let end =
+        name.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8())).take_while(|end| *end <= NAME_BYTES).last();
+    let cut = name.get(..end.unwrap_or(0)).unwrap_or_default();
+    if cut.is_empty() {
+        r.bad(word, "a name");
+        return None;
+    }
+    if cut.len() < name.len() {
+        r.adjusted(word, format!("the name of a process has at most {NAME_BYTES} bytes: `{cut}`"));
+    }
+    Some(String::from(cut))
+}
+
+fn absolute(r: &mut Reader<'_>, s: Statement<'_>) -> Option<String> {
+    let word = s.word(1)?;
+    let path = r.text(word)?.value;
+    if !path.starts_with('/') {
+        r.bad(word, "an absolute path");
+        return None;
+    }
+    Some(path)
+}
+
+/// stat(2): the words of `umask` and their bits.
+const MODES: [(&str, u16); 12] = [
+    ("IRUSR", 0o400),
+    ("IWUSR", 0o200),
+    ("IXUSR", 0o100),
+    ("IRWXU", 0o700),
+    ("IRGRP", 0o040),
+    ("IWGRP", 0o020),
+    ("IXGRP", 0o010),
+    ("IRWXG", 0o070),
+    ("IROTH", 0o004),
+    ("IWOTH", 0o002),
+    ("IXOTH", 0o001),
+    ("IRWXO", 0o007),
+];
+
+/// A number (decimal, `0` octal, `0x` hexadecimal) or words with `|` between.
+fn umask(r: &mut Reader<'_>, s: Statement<'_>) -> Option<u16> {
+    let word = s.word(1)?;
+    let text = word.text();
+    let number = if let Some(hex) = text.strip_prefix("0x") {
+        u16::from_str_radix(hex, 16).ok()
+    } else if text.len() > 1 && text.starts_with('0') {
+        u16::from_str_radix(text, 8).ok()
+    } else {
+        text.parse().ok()
+    };
+    let mask = number.or_else(|| {
+        let bit = |name: &str| MODES.iter().find(|(n, _)| *n == name.trim()).map(|(_, bits)| *bits);
+        text.split('|').try_fold(0, |mask, name| Some(mask | bit(name)?))
+    });
+    let mask = mask.filter(|m| *m <= 0o777);
+    if mask.is_none() {
+        r.bad(word, "a mask: a number up to 0777, or IRUSR, IWGRP, IRWXO … with | between");
+    }
+    mask
+}
+
+/// What may fail in an include.
+const CHECKS: [&str; 4] = ["read", "match", "wildcard_match", "brace_match"];
+
+/// COMPAT: a word without sign stands only first.
+fn include_check(r: &mut Reader<'_>, s: Statement<'_>, _: &mut Global) {
+    for (n, word) in s.words(1).enumerate() {
+        let plain = word.text().trim_start_matches(['+', '-']);
+        if !CHECKS.contains(&plain) {
+            let message = format!("`{}` is not read, match, wildcard_match or brace_match", shown(word.text()));
+            let mut bad = Diagnostic::error(Code::BAD_VALUE, word.span, message).label("ignored");
+            if let Some(near) = nearest(plain, CHECKS.into_iter()) {
+                bad = bad.help(format!("did you mean `{near}`?"));
+            }
+            r.diags.push(bad);
+        } else if n > 0 && plain == word.text() {
+            r.bad(word, "allowed here without `+` or `-`: only the first word is");
+        }
+    }
+}
+
+macro_rules! path {
+    ($name:literal, $usage:literal, $help:literal, $slot:ident, $read:ident) => {
+        Keyword::new($name, Args::Count(1, 1), $usage, $help, |r, s, d: &mut Global| {
+            fill(&mut d.identity.$slot, $read(r, s));
+        })
+        .not_yet()
+    };
+}
+
+/// `global_defs`
+pub static IDENTITY: &[Keyword<Global>] = &[
+    Keyword::new(
+        "default_interface",
+        Args::Count(1, 1),
+        "INTERFACE",
+        "of static addresses without `dev`",
+        |r, s, d: &mut Global| {
+            fill(&mut d.identity.default_interface, s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value));
+        },
+    )
+    .not_yet(),
+    Keyword::flag("process_names", "processes are named after what they do", |_, _, d: &mut Global| {
+        d.identity.names = Switch::On;
+    })
+    .not_yet(),
+    path!("process_name", "NAME", "name of the process", name, process_name),
+    path!("vrrp_process_name", "NAME", "name of the VRRP process", vrrp_name, process_name),
+    path!("checker_process_name", "NAME", "name of the checker process", checker_name, process_name),
+    Keyword::new(
+        "lvs_process_name",
+        Args::Count(1, 1),
+        "NAME",
+        "name of the checker process",
+        |r, s, d: &mut Global| {
+            fill(&mut d.identity.checker_name, process_name(r, s));
+        },
+    )
+    .old_name_of("checker_process_name"),
+    path!("bfd_process_name", "NAME", "name of the BFD process", bfd_name, process_name),
+    Keyword::switch("set_supplementary_groups", "scripts have all groups of their user", |r, s, d: &mut Global| {
+        put(&mut d.identity.supplementary_groups, r.switch(s));
+    })
+    .not_yet(),
+    Keyword::new(
+        "umask",
+        Args::Count(1, 1),
+        "NUMBER|NAME[|NAME…]",
+        "of files that are created",
+        |r, s, d: &mut Global| {
+            fill(&mut d.identity.umask, umask(r, s));
+        },
+    )
+    .not_yet()
+    .or("IXUSR|IRWXG|IRWXO"),
+    Keyword::new(
+        "random_seed",
+        Args::Count(1, 1),
+        "INT 0..4294967295",
+        "where ${_RANDOM} starts",
+        |r, s, d: &mut Global| {
+            fill(&mut d.identity.random_seed, r.number(s.word(1), 0..=i64::from(u32::MAX)));
+        },
+    )
+    .not_yet(),
+    path!("tmp_config_directory", "DIR", "where a copy of the configuration goes", tmp_config_directory, absolute),
+    path!("config_save_dir", "DIR", "where configurations are kept", config_save_dir, absolute),
+    Keyword::new(
+        "reload_check_config",
+        Args::Count(0, 1),
+        "[FILE]",
+        "a reload is tried first",
+        |r, s, d: &mut Global| {
+            let file = if s.word(1).is_some() { text(r, s) } else { Some("/dev/null".into()) };
+            fill(&mut d.identity.reload_check, file);
+        },
+    )
+    .not_yet(),
+    path!("reload_time_file", "PATH", "when to reload", reload_time_file, absolute),
+    Keyword::flag("reload_repeat", "reload daily", |_, _, d: &mut Global| d.identity.reload_repeat = Switch::On)
+        .not_yet(),
+    Keyword::new(
+        "reload_file",
+        Args::Count(0, 1),
+        "[PATH]",
+        "is there while the configuration is read",
+        |r, s, d: &mut Global| {
+            let path = if s.word(1).is_some() { absolute(r, s) } else { Some("/run/holdfast.reload".into()) };
+            fill(&mut d.identity.reload_file, path);
+        },
+    )
+    .not_yet(),
+    Keyword::new(
+        "include_check",
+        Args::Some(0),
+        "[read] [+match] …",
+        "which failed includes are errors",
+        include_check,
+    )
+    .not_yet(),
+    Keyword::switch("data_use_instance", "dump files are named after the instance", |r, s, d: &mut Global| {
+        put(&mut d.identity.data_use_instance, r.switch(s));
+    })
+    .not_yet(),
+    path!("state_dump_file", "PATH", "where SIGUSR1 writes", state_dump_file, text),
+    path!("stats_dump_file", "PATH", "where SIGUSR2 writes", stats_dump_file, text),
+    path!("json_dump_file", "PATH", "where the JSON dump goes", json_dump_file, text),
+    Keyword::new("json_version", Args::Count(1, 1), "1|2", "of the JSON dump", |r, s, d: &mut Global| {
+        put(&mut d.identity.json_version, r.number(s.word(1), 1..=2));
+    })
+    .not_yet()
+    .or("1"),
+    path!("iproute_usr_dir", "PATH", "where rt_tables is", iproute_usr_dir, absolute),
+    path!("iproute_etc_dir", "PATH", "where rt_tables is", iproute_etc_dir, absolute),
+];

@@ -1,0 +1,55 @@
+//! Notify FIFOs, and who follows whom in `lvs_sync_daemon`.
+
+use super::Resolver;
+use crate::conf::Draft as All;
+use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::global_notify::Fifo as Draft;
+use alloc::format;
+use ipc::config::identity::Fifo;
+use ipc::config::lvs::Lvs;
+use ipc::config::script::{Asker, ScriptKind};
+
+impl Resolver<'_, '_> {
+    /// COMPAT: keepalived 2.4.3, keywords §3.2: a FIFO of VRRP or of servers that is the common one is dropped.
+    pub(super) fn fifos(&mut self, draft: &All) {
+        let g = &draft.global.fifos;
+        self.scripts.fifos.all = self.fifo(&g.all, "notify_fifo", None);
+        self.scripts.fifos.vrrp = self.fifo(&g.vrrp, "vrrp_notify_fifo", Some(&g.all));
+        self.scripts.fifos.lvs = self.fifo(&g.lvs, "lvs_notify_fifo", Some(&g.all));
+        self.scripts.fifos.states_on_reload = g.states_on_reload;
+    }
+
+    fn fifo(&mut self, d: &Draft, keyword: &str, common: Option<&Draft>) -> Option<Fifo> {
+        let Some(path) = &d.path else {
+            if let Some(script) = &d.script {
+                let message = format!("`{keyword}_script` has no `{keyword}` to read");
+                self.r.diags.push(Diagnostic::warning(Code::UNUSED, script.span, message).label("not run"));
+            }
+            return None;
+        };
+        if let Some(first) = common.and_then(|c| c.path.as_ref()).filter(|c| c.value.0 == path.value.0) {
+            let message = format!("`{keyword}` is the FIFO of `notify_fifo` already");
+            let again = Diagnostic::error(Code::DUPLICATE, path.span, message).label("ignored");
+            self.r.diags.push(again.also(first.span, "the first one"));
+            return None;
+        }
+        let script = d.script.as_ref().and_then(|s| {
+            self.script(&s.value, None, format!("{keyword}_script"), ScriptKind::Event, Asker::Supervisor)
+        });
+        Some(Fifo { path: path.value.0.clone(), owner: path.value.1.clone(), script })
+    }
+
+    /// The instance that the synchronisation follows must exist.
+    pub(super) fn lvs(&mut self, draft: &All) -> Lvs {
+        let mut lvs = draft.global.lvs.clone();
+        if let Some(name) = &draft.global.sync_instance
+            && !draft.instances.iter().any(|i| i.name.value == name.value)
+        {
+            let message = format!("there is no `vrrp_instance {}`", name.value);
+            let unknown = Diagnostic::error(Code::UNDEFINED, name.span, message);
+            self.r.diags.push(unknown.label("`lvs_sync_daemon` is ignored"));
+            lvs.sync = None;
+        }
+        lvs
+    }
+}
