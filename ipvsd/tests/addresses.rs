@@ -5,59 +5,14 @@
 
 mod common;
 
+use common::vips::{Monitor, applied, config, origin, set, shown, sorted, spec, synced};
 use common::{Ipvsd, eventually, ip, link, namespace};
 use ipc::config::InstanceIdx;
-use ipc::config::ipvs::{AddrSpec, InstanceAddrs, IpvsConfig, Protocol, Service, ServiceKey};
-use ipc::config::vrrp::{Link, Switch};
-use ipc::config::{LinkIdx, Origin};
+use ipc::config::ipvs::{AddrSpec, Protocol, Service, ServiceKey};
+use ipc::config::vrrp::Switch;
 use ipc::msg::Role;
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence, VrrpToIpvs};
-use ipc::net::Prefix;
-use ipc::table::Table;
 use std::time::{Duration, Instant};
-
-fn origin() -> Origin {
-    Origin { file: "test.conf".into(), line: 7 }
-}
-
-fn links(names: &[&str]) -> Table<LinkIdx, Link> {
-    names.iter().map(|name| Link { name: (*name).into(), origin: origin() }).collect()
-}
-
-fn spec(prefix: &str) -> AddrSpec {
-    let (addr, len) = prefix.split_once('/').expect("ADDR/LEN");
-    let prefix = Prefix { addr: addr.parse().expect("an address"), len: len.parse().expect("a length") };
-    AddrSpec { prefix, link: LinkIdx(0), broadcast: None, scope: 0, label: None, origin: origin() }
-}
-
-fn config(instances: &[(&str, Vec<AddrSpec>)]) -> IpvsConfig {
-    let hold = Duration::from_millis(500);
-    let instances =
-        instances.iter().map(|(name, addrs)| InstanceAddrs { name: (*name).into(), addrs: addrs.clone(), hold });
-    IpvsConfig { links: links(&["v0"]), instances: instances.collect(), ..IpvsConfig::default() }
-}
-
-fn set(instance: u16, want: Presence) -> VrrpToIpvs {
-    VrrpToIpvs::SetVips { instance: InstanceIdx(instance), want }
-}
-
-fn applied(instance: u16, now: Presence) -> IpvsToVrrp {
-    IpvsToVrrp::VipsApplied { instance: InstanceIdx(instance), now, result: Applied::All }
-}
-
-fn synced(message: &IpvsToVrrp) -> bool {
-    *message == IpvsToVrrp::Synced
-}
-
-/// The addresses of `v0` as `ip -o addr` shows them, without lifetimes.
-fn shown() -> Vec<String> {
-    let lines = ip("-o addr show dev v0");
-    let words = |line: &str| {
-        let line = line.split('\\').next().unwrap_or_default();
-        line.split_whitespace().skip(2).collect::<Vec<_>>().join(" ")
-    };
-    lines.lines().map(words).filter(|line| !line.contains("fe80:")).collect()
-}
 
 #[test]
 fn addresses_look_as_keepalived_makes_them() {
@@ -137,14 +92,6 @@ fn the_same_records_look_the_same_with_keepalived() {
     vrrp.hear_until(|m| *m == applied(0, Presence::Present));
     assert_eq!(sorted(), theirs);
     ipvsd.stop();
-}
-
-/// [`shown`] without the owner, which Debian's keepalived does not say, in an order of its own.
-fn sorted() -> Vec<String> {
-    let without_owner = |line: String| line.replace(" proto keepalived", "").replace(" proto 0x12", "");
-    let mut lines: Vec<String> = shown().into_iter().map(without_owner).collect();
-    lines.sort();
-    lines
 }
 
 #[test]
@@ -316,25 +263,6 @@ fn a_reload_touches_only_what_differs() {
     let changes = monitor.stop();
     assert!(!changes.iter().any(|c| c.contains("10.9.0.1/32")), "{changes:?}");
     ipvsd.stop();
-}
-
-/// `ip monitor address` while something happens.
-struct Monitor(std::process::Child);
-
-impl Monitor {
-    fn start() -> Monitor {
-        let mut command = std::process::Command::new("ip");
-        let child = command.args(["-o", "monitor", "address"]).stdout(std::process::Stdio::piped()).spawn();
-        std::thread::sleep(Duration::from_millis(200));
-        Monitor(child.expect("ip monitor"))
-    }
-
-    fn stop(mut self) -> Vec<String> {
-        std::thread::sleep(Duration::from_millis(100));
-        let _ = self.0.kill();
-        let output = self.0.wait_with_output().expect("ip monitor");
-        String::from_utf8_lossy(&output.stdout).lines().map(String::from).collect()
-    }
 }
 
 /// Where the kernel has IPVS the services are simply there; where it has none, that is said and addresses work.

@@ -2,6 +2,8 @@
 // Each test program uses its part; what a test needs and has not got ends it.
 #![allow(dead_code, clippy::expect_used, clippy::panic)]
 
+pub mod vips;
+
 use ipc::channel::{self, Channel};
 use ipc::chunk;
 use ipc::codec::encode_slice;
