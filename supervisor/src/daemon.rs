@@ -66,6 +66,9 @@ pub const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 /// How often a child that was killed and is still there is killed again.
 pub const KILL_AGAIN: Duration = Duration::from_secs(10);
 
+/// How long a child may take from closing its channel to its end.
+pub const LAST_BREATH: Duration = Duration::from_secs(1);
+
 /// How often a child is given a new syslog socket at most.
 pub const LOG_SOCKET_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -140,6 +143,8 @@ pub enum Ending {
     No,
     /// It was told to say goodbye.
     Stopping,
+    /// It has closed its channel; nothing it says counts any more.
+    HungUp,
     /// It was killed; nothing it says counts any more.
     Killed,
 }
@@ -148,6 +153,11 @@ impl Alive {
     /// A child that has just been started.
     pub fn new(now: Mono) -> Self {
         Alive { since: now, active: None, next: None, ending: Ending::No, due: None, log_socket: None }
+    }
+
+    /// Whether what it says counts, and what it is told may be read.
+    pub fn is_in_touch(&self) -> bool {
+        matches!(self.ending, Ending::No | Ending::Stopping)
     }
 
     /// Whether a request of that generation can come from it: the one it runs, or the one it is changing to.

@@ -1,8 +1,9 @@
 //! The supervisor with its real children: what it logs, how it stops, what it survives.
 
+use nix::sys::signal::{SIGSTOP, SIGTERM};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tests::cleanup::Directory;
 use tests::daemon::{Daemon, Program, built};
 use tests::failure::{Outcome, wait_until};
@@ -96,4 +97,28 @@ fn it_hears_of_its_children_although_its_parent_ignores_sigchld() -> Outcome {
     said?;
     assert!(read().contains("VRRP_Script(probe) succeeded"), "{}", read());
     Ok(())
+}
+
+#[test]
+fn the_end_is_bounded_and_nothing_is_left_of_it() -> Outcome {
+    let (_lan, host) = host()?;
+    let directory = Directory::new()?;
+    let stubborn =
+        script(&directory, "stubborn", "trap '' TERM\necho $$ > \"${0%/*}/pid\"\nwhile :; do sleep 1; done")?;
+    let instance = VRRP.replace("priority 100", &format!("priority 100\n notify_backup \"{stubborn}\" root"));
+    let mut daemon = Daemon::start(Program::Holdfast, &host, &instance)?;
+    daemon.wait_log("Startup complete", SOON)?;
+    let pid = directory.path().join("pid");
+    wait_until("the notify script", SOON, || Ok(pid.exists()))?;
+    // Children that do not react, and a script that does not either.
+    let all = daemon.processes();
+    all.iter().filter(|p| ["vrrpd", "ipvsd"].contains(&p.name.as_str())).for_each(|p| p.signal(SIGSTOP));
+    let began = Instant::now();
+    daemon.signal(SIGTERM);
+    let status = daemon.wait_end(Duration::from_secs(20))?;
+    let took = began.elapsed();
+    assert!(status.success(), "{status}");
+    // child_wait_time is 5 s; ipvsd, whose turn comes when that is over, has another, and the script too.
+    assert!(took >= Duration::from_secs(5) && took < Duration::from_secs(12), "{took:?}\n{}", daemon.log());
+    wait_until("everything is gone", SOON, || Ok(host.netns.pids()?.is_empty()))
 }

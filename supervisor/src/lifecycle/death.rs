@@ -1,8 +1,9 @@
 //! Children that die, and those that are made to.
 
 use super::{Action, Death, Lifecycle, Link, Respawn, log, log_of};
-use crate::daemon::{Daemon, Ending, KILL_AGAIN, State};
+use crate::daemon::{Alive, Daemon, Ending, KILL_AGAIN, LAST_BREATH, State};
 use crate::reload::Stage;
+use crate::stop::KILLED_WAIT;
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::Generation;
@@ -15,8 +16,17 @@ impl Lifecycle {
     pub(super) fn kill(&mut self, now: Mono, daemon: Daemon, out: &mut Vec<Action>) {
         if let Some(alive) = self.children.alive_mut(daemon) {
             alive.ending = Ending::Killed;
-            alive.due = Some(now + KILL_AGAIN);
+            alive.due = Some(now + if self.stop.is_some() { KILLED_WAIT } else { KILL_AGAIN });
             out.push(Action::Kill(daemon));
+        }
+    }
+
+    /// A child has closed its channel. Mostly it is about to exit, and with what status matters; what is still there after
+    /// [`LAST_BREATH`] has lost its mind and is killed.
+    pub(super) fn hung_up(&mut self, now: Mono, daemon: Daemon) {
+        if let Some(alive) = self.children.alive_mut(daemon) {
+            alive.ending = Ending::HungUp;
+            alive.due = Some(now + LAST_BREATH);
         }
     }
 
@@ -26,13 +36,20 @@ impl Lifecycle {
             State::Off => {}
             State::Waiting { .. } => self.spawn(now, daemon, out),
             State::Alive(alive) => {
+                let gives_up = alive.ending == Ending::Killed && self.stop.is_some();
                 let text = match alive.ending {
                     Ending::No => "does not answer; it is killed and started again",
                     Ending::Stopping => "does not stop in time (child_wait_time); it is killed",
+                    Ending::Killed if gives_up => "was killed and is still there; it is left behind",
+                    Ending::HungUp => "has closed its channel and is still there; it is killed",
                     Ending::Killed => "was killed and is still there; it is killed again",
                 };
                 log_of(out, Level::Error, daemon, text);
-                self.kill(now, daemon, out);
+                if gives_up {
+                    self.gone(now, daemon, out);
+                } else {
+                    self.kill(now, daemon, out);
+                }
             }
         }
     }
@@ -111,7 +128,7 @@ impl Lifecycle {
                 Daemon::Vrrp | Daemon::Check => continue,
             };
             if core::mem::take(self.link_mut(peer)) == Link::Connected
-                && self.children.at(survivor).alive().is_some_and(|a| a.ending != Ending::Killed)
+                && self.children.at(survivor).alive().is_some_and(Alive::is_in_touch)
             {
                 out.push(Action::Send(survivor, generation, Down::Detached(dead.role())));
             }

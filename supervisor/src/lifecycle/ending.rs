@@ -1,9 +1,12 @@
 //! The orderly end.
 
 use super::{Action, Lifecycle, Told, log};
-use crate::daemon::{Ending, State};
+use crate::daemon::{Daemon, Ending, State};
 use crate::reload::Stage as ChangeStage;
-use crate::stop::{CHILD_WAIT, ORDER, SCRIPTS_WAIT, Stage, Stop};
+use crate::script::GRACE;
+use crate::stop::{
+    CHILD_WAIT, KILLED_WAIT, LEAST, LEFTOVERS_WAIT, ORDER, SCRIPTS_WAIT, SHUTDOWN_WAIT, Stage, Stop, bound,
+};
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::Generation;
@@ -18,7 +21,9 @@ impl Lifecycle {
             return;
         }
         log(out, Level::Notice, "Stopping");
-        out.push(Action::Tell(Told::Stopping));
+        let wait = self.child_wait();
+        let shutdown = self.current.and_then(|g| self.scripts.table(g)).and_then(|t| t.shutdown);
+        out.push(Action::Tell(Told::Stopping(bound(wait, shutdown.map(|(_, limit)| limit)))));
         if let Some(change) = self.change.take() {
             match change.stage {
                 ChangeStage::Compiling => out.push(Action::CancelCompile),
@@ -29,7 +34,13 @@ impl Lifecycle {
             }
         }
         self.with_scripts(out, |scripts, effects| scripts.end_all_probes(now, effects));
-        self.stop = Some(Stop { stage: Stage::Children, code });
+        for daemon in Daemon::ALL {
+            // The end does not wait longer for those that were killed before it.
+            if let Some(alive) = self.children.alive_mut(daemon).filter(|a| !a.is_in_touch()) {
+                alive.due = alive.due.map(|due| due.min(now + KILLED_WAIT));
+            }
+        }
+        self.stop = Some(Stop { stage: Stage::Children, code, children_until: now + wait });
     }
 
     /// Goes on with the end as far as it goes. Called after every event once it has begun.
@@ -37,16 +48,22 @@ impl Lifecycle {
         let Some(stop) = self.stop else { return };
         match stop.stage {
             Stage::Children => {
-                if self.tell_next(now, out) {
+                if self.tell_next(now, stop.children_until, out) {
                     self.enter(Stage::Scripts { until: now + SCRIPTS_WAIT });
                     self.proceed(now, out);
                 }
             }
             Stage::Scripts { until } if self.scripts.events_done() || until <= now => {
                 self.with_scripts(out, |scripts, effects| scripts.end_everything(now, effects));
-                self.shutdown_script(now, stop.code, out);
+                self.shutdown_script(now, out);
             }
-            Stage::Scripts { .. } | Stage::ShutdownScript | Stage::Over => {}
+            Stage::ShutdownScript { until } if until <= now => self.leftovers(now, out),
+            Stage::Leftovers { until } if self.scripts.running() == 0 || until <= now => {
+                self.with_scripts(out, |scripts, effects| scripts.kill_everything(effects));
+                self.enter(Stage::Over);
+                out.push(Action::Exit(stop.code));
+            }
+            Stage::Scripts { .. } | Stage::ShutdownScript { .. } | Stage::Leftovers { .. } | Stage::Over => {}
         }
     }
 
@@ -57,8 +74,7 @@ impl Lifecycle {
     }
 
     /// Tells the next child to stop, unless one is still at it; says whether none is left.
-    fn tell_next(&mut self, now: Mono, out: &mut Vec<Action>) -> bool {
-        let wait = self.child_wait();
+    fn tell_next(&mut self, now: Mono, until: Mono, out: &mut Vec<Action>) -> bool {
         let mode = self.options.stop;
         let generation = self.current.unwrap_or(Generation(0));
         for daemon in ORDER {
@@ -69,7 +85,7 @@ impl Lifecycle {
                 State::Alive(alive) => {
                     if alive.ending == Ending::No {
                         alive.ending = Ending::Stopping;
-                        alive.due = Some(now + wait);
+                        alive.due = Some(until.max(now + LEAST));
                         out.push(Action::Send(daemon, generation, Down::Stop(mode)));
                     }
                     return false;
@@ -84,17 +100,20 @@ impl Lifecycle {
         if configured.is_zero() { CHILD_WAIT } else { configured }
     }
 
-    fn shutdown_script(&mut self, now: Mono, code: u8, out: &mut Vec<Action>) {
+    fn shutdown_script(&mut self, now: Mono, out: &mut Vec<Action>) {
         let shutdown = self.current.and_then(|g| self.scripts.table(g).and_then(|t| t.shutdown).map(|s| (g, s)));
         match shutdown {
             Some((generation, (script, limit))) => {
-                self.enter(Stage::ShutdownScript);
+                self.enter(Stage::ShutdownScript { until: now + limit + GRACE + SHUTDOWN_WAIT });
                 self.with_scripts(out, |scripts, effects| scripts.once(now, generation, script, limit, effects));
             }
-            None => {
-                self.enter(Stage::Over);
-                out.push(Action::Exit(code));
-            }
+            None => self.leftovers(now, out),
         }
+    }
+
+    /// Waits a moment for commands that were told to end.
+    pub(super) fn leftovers(&mut self, now: Mono, out: &mut Vec<Action>) {
+        self.enter(Stage::Leftovers { until: now + LEFTOVERS_WAIT });
+        self.proceed(now, out);
     }
 }

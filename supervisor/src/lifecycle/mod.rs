@@ -181,8 +181,8 @@ pub enum Told {
     ReloadFailed,
     /// A reload has begun.
     Reloading,
-    /// The end has begun.
-    Stopping,
+    /// The end has begun and takes at most this long.
+    Stopping(core::time::Duration),
 }
 
 /// Whether a dead child is started again.
@@ -289,6 +289,10 @@ impl Lifecycle {
         &self.scripts
     }
 
+    fn is_over(&self) -> bool {
+        self.stop.is_some_and(|s| s.stage == stop::Stage::Over)
+    }
+
     fn signal(&mut self, now: Mono, signal: Signal, out: &mut Vec<Action>) {
         match signal {
             Signal::Stop => self.begin_stop(now, 0, out),
@@ -389,17 +393,14 @@ impl Lifecycle {
     fn script_ended(&mut self, now: Mono, run: RunId, outcome: Outcome, out: &mut Vec<Action>) {
         let ((), once) = self.with_scripts(out, |scripts, effects| scripts.ended(now, run, outcome, effects));
         if once.is_some() {
-            self.once_ended(out);
+            self.once_ended(now, out);
         }
     }
 
     /// The startup or the shutdown script has ended; how does not matter (COMPAT: keepalived 2.4.3).
-    fn once_ended(&mut self, out: &mut Vec<Action>) {
-        match &mut self.stop {
-            Some(stop) if stop.stage == stop::Stage::ShutdownScript => {
-                stop.stage = stop::Stage::Over;
-                out.push(Action::Exit(stop.code));
-            }
+    fn once_ended(&mut self, now: Mono, out: &mut Vec<Action>) {
+        match self.stop {
+            Some(Stop { stage: stop::Stage::ShutdownScript { .. }, .. }) => self.leftovers(now, out),
             Some(_) => {}
             None => self.startup_script_ended(),
         }
@@ -411,7 +412,7 @@ impl Machine for Lifecycle {
     type Action = Action;
 
     fn step(&mut self, now: Mono, event: Event, out: &mut Vec<Action>) {
-        if self.stop.is_some_and(|s| s.stage == stop::Stage::Over) {
+        if self.is_over() {
             return;
         }
         match event {
@@ -441,11 +442,10 @@ impl Machine for Lifecycle {
     }
 
     fn deadline(&self) -> Option<Mono> {
-        let stop = match self.stop {
-            Some(Stop { stage: stop::Stage::Over, .. }) => return None,
-            Some(Stop { stage: stop::Stage::Scripts { until }, .. }) => Some(until),
-            Some(_) | None => None,
-        };
+        if self.is_over() {
+            return None;
+        }
+        let stop = self.stop.and_then(|s| s.deadline());
         let children = Daemon::ALL.iter().filter_map(|d| self.children.at(*d).due());
         children.chain(self.scripts.deadline()).chain(stop).min()
     }

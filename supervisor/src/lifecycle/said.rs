@@ -1,7 +1,7 @@
 //! What children say.
 
 use super::{Action, BELIEVED_AGAIN, Breach, Lifecycle, Link, log_of};
-use crate::daemon::{Daemon, Ending, LOG_SOCKET_INTERVAL, Step};
+use crate::daemon::{Alive, Daemon, Ending, LOG_SOCKET_INTERVAL, Step};
 use alloc::format;
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,7 +14,7 @@ use ipc::time::Mono;
 impl Lifecycle {
     pub(super) fn said(&mut self, now: Mono, daemon: Daemon, generation: Generation, up: Up, out: &mut Vec<Action>) {
         // Of a child that is dead or killed nothing counts; it may have said it before it knew.
-        let Some(alive) = self.children.alive_mut(daemon).filter(|a| a.ending != Ending::Killed) else { return };
+        let Some(alive) = self.children.alive_mut(daemon).filter(|a| a.is_in_touch()) else { return };
         if generation > self.newest {
             let what = format!("generation {}, which does not exist", generation.0);
             return self.violation(now, daemon, what, out);
@@ -52,7 +52,7 @@ impl Lifecycle {
     }
 
     pub(super) fn asked(&mut self, now: Mono, daemon: Daemon, generation: Generation, run: Run, out: &mut Vec<Action>) {
-        let Some(alive) = self.children.at(daemon).alive().filter(|a| a.ending != Ending::Killed) else { return };
+        let Some(alive) = self.children.at(daemon).alive().filter(|a| a.is_in_touch()) else { return };
         if !alive.may_speak_of(generation) {
             let what = format!("script of generation {}, which it does not run", generation.0);
             return self.violation(now, daemon, what, out);
@@ -95,16 +95,15 @@ impl Lifecycle {
     pub(super) fn broken(&mut self, now: Mono, daemon: Daemon, breach: Breach, out: &mut Vec<Action>) {
         let Some(alive) = self.children.at(daemon).alive() else { return };
         match (breach, alive.ending) {
-            (_, Ending::Killed) | (Breach::Closed, Ending::Stopping) => {}
-            // It is dying, or it has lost its mind: in both cases its death is what follows.
-            (Breach::Closed, Ending::No) => self.kill(now, daemon, out),
+            (_, Ending::Killed | Ending::HungUp) | (Breach::Closed, Ending::Stopping) => {}
+            (Breach::Closed, Ending::No) => self.hung_up(now, daemon),
             (Breach::Protocol(what), _) => self.violation(now, daemon, what, out),
         }
     }
 
     /// A child broke the protocol: the trust in it ends, and so does it.
     pub(super) fn violation(&mut self, now: Mono, daemon: Daemon, what: impl fmt::Display, out: &mut Vec<Action>) {
-        if self.children.at(daemon).alive().is_some_and(|a| a.ending != Ending::Killed) {
+        if self.children.at(daemon).alive().is_some_and(Alive::is_in_touch) {
             log_of(out, Level::Error, daemon, format_args!("broke the protocol ({what}); it is killed"));
             self.kill(now, daemon, out);
         }

@@ -195,7 +195,7 @@ impl Lifecycle {
                 alive.next = None;
                 alive.due = match alive.ending {
                     Ending::No => None,
-                    Ending::Stopping | Ending::Killed => alive.due,
+                    Ending::Stopping | Ending::HungUp | Ending::Killed => alive.due,
                 };
                 out.push(Action::Send(daemon, change.generation, Down::Discard));
             }

@@ -267,12 +267,17 @@ impl Scripts {
         }
     }
 
+    /// Sends SIGKILL to everything that still runs; nobody will wait for it.
+    pub fn kill_everything(&self, out: &mut Vec<Effect>) {
+        out.extend(self.runs.keys().map(|run| Effect::Signal { run: *run, signal: Sig::Kill }));
+    }
+
     /// Whether no event command runs that is waited for, and none waits.
     pub fn events_done(&self) -> bool {
         self.queues.is_empty()
     }
 
-    /// What runs, for a dump: label and stage.
+    /// How many run.
     pub fn running(&self) -> usize {
         self.runs.len()
     }

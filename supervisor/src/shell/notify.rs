@@ -15,6 +15,11 @@ pub fn tell(told: Told) {
             Ok(now) => sd_notify::notify(&[NotifyState::Reloading, now, NotifyState::Status("Reloading")]),
             Err(e) => Err(e),
         },
-        Told::Stopping => sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("Stopping")]),
+        Told::Stopping(longest) => {
+            // Longer than TimeoutStopSec where the configuration wants it (child_wait_time, shutdown_script_timeout).
+            let longest = u32::try_from(longest.as_micros()).unwrap_or(u32::MAX);
+            let extend = NotifyState::ExtendTimeoutUsec(longest);
+            sd_notify::notify(&[NotifyState::Stopping, NotifyState::Status("Stopping"), extend])
+        }
     };
 }

@@ -5,6 +5,8 @@ use Action::{Compile, Connect, DropSlices, Exit, Kill, Send, SendSlice, Spawn, T
 use Daemon::{Check, Ipvs, Vrrp};
 use alloc::boxed::Box;
 
+/// Of the table of these tests: 5 s for the children, 7 s around them.
+const STOPPING: Told = Told::Stopping(Duration::from_secs(12));
 const STOP: Down = Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
 
 #[test]
@@ -48,7 +50,7 @@ fn a_configuration_that_cannot_be_used_at_the_start_ends_it_with_keepaliveds_cod
     {
         let mut b = Bench::new(options());
         b.on(Event::Begin);
-        assert_eq!(b.on(Event::Compiled(G1, Compiled::Bad(failure))), [Tell(Told::Stopping), Exit(code)]);
+        assert_eq!(b.on(Event::Compiled(G1, Compiled::Bad(failure))), [Tell(STOPPING), Exit(code)]);
     }
 }
 
@@ -57,7 +59,7 @@ fn a_child_that_refuses_at_the_start_ends_it_with_2() {
     let mut b = Bench::new(options());
     b.on(Event::Begin);
     b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
-    assert_eq!(b.said(Vrrp, G1, Up::Refused), [Tell(Told::Stopping), Send(Vrrp, Generation(0), STOP)]);
+    assert_eq!(b.said(Vrrp, G1, Up::Refused), [Tell(STOPPING), Send(Vrrp, Generation(0), STOP)]);
     b.on(Event::Died(Vrrp, Death::Exited(0)));
     b.on(Event::Died(Check, Death::Exited(0)));
     assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(2)]);
@@ -69,7 +71,7 @@ fn a_child_that_cannot_start_ends_everything_with_its_code_but_only_at_the_first
         let mut b = Bench::new(options());
         b.on(Event::Begin);
         b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
-        assert!(b.on(Event::Died(Vrrp, Death::Exited(code))).contains(&Tell(Told::Stopping)));
+        assert!(b.on(Event::Died(Vrrp, Death::Exited(code))).contains(&Tell(STOPPING)));
         b.on(Event::Died(Check, Death::Exited(0)));
         assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(code)]);
         let mut b = Bench::running();
@@ -220,7 +222,7 @@ fn a_reload_starts_a_child_that_is_needed_for_the_first_time() {
 #[test]
 fn the_end_comes_in_order() {
     let mut b = Bench::running();
-    assert_eq!(b.on(Event::Signal(Signal::Stop)), [Tell(Told::Stopping), Send(Vrrp, G1, STOP)]);
+    assert_eq!(b.on(Event::Signal(Signal::Stop)), [Tell(STOPPING), Send(Vrrp, G1, STOP)]);
     assert_eq!(b.on(Event::Signal(Signal::Stop)), []);
     assert_eq!(b.said(Vrrp, G1, Up::Stopped), []);
     let after = b.on(Event::Died(Vrrp, Death::Exited(0)));
@@ -256,7 +258,65 @@ fn the_end_waits_a_second_for_notify_scripts() {
     let mut other = Bench { machine: b.machine.clone(), now: b.now };
     assert_eq!(b.on(Event::ScriptEnded(RunId(1), Outcome::Exited(0))), [Exit(0)]);
     other.now = other.now + stop::SCRIPTS_WAIT;
-    assert_eq!(other.on(Event::Timeout), [Action::SignalScript(RunId(1), Sig::Term), Exit(0)]);
+    assert_eq!(other.on(Event::Timeout), [Action::SignalScript(RunId(1), Sig::Term)]);
+    let mut third = Bench { machine: other.machine.clone(), now: other.now };
+    assert_eq!(other.on(Event::ScriptEnded(RunId(1), Outcome::Signalled(15))), [Exit(0)]);
+    third.now = third.now + stop::LEFTOVERS_WAIT;
+    assert_eq!(third.on(Event::Timeout), [Action::SignalScript(RunId(1), Sig::Kill), Exit(0)]);
+}
+
+/// Lets time pass and nothing happen until it ends; says how long that took and what was done.
+fn nobody_does_anything(b: &mut Bench) -> (Duration, Vec<Action>) {
+    let begin = b.now;
+    let mut all = b.on(Event::Signal(Signal::Stop));
+    for _ in 0..100 {
+        let Some(due) = b.machine.deadline() else { break };
+        b.now = due;
+        all.extend(b.on(Event::Timeout));
+    }
+    (b.now.since(begin), all)
+}
+
+#[test]
+fn the_end_is_bounded_when_nobody_does_anything() {
+    let limit = Duration::from_secs(20);
+    for shutdown in [None, Some((ScriptIdx(3), limit))] {
+        let mut b = Bench::new(options());
+        b.on(Event::Begin);
+        b.on(Event::Compiled(G1, Compiled::Good(Box::new(ScriptConfig { shutdown, ..table() }))));
+        for up in [Up::Ready, Up::Activated] {
+            for daemon in Daemon::ALL {
+                b.said(daemon, G1, up);
+            }
+        }
+        let cause = Cause::Instance { instance: InstanceIdx(0), state: NotifyState::Master, priority: 100 };
+        b.on(Event::Asked(Vrrp, G1, Run { script: ScriptIdx(2), cause }));
+        b.on(Event::Asked(Vrrp, G1, Run { script: ScriptIdx(0), cause: Cause::Probe }));
+        let (took, actions) = nobody_does_anything(&mut b);
+        assert_eq!(actions.last(), Some(&Exit(0)));
+        let bound = stop::bound(stop::CHILD_WAIT, shutdown.map(|_| limit));
+        assert!(took <= bound, "{took:?}, at most {bound:?}");
+        assert_eq!(actions.first(), Some(&Tell(Told::Stopping(bound))));
+        for daemon in Daemon::ALL {
+            assert!(actions.contains(&Send(daemon, G1, STOP)) && actions.contains(&Kill(daemon)), "{daemon}");
+        }
+    }
+    assert!(stop::bound(stop::CHILD_WAIT, None) < Duration::from_secs(15), "TimeoutStopSec of the systemd unit");
+}
+
+#[test]
+fn a_child_that_hangs_up_may_say_with_what_status_it_ends() {
+    let mut b = Bench::new(options());
+    b.on(Event::Begin);
+    b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
+    assert_eq!(b.on(Event::Broken(Vrrp, Breach::Closed)), []);
+    assert_eq!(b.said(Vrrp, G1, Up::Ready), [], "nothing it says counts any more");
+    let mut other = Bench { machine: b.machine.clone(), now: b.now };
+    assert!(b.on(Event::Died(Vrrp, Death::Exited(1))).contains(&Send(Check, Generation(0), STOP)));
+    b.on(Event::Died(Check, Death::Exited(0)));
+    assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(1)]);
+    other.now = other.now + crate::daemon::LAST_BREATH;
+    assert_eq!(other.on(Event::Timeout), [Kill(Vrrp)]);
 }
 
 #[test]
