@@ -113,8 +113,7 @@ pub static VRRP: &[Keyword<Global>] = &[
     Keyword::switch("vrrp_strict", "as the RFC has it and nothing else", |r, s, d: &mut Global| {
         put(&mut d.vrrp.strict, r.switch(s));
     })
-    .or("off")
-    .not_yet(),
+    .or("off"),
     Keyword::new(
         "vrrp_garp_interval",
         Args::Count(1, 1),

@@ -27,6 +27,16 @@ pub struct Group {
     pub tracking_weight: Switch,
     /// `notify…`
     pub notify: Notify,
+    /// `smtp_alert`
+    pub smtp_alert: Option<Switch>,
+    /// `notify_priority_changes`
+    pub notify_priority_changes: Option<Switch>,
+    /// `track_file`
+    pub track_files: Vec<Use>,
+    /// `track_process`
+    pub track_processes: Vec<Use>,
+    /// `track_bfd`
+    pub track_bfds: Vec<Use>,
 }
 
 impl Group {
@@ -40,6 +50,11 @@ impl Group {
             track_scripts: Vec::new(),
             tracking_weight: Switch::Off,
             notify: Notify::default(),
+            smtp_alert: None,
+            notify_priority_changes: None,
+            track_files: Vec::new(),
+            track_processes: Vec::new(),
+            track_bfds: Vec::new(),
         }
     }
 }
@@ -81,9 +96,27 @@ pub static GROUP: &[Keyword<Group>] = &[
     notify!("notify_fault", fault, "run when one is in FAULT"),
     notify!("notify_stop", stop, "run at the end"),
     notify!("notify", generic, "run at each of these with four arguments"),
-    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
-    Keyword::later("notify_priority_changes", Args::Switch, "[on|off]", "told about priorities"),
-    Keyword::later("track_file", Args::Flag, "", "files that matter to all").block(),
-    Keyword::later("track_process", Args::Flag, "", "processes that matter to all").block(),
-    Keyword::later("track_bfd", Args::Flag, "", "BFD sessions that matter to all").block(),
+    Keyword::switch("smtp_alert", "mail about it", |r, s, g: &mut Group| {
+        g.smtp_alert = r.switch(s).or(g.smtp_alert);
+    })
+    .not_yet(),
+    Keyword::switch("notify_priority_changes", "told about priorities", |r, s, g: &mut Group| {
+        g.notify_priority_changes = r.switch(s).or(g.notify_priority_changes);
+    })
+    .not_yet(),
+    Keyword::new("track_file", Args::Flag, "", "files that matter to all", |r, s, g: &mut Group| {
+        track::uses_within(r, s, &mut g.track_files, 254);
+    })
+    .block()
+    .not_yet(),
+    Keyword::new("track_process", Args::Flag, "", "processes that matter to all", |r, s, g: &mut Group| {
+        track::uses_within(r, s, &mut g.track_processes, 254);
+    })
+    .block()
+    .not_yet(),
+    Keyword::new("track_bfd", Args::Flag, "", "BFD sessions that matter to all", |r, s, g: &mut Group| {
+        track::uses(r, s, &mut g.track_bfds);
+    })
+    .block()
+    .not_yet(),
 ];

@@ -358,7 +358,7 @@ fn is_ordinary(line: &[u8]) -> bool {
     !line.starts_with(b"@")
         && !line.starts_with(b"~")
         && !line.starts_with(b"include")
-        && !line.iter().any(|b| *b == b'$')
+        && !line.contains(&b'$')
 }
 
 /// The line without a trailing `\` and the blanks before it, and whether there was one.

@@ -6,11 +6,12 @@ use super::file::{TRACK_FILE, TrackFile};
 use super::global::{self, Global};
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
+use super::root_vrrp::RootVrrp;
 use super::server_group::{self, ServerGroup};
 use super::ssl::SSL;
 use super::track::{SCRIPT, Script};
 use super::tree::{Statement, StatementId, Tree};
-use super::vrrp::{INSTANCE, Instance};
+use super::vrrp::Instance;
 use super::walk;
 use alloc::format;
 use alloc::string::String;
@@ -38,6 +39,8 @@ pub struct Draft {
     pub server_groups: Vec<ServerGroup>,
     /// `SSL`
     pub tls: TlsContext,
+    /// What stands outside all blocks and concerns VRRP.
+    pub vrrp: RootVrrp,
     /// Names of instances and groups that were seen.
     names: alloc::collections::BTreeMap<(&'static str, String), super::source::Span>,
 }
@@ -51,7 +54,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
     Keyword::new("vrrp_instance", Args::Count(1, 1), "NAME", "a virtual router", |r, s, d: &mut Draft| {
         let Some(name) = name(r, s, d, "vrrp_instance") else { return };
         let mut instance = Instance::new(name, s.whole());
-        keyword::read(r, &[INSTANCE], "`vrrp_instance`", s.children(), &mut instance);
+        keyword::read(r, walk::VRRP_INSTANCE, "`vrrp_instance`", s.children(), &mut instance);
         d.instances.push(instance);
     })
     .block(),
@@ -92,11 +95,6 @@ pub static ROOT: &[Keyword<Draft>] = &[
     Keyword::later("static_routes", Args::Flag, "", "routes that are always there").block(),
     Keyword::later("static_rules", Args::Flag, "", "rules that are always there").block(),
     Keyword::later("track_group", Args::Count(1, 1), "NAME", "instances of static addresses").block(),
-    Keyword::later("linkbeat_interfaces", Args::Flag, "", "interfaces whose link is polled").block(),
-    Keyword::later("linkbeat_use_polling", Args::Flag, "", "the link is polled"),
-    Keyword::later("interface_up_down_delays", Args::Flag, "", "link changes that are waited out").block(),
-    Keyword::later("garp_group", Args::Flag, "", "interfaces that share an interval").block(),
-    Keyword::later("vrrp_track_process", Args::Count(1, 1), "NAME", "a process that matters").block(),
     Keyword::new("track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file).block().not_yet(),
     Keyword::new("vrrp_track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file)
         .block()
@@ -127,11 +125,6 @@ pub static ROOT: &[Keyword<Draft>] = &[
     })
     .block()
     .not_yet(),
-    Keyword::later("net_namespace", Args::Count(1, 1), "NAME", "where it runs"),
-    Keyword::later("net_namespace_ipvs", Args::Count(0, 1), "[NAME]", "where the IPVS table is"),
-    Keyword::later("namespace_with_ipsets", Args::Flag, "", "ipsets in a namespace"),
-    Keyword::later("instance", Args::Count(1, 1), "NAME", "name of this daemon"),
-    Keyword::later("use_pid_dir", Args::Flag, "", "pid files have a directory"),
 ];
 
 fn track_file(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft) {
@@ -169,7 +162,7 @@ fn name(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft, kind: &'static str)
 /// Reads a whole tree.
 pub fn read(r: &mut Reader<'_>, tree: &Tree) -> Draft {
     let mut draft = Draft::default();
-    keyword::read(r, &[ROOT], "the file", tree.roots(), &mut draft);
+    keyword::read(r, walk::ROOTS, "the file", tree.roots(), &mut draft);
     draft
 }
 

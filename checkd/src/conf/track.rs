@@ -104,9 +104,14 @@ fn at_least_one_milli(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> 
 
 /// `INT [reverse|noreverse]` from word `n` on. COMPAT: ±254 is taken as ±253.
 pub fn weight(r: &mut Reader<'_>, s: Statement<'_>, n: usize) -> Option<Weight> {
+    weight_within(r, s, n, 253)
+}
+
+/// The same for what may weigh 254.
+pub fn weight_within(r: &mut Reader<'_>, s: Statement<'_>, n: usize, most: i64) -> Option<Weight> {
     let word = s.word(n)?;
     let value = r.int(word, -254..=254)?;
-    let clamped = value.clamp(-253, 253);
+    let clamped = value.clamp(most.saturating_neg(), most);
     if clamped != value {
         r.adjusted(word, format!("a weight of {value} is taken as {clamped}"));
     }
@@ -134,6 +139,11 @@ pub struct Use {
 
 /// The lines of a `track_…` block.
 pub fn uses(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Use>) {
+    uses_within(r, s, list, 253);
+}
+
+/// The same for what may weigh 254.
+pub fn uses_within(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Use>, most: i64) {
     for line in s.children() {
         super::keyword::no_block(r, line);
         let Some(name) = line.word(0).and_then(|w| r.text(w)) else { continue };
@@ -141,7 +151,7 @@ pub fn uses(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Use>) {
         match line.word(1) {
             Some(word) if word.text() == "weight" => match line.word(2) {
                 Some(_) => {
-                    let Some(weight) = weight(r, line, 2) else { continue };
+                    let Some(weight) = weight_within(r, line, 2, most) else { continue };
                     used.weight = Some(weight);
                 }
                 None => {

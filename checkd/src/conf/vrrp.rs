@@ -11,6 +11,7 @@ use super::track::{self, Use};
 use super::transport::{AUTHENTICATION, group_ip, peers, source, unicast_source};
 use super::tree::Statement;
 use super::value::{micros, plain, secs};
+use super::vrrp_options::More;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -96,6 +97,8 @@ pub struct Instance {
     pub track_scripts: Vec<Use>,
     /// `notify…`
     pub notify: Notify,
+    /// The rest.
+    pub more: More,
 }
 
 impl Instance {
@@ -135,6 +138,7 @@ impl Instance {
             track_links: Vec::new(),
             track_scripts: Vec::new(),
             notify: Notify::default(),
+            more: More::default(),
         }
     }
 }
@@ -185,30 +189,48 @@ fn advert_int(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
 pub static INSTANCE: &[Keyword<Instance>] = &[
     Keyword::new("state", Args::Count(1, 1), "MASTER|BACKUP", "how it starts", state),
     Keyword::new("interface", Args::Count(1, 1), "INTERFACE", "where VRRP is spoken", interface),
-    Keyword::new("virtual_router_id", Args::Count(1, 1), "INT 1..255", "the same on all routers of it", |r, s, i| {
-        set(&mut i.vrid, r.number(s.word(1), 1..=255), s);
-    }),
-    Keyword::new("priority", Args::Count(1, 1), "INT 1..255", "the highest becomes master", priority),
-    Keyword::new("advert_int", Args::Count(1, 1), "SECONDS", "between adverts", advert_int),
-    Keyword::new("version", Args::Count(1, 1), "2|3", "VRRP version", |r, s, i| {
+    Keyword::new(
+        "virtual_router_id",
+        Args::Count(1, 1),
+        "INT 1..255",
+        "the same on all routers of it",
+        |r, s, i: &mut Instance| {
+            set(&mut i.vrid, r.number(s.word(1), 1..=255), s);
+        },
+    ),
+    Keyword::new("priority", Args::Count(1, 1), "INT 1..255", "the highest becomes master", priority).or("100"),
+    Keyword::new("advert_int", Args::Count(1, 1), "SECONDS", "between adverts", advert_int).or("1"),
+    Keyword::new("version", Args::Count(1, 1), "2|3", "VRRP version", |r, s, i: &mut Instance| {
         if let Some(version) = version(r, s) {
             r.first(&mut i.version, s, version);
         }
     }),
     Keyword::flag("nopreempt", "a lower master is left alone", |_, s, i| i.nopreempt = Some(s.span())),
-    Keyword::flag("preempt", "a lower master is deposed", |_, _, i| i.nopreempt = None),
+    Keyword::flag("preempt", "a lower master is deposed", |r, s, i: &mut Instance| {
+        i.nopreempt = None;
+        let message = "`preempt` is old: a lower master is deposed unless there is `nopreempt`";
+        r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
+    }),
     Keyword::new(
         "preempt_delay",
         Args::Count(1, 1),
         "SECONDS 0..1000",
         "before a lower master is deposed",
-        |r, s, i| {
+        |r, s, i: &mut Instance| {
             set(&mut i.preempt_delay, r.timer(s.word(1), micros(0)..=secs(1000)), s);
         },
-    ),
-    Keyword::new("down_timer_adverts", Args::Count(1, 1), "INT 1..100", "adverts missed before takeover", |r, s, i| {
-        set(&mut i.down_timer_adverts, r.number(s.word(1), 1..=100), s);
-    }),
+    )
+    .or("0"),
+    Keyword::new(
+        "down_timer_adverts",
+        Args::Count(1, 1),
+        "INT 1..100",
+        "adverts missed before takeover",
+        |r, s, i: &mut Instance| {
+            set(&mut i.down_timer_adverts, r.number(s.word(1), 1..=100), s);
+        },
+    )
+    .or("3"),
     Keyword::new("mcast_src_ip", Args::Count(1, 1), "IP", "source of adverts", source),
     Keyword::new("unicast_src_ip", Args::Count(1, 1), "IP", "source of adverts", unicast_source),
     Keyword::flag("track_src_ip", "FAULT while the source address is missing", |_, s, i| {
@@ -216,19 +238,26 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     }),
     Keyword::new("mcast_dst_ip", Args::Count(1, 1), "IP", "where adverts go", group_ip),
     Keyword::new("unicast_peer", Args::Flag, "", "adverts go to each of these", peers).block(),
-    Keyword::new("unicast_ttl", Args::Count(1, 1), "INT 0..255", "of unicast adverts", |r, s, i| {
+    Keyword::new("unicast_ttl", Args::Count(1, 1), "INT 0..255", "of unicast adverts", |r, s, i: &mut Instance| {
         set(&mut i.unicast_ttl, r.number(s.word(1), 0..=255), s);
-    }),
-    Keyword::new("check_unicast_src", Args::Switch, "[on|off]", "adverts only from peers", |r, s, i| {
+    })
+    .or("255"),
+    Keyword::new("check_unicast_src", Args::Switch, "[on|off]", "adverts only from peers", |r, s, i: &mut Instance| {
         i.check_unicast_src = r.switch(s).unwrap_or(i.check_unicast_src);
     }),
     Keyword::new("authentication", Args::Flag, "", "of version 2 adverts", |r, s, i: &mut Instance| {
         super::keyword::read(r, &[AUTHENTICATION], "`authentication`", s.children(), i);
     })
     .block(),
-    Keyword::new("v3_checksum_as_v2", Args::Switch, "[on|off]", "checksum without pseudo header", |r, s, i| {
-        i.v3_checksum_as_v2 = r.switch(s).or(i.v3_checksum_as_v2);
-    }),
+    Keyword::new(
+        "v3_checksum_as_v2",
+        Args::Switch,
+        "[on|off]",
+        "checksum without pseudo header",
+        |r, s, i: &mut Instance| {
+            i.v3_checksum_as_v2 = r.switch(s).or(i.v3_checksum_as_v2);
+        },
+    ),
     Keyword::new("virtual_ipaddress", Args::Flag, "", "the addresses of the master", |r, s, i: &mut Instance| {
         address::records(r, s, &mut i.vips);
     })
@@ -243,39 +272,107 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         },
     )
     .block(),
-    Keyword::flag("no_virtual_ipaddress", "an instance without addresses", |_, _, i| i.no_vips = Switch::On),
-    Keyword::new("garp_master_delay", Args::Count(1, 1), "SECONDS", "second burst of gratuitous ARPs", |r, s, i| {
-        set(&mut i.garp.delay, garp_seconds(r, s), s);
+    Keyword::flag("no_virtual_ipaddress", "an instance without addresses", |_, _, i: &mut Instance| {
+        i.no_vips = Switch::On
     }),
-    Keyword::new("garp_master_repeat", Args::Count(1, 1), "INT", "gratuitous ARPs in a burst", |r, s, i| {
-        set(&mut i.garp.repeat, garp_count(r, s), s);
-    }),
-    Keyword::new("garp_master_refresh", Args::Count(1, 1), "SECONDS", "again and again; 0 never", |r, s, i| {
-        set(&mut i.garp.refresh, garp_seconds(r, s), s);
-    }),
-    Keyword::new("garp_master_refresh_repeat", Args::Count(1, 1), "INT", "so many each time", |r, s, i| {
-        set(&mut i.garp.refresh_repeat, garp_count(r, s), s);
-    }),
-    Keyword::new("garp_lower_prio_delay", Args::Count(1, 1), "SECONDS", "after a lower advert", |r, s, i| {
-        set(&mut i.garp.lower_prio_delay, garp_seconds(r, s), s);
-    }),
-    Keyword::new("garp_lower_prio_repeat", Args::Count(1, 1), "INT", "after a lower advert; 0 none", |r, s, i| {
-        set(&mut i.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
-    }),
-    Keyword::new("lower_prio_no_advert", Args::Switch, "[on|off]", "lower adverts get no answer", |r, s, i| {
-        i.lower_prio_no_advert = r.switch(s).or(i.lower_prio_no_advert);
-    }),
-    Keyword::new("higher_prio_send_advert", Args::Switch, "[on|off]", "one advert before yielding", |r, s, i| {
-        i.higher_prio_send_advert = r.switch(s).or(i.higher_prio_send_advert);
-    }),
-    Keyword::new("owner_ignore_adverts", Args::Switch, "[on|off]", "priority 255 hears nobody", |r, s, i| {
-        set(&mut i.owner_ignore_adverts, r.switch(s), s);
-    }),
+    Keyword::new(
+        "garp_master_delay",
+        Args::Count(1, 1),
+        "SECONDS",
+        "second burst of gratuitous ARPs",
+        |r, s, i: &mut Instance| {
+            set(&mut i.garp.delay, garp_seconds(r, s), s);
+        },
+    )
+    .or("5"),
+    Keyword::new(
+        "garp_master_repeat",
+        Args::Count(1, 1),
+        "INT",
+        "gratuitous ARPs in a burst",
+        |r, s, i: &mut Instance| {
+            set(&mut i.garp.repeat, garp_count(r, s), s);
+        },
+    )
+    .or("5"),
+    Keyword::new(
+        "garp_master_refresh",
+        Args::Count(1, 1),
+        "SECONDS",
+        "again and again; 0 never",
+        |r, s, i: &mut Instance| {
+            set(&mut i.garp.refresh, garp_seconds(r, s), s);
+        },
+    )
+    .or("0"),
+    Keyword::new(
+        "garp_master_refresh_repeat",
+        Args::Count(1, 1),
+        "INT",
+        "so many each time",
+        |r, s, i: &mut Instance| {
+            set(&mut i.garp.refresh_repeat, garp_count(r, s), s);
+        },
+    )
+    .or("1"),
+    Keyword::new(
+        "garp_lower_prio_delay",
+        Args::Count(1, 1),
+        "SECONDS",
+        "after a lower advert",
+        |r, s, i: &mut Instance| {
+            set(&mut i.garp.lower_prio_delay, garp_seconds(r, s), s);
+        },
+    ),
+    Keyword::new(
+        "garp_lower_prio_repeat",
+        Args::Count(1, 1),
+        "INT",
+        "after a lower advert; 0 none",
+        |r, s, i: &mut Instance| {
+            set(&mut i.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
+        },
+    ),
+    Keyword::new(
+        "lower_prio_no_advert",
+        Args::Switch,
+        "[on|off]",
+        "lower adverts get no answer",
+        |r, s, i: &mut Instance| {
+            i.lower_prio_no_advert = r.switch(s).or(i.lower_prio_no_advert);
+        },
+    ),
+    Keyword::new(
+        "higher_prio_send_advert",
+        Args::Switch,
+        "[on|off]",
+        "one advert before yielding",
+        |r, s, i: &mut Instance| {
+            i.higher_prio_send_advert = r.switch(s).or(i.higher_prio_send_advert);
+        },
+    ),
+    Keyword::new(
+        "owner_ignore_adverts",
+        Args::Switch,
+        "[on|off]",
+        "priority 255 hears nobody",
+        |r, s, i: &mut Instance| {
+            set(&mut i.owner_ignore_adverts, r.switch(s), s);
+        },
+    ),
     // keepalived takes `off` as on here, which is a bug (behaviour §18); the documented meaning is implemented.
-    Keyword::new("skip_check_adv_addr", Args::Switch, "[on|off]", "one look at a master's addresses", |r, s, i| {
-        i.skip_check_adv_addr = r.switch(s).or(i.skip_check_adv_addr);
+    Keyword::new(
+        "skip_check_adv_addr",
+        Args::Switch,
+        "[on|off]",
+        "one look at a master's addresses",
+        |r, s, i: &mut Instance| {
+            i.skip_check_adv_addr = r.switch(s).or(i.skip_check_adv_addr);
+        },
+    ),
+    Keyword::flag("dont_track_primary", "the own interface may be down", |_, _, i: &mut Instance| {
+        i.dont_track_primary = Switch::On
     }),
-    Keyword::flag("dont_track_primary", "the own interface may be down", |_, _, i| i.dont_track_primary = Switch::On),
     Keyword::new("track_interface", Args::Flag, "", "interfaces that matter", |r, s, i: &mut Instance| {
         track::uses(r, s, &mut i.track_links);
     })
@@ -290,35 +387,8 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     notify!("notify_stop", stop, "run at the end"),
     notify!("notify", generic, "run at each of these with four arguments"),
     notify!("notify_master_rx_lower_pri", master_rx_lower_pri, "run when a master hears a lower one"),
-    Keyword::new("debug", Args::Count(0, 1), "0..4", "has no effect", |_, _, _| {}), // COMPAT: none in keepalived either
-    Keyword::later("accept", Args::Flag, "", "packets to the addresses are taken"),
-    Keyword::later("no_accept", Args::Flag, "", "packets to the addresses are dropped"),
-    Keyword::later("strict_mode", Args::Switch, "[on|off]", "as the RFC has it and nothing else"),
-    Keyword::later("use_vmac", Args::Some(0), "[INTERFACE] [MAC]", "a virtual MAC address"),
-    Keyword::later("use_vmac_addr", Args::Flag, "", "virtual MAC addresses on other interfaces"),
-    Keyword::later("vmac_xmit_base", Args::Flag, "", "adverts leave by the parent interface"),
-    Keyword::later("use_ipvlan", Args::Some(0), "[INTERFACE] [IP] …", "an ipvlan interface"),
-    Keyword::later("lvs_sync_daemon_interface", Args::Count(1, 1), "INTERFACE", "connection synchronisation"),
-    Keyword::later("promote_secondaries", Args::Flag, "", "secondary addresses survive the primary"),
-    Keyword::later("unicast_fault_no_peer", Args::Flag, "", "FAULT without peers"),
-    Keyword::later("garp_extra_if", Args::Count(1, 2), "[all] SECONDS", "gratuitous ARPs on other interfaces"),
-    Keyword::later("notify_deleted", Args::Some(0), "[COMMAND]", "told when it is removed"),
-    Keyword::later("notify_priority_changes", Args::Switch, "[on|off]", "told about priorities"),
-    Keyword::later("smtp_alert", Args::Switch, "[on|off]", "mail about it"),
-    Keyword::later("vmac_garp_intvl", Args::Count(1, 2), "[all] SECONDS", "gratuitous ARPs on other interfaces"),
-    Keyword::later("old_unicast_checksum", Args::Count(0, 1), "[never]", "checksum of before version 1.3.6"),
-    Keyword::later("timer_expired_backup", Args::Count(0, 1), "[1..254]", "BACKUP after a long delay"),
-    Keyword::later("thread_timer_expired", Args::Count(0, 1), "[1..254]", "BACKUP after a long delay"),
-    Keyword::later("linkbeat_use_polling", Args::Flag, "", "the link is polled"),
-    Keyword::later("vrf", Args::Count(1, 1), "INTERFACE", "where unicast is spoken"),
-    Keyword::later("kernel_rx_buf_size", Args::Count(1, 1), "BYTES", "receive buffer"),
-    Keyword::later("native_ipv6", Args::Flag, "", "IPv6 adverts"),
     Keyword::later("virtual_routes", Args::Flag, "", "routes of the master").block(),
     Keyword::later("virtual_rules", Args::Flag, "", "rules of the master").block(),
-    Keyword::later("auth_hmac", Args::Flag, "", "signed adverts").block(),
-    Keyword::later("track_file", Args::Flag, "", "files that matter").block(),
-    Keyword::later("track_process", Args::Flag, "", "processes that matter").block(),
-    Keyword::later("track_bfd", Args::Flag, "", "BFD sessions that matter").block(),
 ];
 
 /// What an advert interval becomes in a version, and what is said when that is another. COMPAT: keepalived 2.4.3, keywords §10.1.

@@ -6,19 +6,24 @@ use super::bfd::BFD;
 use super::checker;
 use super::checker_own;
 use super::file::TRACK_FILE;
+use super::garp_group::GARP_GROUP;
 use super::global::{GLOBAL, Global};
 use super::global_identity::IDENTITY;
 use super::global_lvs::LVS;
 use super::group::GROUP;
+use super::hmac::HMAC;
 use super::http;
 use super::keyword::{Body, Effect, Keyword, Tables};
 use super::real::REAL;
-use super::root::ROOT;
+use super::root::{Draft, ROOT};
+use super::root_vrrp::ROOT_VRRP;
 use super::server::SERVER;
 use super::ssl::SSL;
 use super::track::SCRIPT;
+use super::track_process::TRACK_PROCESS;
 use super::transport::AUTHENTICATION;
-use super::vrrp::INSTANCE;
+use super::vrrp::{INSTANCE, Instance};
+use super::vrrp_options::OPTIONS;
 use super::{global_firewall, global_notify, global_process, global_vrrp};
 use alloc::vec::Vec;
 
@@ -44,6 +49,12 @@ pub static GLOBAL_DEFS: Tables<'static, Global> = &[
     &global_process::LVS_MONITOR,
     &global_process::PROCESS_MONITOR,
 ];
+
+/// The statements outside all blocks.
+pub static ROOTS: Tables<'static, Draft> = &[ROOT, ROOT_VRRP];
+
+/// `vrrp_instance`
+pub static VRRP_INSTANCE: Tables<'static, Instance> = &[INSTANCE, OPTIONS];
 
 /// One keyword of one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,9 +91,9 @@ fn put<T>(all: &mut Vec<Entry>, block: &'static str, tables: Tables<'_, T>) {
 /// Every keyword, in the order in which people would look for it.
 pub fn all() -> Vec<Entry> {
     let mut all = Vec::new();
-    put(&mut all, "the file", &[ROOT]);
+    put(&mut all, "the file", ROOTS);
     put(&mut all, "global_defs", GLOBAL_DEFS);
-    put(&mut all, "vrrp_instance", &[INSTANCE]);
+    put(&mut all, "vrrp_instance", VRRP_INSTANCE);
     put(&mut all, "vrrp_script", &[SCRIPT]);
     put(&mut all, "virtual_server", &[SERVER]);
     put(&mut all, "real_server", &[REAL]);
@@ -102,6 +113,9 @@ pub fn all() -> Vec<Entry> {
     put(&mut all, "url", &[http::URL]);
     put(&mut all, "vrrp_sync_group", &[GROUP]);
     put(&mut all, "authentication", &[AUTHENTICATION]);
+    put(&mut all, "auth_hmac", &[HMAC]);
+    put(&mut all, "vrrp_track_process", &[TRACK_PROCESS]);
+    put(&mut all, "garp_group", &[GARP_GROUP]);
     all
 }
 

@@ -2,8 +2,8 @@
 
 use super::vrrp_global::VrrpGlobals;
 use super::vrrp_options::{GroupOptions, InstanceOptions};
-use super::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, TrackFile, TrackProcess};
-use super::{GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackFileIdx, TrackProcessIdx, TrackScriptIdx};
+use super::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, TrackProcess};
+use super::{GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackProcessIdx, TrackScriptIdx};
 use crate::net::Family;
 use crate::table::Table;
 use core::net::IpAddr;
@@ -27,9 +27,7 @@ pub struct VrrpConfig {
     pub options: Table<InstanceIdx, InstanceOptions>,
     /// What else each group asks for, row for row.
     pub group_options: Table<GroupIdx, GroupOptions>,
-    /// `track_file` blocks that some instance or group uses.
-    pub track_files: Table<TrackFileIdx, TrackFile>,
-    /// `vrrp_track_process` blocks that some instance or group uses.
+    /// `vrrp_track_process` blocks.
     pub track_processes: Table<TrackProcessIdx, TrackProcess>,
     /// `garp_group` blocks.
     pub garp_groups: Vec<GarpGroup>,

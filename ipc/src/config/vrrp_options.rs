@@ -2,7 +2,7 @@
 //! of files, processes and BFD sessions, notifications. It stands beside [`super::vrrp::Instance`], row for row.
 
 use super::vrrp::{Switch, Weight};
-use super::{ScriptIdx, Secret, TrackFileIdx, TrackProcessIdx};
+use super::{ScriptIdx, Secret, TrackProcessIdx};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -44,11 +44,11 @@ pub struct InstanceOptions {
     /// `garp_extra_if`, else `vrrp_garp_extra_if`
     pub garp_extra: Option<ExtraGarp>,
     /// `track_file`
-    pub track_files: Vec<TrackFileUse>,
+    pub track_files: Vec<TrackByName>,
     /// `track_process`
     pub track_processes: Vec<TrackProcessUse>,
     /// `track_bfd`
-    pub track_bfds: Vec<TrackBfdUse>,
+    pub track_bfds: Vec<TrackByName>,
     /// `notify_deleted`
     pub notify_deleted: NotifyDeleted,
     /// `notify_priority_changes`, else the group's, else `vrrp_notify_priority_changes`
@@ -200,15 +200,6 @@ pub enum NotifyDeleted {
     Run(ScriptIdx),
 }
 
-/// A `track_file` line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackFileUse {
-    /// Which.
-    pub file: TrackFileIdx,
-    /// With what effect: what the file says times this.
-    pub weight: Weight,
-}
-
 /// A `track_process` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackProcessUse {
@@ -218,11 +209,11 @@ pub struct TrackProcessUse {
     pub weight: Weight,
 }
 
-/// A `track_bfd` line.
+/// A line of `track_file` or `track_bfd`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackBfdUse {
-    /// The `bfd_instance`, by name.
+pub struct TrackByName {
+    /// The `track_file` or `bfd_instance`, by name.
     pub name: String,
-    /// With what effect; `None`: the session's own.
+    /// With what effect; `None`: its own.
     pub weight: Option<Weight>,
 }

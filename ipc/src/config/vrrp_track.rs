@@ -1,33 +1,9 @@
-//! Things other than scripts and interfaces that instances track, and what is told of interfaces as a whole.
+//! Processes that instances track, and what is told of interfaces as a whole.
 
 use super::vrrp::{Switch, Weight};
 use super::{LinkIdx, Origin};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
-
-/// A `track_file`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackFile {
-    /// Its name.
-    pub name: String,
-    /// Where its block begins.
-    pub origin: Origin,
-    /// `file`
-    pub path: String,
-    /// `weight`, −254..=254, default 1: a multiplier.
-    pub weight: Weight,
-    /// `init_file`
-    pub init: Option<InitFile>,
-}
-
-/// `init_file`: what is written at start, never at a reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InitFile {
-    /// What is written.
-    pub value: i32,
-    /// `overwrite`: also when there is a file.
-    pub overwrite: Switch,
-}
 
 /// A `vrrp_track_process`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

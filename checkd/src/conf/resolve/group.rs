@@ -1,6 +1,7 @@
 //! `vrrp_sync_group` blocks.
 
 use super::Resolver;
+use super::options::Processes;
 use super::trackers::Scripts;
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
@@ -12,12 +13,20 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::vrrp::{Instance, Switch, SyncGroup};
+use ipc::config::vrrp_options::{GroupOptions, InstanceOptions};
 use ipc::config::{Bundle, InstanceIdx};
 use ipc::table::{Index, Table};
 
 impl Resolver<'_, '_> {
     /// Makes the groups and ties their members to them. `places` are the blocks of `bundle.vrrp.instances`, in its order.
-    pub(super) fn groups(&mut self, draft: &All, scripts: &Scripts, places: &[&Draft], bundle: &mut Bundle) {
+    pub(super) fn groups(
+        &mut self,
+        draft: &All,
+        scripts: &Scripts,
+        processes: &Processes,
+        places: &[&Draft],
+        bundle: &mut Bundle,
+    ) {
         let mut by_name = BTreeMap::new();
         for (n, block) in places.iter().enumerate() {
             if let Some(index) = InstanceIdx::from_usize(n) {
@@ -45,12 +54,52 @@ impl Resolver<'_, '_> {
             };
             // Fewer groups than instances, so the index always fits.
             let Ok(index) = bundle.vrrp.groups.push(group) else { continue };
+            let options = GroupOptions { smtp_alert: block.smtp_alert.unwrap_or_default() };
+            if bundle.vrrp.group_options.push(options).is_err() {
+                continue;
+            }
             if self.scripts.groups.push(block.name.value.clone()).is_err() {
                 continue;
             }
             for member in members {
                 if let Some(instance) = bundle.vrrp.instances.at_mut(member) {
                     instance.group = Some(index);
+                }
+                let own = places.get(member.to_usize()).and_then(|d| d.more.notify_priority_changes);
+                if let Some(options) = bundle.vrrp.options.at_mut(member) {
+                    self.group_options(block, own, draft, processes, options);
+                }
+            }
+        }
+    }
+
+    /// What the group gives to each member beside its scripts and interfaces.
+    fn group_options(
+        &mut self,
+        block: &Group,
+        own: Option<Switch>,
+        all: &All,
+        processes: &Processes,
+        options: &mut InstanceOptions,
+    ) {
+        if let (None, Some(told)) = (own, block.notify_priority_changes) {
+            options.notify_priority_changes = told;
+        }
+        if block.tracking_weight == Switch::Off {
+            options.track_processes.retain(|t| t.weight.value == 0);
+        }
+        for used in self.process_uses(&block.track_processes, processes) {
+            if !options.track_processes.iter().any(|t| t.process == used.process) {
+                options.track_processes.push(used);
+            }
+        }
+        for (uses, list) in [
+            (self.file_uses(&block.track_files, all), &mut options.track_files),
+            (self.bfd_uses(&block.track_bfds, all), &mut options.track_bfds),
+        ] {
+            for used in uses {
+                if !list.iter().any(|t| t.name == used.name) {
+                    list.push(used);
                 }
             }
         }

@@ -23,10 +23,21 @@ impl Resolver<'_, '_> {
     /// Everything that VRRP does.
     pub(super) fn vrrp(&mut self, draft: &All, bundle: &mut Bundle) {
         let scripts = self.track_script_table(draft);
+        let processes = self.process_table(draft, &mut bundle.vrrp);
+        self.link_settings(draft, &mut bundle.vrrp);
         let mut keys = BTreeMap::new();
         let mut places = Vec::new();
-        for block in &draft.instances {
+        for written in &draft.instances {
+            let tightened;
+            let block = match super::strict::asked(written, &draft.global) {
+                Switch::On => {
+                    tightened = self.strictly(written, &draft.global);
+                    &tightened
+                }
+                Switch::Off => written,
+            };
             let Some((instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
+            let Some(options) = self.options(block, draft, &instance, &processes) else { continue };
             let hold = instance.advert_int.saturating_mul(u32::from(instance.down_timer_adverts.saturating_sub(1)));
             let addrs = InstanceAddrs { name: instance.name.clone(), addrs: addresses.specs, hold };
             self.same_router(&instance, block, &mut keys);
@@ -36,11 +47,11 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(Diagnostic::fatal(Code::TOO_MANY, block.span, message));
                 break;
             }
-            if self.scripts.instances.push(name).is_ok() {
-                places.push(block);
+            if bundle.vrrp.options.push(options).is_ok() && self.scripts.instances.push(name).is_ok() {
+                places.push(written);
             }
         }
-        self.groups(draft, &scripts, &places, bundle);
+        self.groups(draft, &scripts, &processes, &places, bundle);
         bundle.vrrp.globals = draft.global.vrrp.clone();
         bundle.vrrp.startup_delay = draft.global.startup_delay.as_ref().map_or(Duration::ZERO, |d| d.value);
     }
@@ -196,7 +207,8 @@ impl Resolver<'_, '_> {
         let vip = d.vips.first().map(|v| (v.prefix.addr, v.span));
         let source = d.source.as_ref().map(|s| (s.value, s.span));
         let peer = d.peers.first().map(|p| (p.value.addr, p.span));
-        match vip.or(source).or(peer) {
+        let native = d.more.native_ipv6.map(|span| (IpAddr::V6(core::net::Ipv6Addr::UNSPECIFIED), span));
+        match native.or(vip).or(source).or(peer) {
             Some((IpAddr::V6(_), span)) => {
                 let message = format!("`vrrp_instance {}` speaks IPv6, which cannot be run yet", d.name.value);
                 let unsupported = Diagnostic::error(Code::UNSUPPORTED, span, message).label("decides for IPv6");

@@ -1,0 +1,135 @@
+//! `auth_hmac`: signed adverts. COMPAT: keepalived 2.4.3, keywords §10.2.
+
+use super::diag::{Code, Diagnostic};
+use super::keyword::{Args, At, Keyword, Reader, set};
+use super::source::Span;
+use super::tree::Statement;
+use super::value::secs;
+use super::vrrp::Instance;
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
+use ipc::config::Secret;
+use ipc::config::vrrp_options::{AntiReplay, HmacKey, HmacMode};
+
+/// An `auth_hmac` block.
+#[derive(Clone, Debug)]
+pub struct Hmac {
+    /// Its first line.
+    pub span: Span,
+    /// `key`
+    pub keys: Vec<(At<u8>, HmacKey)>,
+    /// `active_key`
+    pub active: Option<At<u8>>,
+    /// `anti_replay`
+    pub anti_replay: AntiReplay,
+    /// `time_window`
+    pub window: Option<At<Duration>>,
+    /// `mode`
+    pub mode: Option<At<HmacMode>>,
+}
+
+/// Bytes of a key.
+const KEY_BYTES: core::ops::RangeInclusive<usize> = 32..=64;
+
+/// `hex:…`, `file:PATH` or the bytes themselves. Nothing of it stands in a message.
+fn key(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Hmac) {
+    let (Some(id), Some(word)) = (s.word(1), s.word(2)) else { return };
+    r.diags.hide(word.span);
+    let Some(id) = r.number::<u8>(Some(id), 1..=255).map(|n| At::new(n, id.span)) else { return };
+    if let Some((first, _)) = d.keys.iter().find(|(k, _)| k.value == id.value) {
+        let message = format!("there is a key {} already", id.value);
+        r.diags.push(Diagnostic::error(Code::DUPLICATE, id.span, message).label("ignored").also(first.span, "here"));
+        return;
+    }
+    let mut wrong = |why: &str| r.diags.push(Diagnostic::error(Code::BAD_VALUE, s.whole(), why).label("ignored"));
+    if let Some(path) = word.bytes.strip_prefix(b"file:") {
+        return match core::str::from_utf8(path) {
+            Ok(path) if path.starts_with('/') => d.keys.push((id, HmacKey::File(path.to_string()))),
+            _ => wrong("`file:` is followed by an absolute path"),
+        };
+    }
+    let bytes = match word.bytes.strip_prefix(b"hex:") {
+        Some(digits) => match unhex(digits) {
+            Some(bytes) => bytes,
+            None => return wrong("`hex:` is followed by pairs of hexadecimal digits"),
+        },
+        None => word.bytes.to_vec(),
+    };
+    if !KEY_BYTES.contains(&bytes.len()) {
+        return wrong(&format!("this key has {} bytes, 32 to 64 are allowed", bytes.len()));
+    }
+    d.keys.push((id, HmacKey::Bytes(Secret::new(bytes))));
+}
+
+fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    let digit = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let (pairs, []) = digits.as_chunks::<2>() else { return None };
+    pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect()
+}
+
+/// `auth_hmac`
+pub static HMAC: &[Keyword<Hmac>] = &[
+    Keyword::new(
+        "key",
+        Args::Count(2, 2),
+        "1..255 hex:DIGITS|file:PATH|TEXT",
+        "32 to 64 bytes that all routers have",
+        key,
+    ),
+    Keyword::new("active_key", Args::Count(1, 1), "1..255", "the key that signs", |r, s, d: &mut Hmac| {
+        set(&mut d.active, r.number(s.word(1), 1..=255), s);
+    }),
+    Keyword::new(
+        "anti_replay",
+        Args::Count(1, 1),
+        "time|monotonic",
+        "how an old advert is known",
+        |r, s, d: &mut Hmac| match s.word(1) {
+            Some(word) if word.text() == "time" => d.anti_replay = AntiReplay::Time,
+            Some(word) if word.text() == "monotonic" => d.anti_replay = AntiReplay::Monotonic,
+            Some(word) => r.bad(word, "`time` or `monotonic`"),
+            None => {}
+        },
+    )
+    .or("time"),
+    Keyword::new(
+        "time_window",
+        Args::Count(1, 1),
+        "SECONDS 1..300",
+        "how far clocks may differ",
+        |r, s, d: &mut Hmac| {
+            set(&mut d.window, r.number(s.word(1), 1..=300).map(secs), s);
+        },
+    ),
+    Keyword::new(
+        "mode",
+        Args::Count(1, 1),
+        "enforce|permissive|receive-only",
+        "what becomes of adverts that are not signed well",
+        |r, s, d: &mut Hmac| {
+            let mode = match s.word(1).map(|w| w.text()) {
+                Some("enforce") => HmacMode::Enforce,
+                Some("permissive") => HmacMode::Permissive,
+                Some("receive-only") => HmacMode::ReceiveOnly,
+                _ => return s.word(1).map_or((), |w| r.bad(w, "`enforce`, `permissive` or `receive-only`")),
+            };
+            set(&mut d.mode, Some(mode), s);
+        },
+    )
+    .or("enforce"),
+];
+
+pub(super) fn auth_hmac(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
+    let mut hmac = Hmac {
+        span: s.span(),
+        keys: Vec::new(),
+        active: None,
+        anti_replay: AntiReplay::Time,
+        window: None,
+        mode: None,
+    };
+    super::keyword::read(r, &[HMAC], "`auth_hmac`", s.children(), &mut hmac);
+    i.more.hmac = Some(hmac);
+}
