@@ -32,6 +32,8 @@ pub struct Address {
     pub more: AddrMore,
     /// `no_track`: the interface's state does not matter.
     pub no_track: Switch,
+    /// `track_group`, static addresses only.
+    pub group: Option<At<String>>,
     /// The line.
     pub span: Span,
 }
@@ -39,17 +41,49 @@ pub struct Address {
 /// Longest label (`IFNAMSIZ` without its NUL).
 const LABEL_BYTES: usize = 15;
 
-/// The lines of an address block.
+/// Whose addresses they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    Instance,
+    Static,
+}
+
+/// The lines of an address block of an instance.
 pub fn records(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Address>) {
+    lines(r, s, Whose::Instance, list);
+}
+
+/// The lines of `static_ipaddress`.
+pub fn statics(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Address>) {
+    lines(r, s, Whose::Static, list);
+}
+
+fn lines(r: &mut Reader<'_>, s: Statement<'_>, whose: Whose, list: &mut Vec<Address>) {
     for line in s.children() {
         no_block(r, line);
-        if let Some(address) = record(r, line) {
-            list.push(address);
-        }
+        list.extend(record(r, line, whose));
     }
 }
 
-fn record(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Address> {
+const KNOWN: &[&str] = &[
+    "dev",
+    "brd",
+    "broadcast",
+    "scope",
+    "label",
+    "peer",
+    "home",
+    "mngtmpaddr",
+    "noprefixroute",
+    "autojoin",
+    "-nodad",
+    "preferred_lft",
+    "no_track",
+    "track_group",
+    "use_vmac",
+];
+
+fn record(r: &mut Reader<'_>, s: Statement<'_>, whose: Whose) -> Option<Address> {
     let prefix = prefix(r, s.word(0)?)?;
     let mut address = Address {
         prefix,
@@ -59,39 +93,73 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Address> {
         label: None,
         more: AddrMore::default(),
         no_track: Switch::Off,
+        group: None,
         span: s.whole(),
     };
     let mut words = s.words(1);
     while let Some(option) = words.next() {
-        match option.text() {
-            "no_track" => address.no_track = Switch::On,
-            "home" | "mngtmpaddr" | "noprefixroute" | "autojoin" | "-nodad" | "use_vmac" => {
-                let message = format!("`{}` is read but has no effect yet", option.text());
-                r.diags.push(Diagnostic::warning(Code::NO_EFFECT, option.span, message));
+        let flag = match option.text() {
+            "no_track" => {
+                address.no_track = Switch::On;
+                continue;
             }
+            "home" => &mut address.more.home,
+            "mngtmpaddr" => &mut address.more.mngtmpaddr,
+            "noprefixroute" => &mut address.more.noprefixroute,
+            "autojoin" => &mut address.more.autojoin,
+            "-nodad" => &mut address.more.dad,
+            "use_vmac" if whose == Whose::Static => {
+                let message = "`use_vmac` is for addresses of an instance; it is ignored here";
+                r.diags.push(Diagnostic::error(Code::CONFLICT, option.span, message));
+                continue;
+            }
+            "use_vmac" => &mut address.more.use_vmac,
             name @ ("dev" | "brd" | "broadcast" | "scope" | "label" | "peer" | "preferred_lft" | "track_group") => {
                 let Some(value) = words.next() else {
                     let message = format!("`{name}` needs a value");
                     r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, option.span, message).label("ignored"));
                     continue;
                 };
-                option_value(r, name, option, value, &mut address);
+                option_value(r, name, option, value, &mut address, whose);
+                continue;
             }
             _ => {
-                let known = ["dev", "brd", "broadcast", "scope", "label", "no_track"];
                 let message = format!("unknown option `{}` of an address", shown(option.text()));
                 let mut unknown = Diagnostic::error(Code::UNKNOWN_KEYWORD, option.span, message).label("ignored");
-                if let Some(near) = super::keyword::nearest(option.text(), known.into_iter()) {
+                if let Some(near) = super::keyword::nearest(option.text(), KNOWN.iter().copied()) {
                     unknown = unknown.help(format!("did you mean `{near}`?")).patch(option.span, near);
                 }
                 r.diags.push(unknown);
+                continue;
             }
+        };
+        *flag = Switch::On;
+        if whose == Whose::Instance {
+            no_effect_yet(r, option.span, option.text());
         }
+    }
+    if let (Some(peer), Some(_)) = (address.more.peer, address.broadcast) {
+        let message = format!("an address with a peer ({peer}) has no broadcast address");
+        r.diags.push(Diagnostic::warning(Code::CONFLICT, address.span, message).label("`brd` is ignored"));
+        address.broadcast = None;
     }
     Some(address)
 }
 
-fn option_value(r: &mut Reader<'_>, name: &str, option: Word<'_>, value: Word<'_>, address: &mut Address) {
+/// Lines of `static_ipaddress` have one warning for the whole block.
+fn no_effect_yet(r: &mut Reader<'_>, span: Span, name: &str) {
+    let message = format!("`{name}` is read but has no effect yet");
+    r.diags.push(Diagnostic::warning(Code::NO_EFFECT, span, message));
+}
+
+fn option_value(
+    r: &mut Reader<'_>,
+    name: &str,
+    option: Word<'_>,
+    value: Word<'_>,
+    address: &mut Address,
+    whose: Whose,
+) {
     let v6 = address.prefix.addr.is_ipv6();
     match name {
         "dev" => {
@@ -120,18 +188,48 @@ fn option_value(r: &mut Reader<'_>, name: &str, option: Word<'_>, value: Word<'_
                 address.label = Some(label.value);
             }
         }
-        "peer" => {
-            let message = "`peer` is read but has no effect yet";
-            r.diags.push(Diagnostic::warning(Code::NO_EFFECT, option.span.to(value.span), message));
-        }
+        "peer" => peer(r, option, value, address, whose),
+        "track_group" if whose == Whose::Static => address.group = r.text(value),
         "track_group" => {
             let message = "`track_group` is for static addresses; it is ignored here";
             r.diags.push(Diagnostic::error(Code::UNKNOWN_KEYWORD, option.span.to(value.span), message));
         }
         _ => {
-            let message = format!("`{name}` is read but has no effect yet");
-            r.diags.push(Diagnostic::warning(Code::NO_EFFECT, option.span.to(value.span), message));
+            let lifetime = match value.text() {
+                "forever" => Some(u32::MAX),
+                _ => r.number(Some(value), 0..=i64::from(u32::MAX)),
+            };
+            if v6 {
+                address.more.preferred_lft = lifetime.or(address.more.preferred_lft);
+                if whose == Whose::Instance {
+                    no_effect_yet(r, option.span.to(value.span), name);
+                }
+            } else {
+                let message = "`preferred_lft` is for IPv6 addresses; it is ignored here";
+                r.diags.push(Diagnostic::warning(Code::CONFLICT, option.span, message));
+            }
         }
+    }
+}
+
+/// COMPAT: the prefix length is the peer's: the address itself has none.
+fn peer(r: &mut Reader<'_>, option: Word<'_>, value: Word<'_>, address: &mut Address, whose: Whose) {
+    let Some(peer) = prefix(r, value) else { return };
+    let own = address.prefix;
+    if peer.addr.is_ipv4() != own.addr.is_ipv4() {
+        return r.bad(value, "of the address family of its address");
+    }
+    let full = if own.addr.is_ipv4() { 32 } else { 128 };
+    if own.len != full {
+        let message = "an address with a `peer` has no prefix length of its own";
+        r.diags.push(Diagnostic::error(Code::CONFLICT, option.span.to(value.span), message).label("`peer` is ignored"));
+        return;
+    }
+    address.more.peer = Some(peer.addr);
+    if whose == Whose::Static {
+        address.prefix.len = peer.len;
+    } else {
+        no_effect_yet(r, option.span.to(value.span), "peer");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The statements outside all blocks, and what is known of all tables together.
 
+use super::address::{self, Address};
 use super::bfd::{self, Bfd};
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::file::{TRACK_FILE, TrackFile};
@@ -7,6 +8,8 @@ use super::global::{self, Global};
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
 use super::root_vrrp::RootVrrp;
+use super::route;
+use super::rule;
 use super::server_group::{self, ServerGroup};
 use super::ssl::SSL;
 use super::track::{SCRIPT, Script};
@@ -17,6 +20,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::probe::TlsContext;
+use ipc::config::route::{Route, Rule};
+use ipc::config::vrrp::Switch;
 
 /// Everything that was read, before names are resolved.
 #[derive(Clone, Debug, Default)]
@@ -37,6 +42,12 @@ pub struct Draft {
     pub bfds: Vec<Bfd>,
     /// `virtual_server_group` blocks; no two of one name.
     pub server_groups: Vec<ServerGroup>,
+    /// `static_ipaddress`
+    pub static_addrs: Vec<Address>,
+    /// `static_routes`
+    pub static_routes: Vec<Route>,
+    /// `static_rules`
+    pub static_rules: Vec<Rule>,
     /// `SSL`
     pub tls: TlsContext,
     /// What stands outside all blocks and concerns VRRP.
@@ -91,9 +102,21 @@ pub static ROOT: &[Keyword<Draft>] = &[
     Keyword::new("child_wait_time", Args::Count(1, 1), "SECONDS", "time to stop in", |r, s, d| {
         global::child_wait_time(r, s, &mut d.global);
     }),
-    Keyword::later("static_ipaddress", Args::Flag, "", "addresses that are always there").block(),
-    Keyword::later("static_routes", Args::Flag, "", "routes that are always there").block(),
-    Keyword::later("static_rules", Args::Flag, "", "rules that are always there").block(),
+    Keyword::new("static_ipaddress", Args::Flag, "", "addresses that are always there", |r, s, d: &mut Draft| {
+        address::statics(r, s, &mut d.static_addrs);
+    })
+    .block()
+    .not_yet(),
+    Keyword::new("static_routes", Args::Flag, "", "routes that are always there", |r, s, d: &mut Draft| {
+        route::records(r, s, Switch::On, &mut d.static_routes);
+    })
+    .block()
+    .not_yet(),
+    Keyword::new("static_rules", Args::Flag, "", "rules that are always there", |r, s, d: &mut Draft| {
+        rule::records(r, s, Switch::On, &mut d.static_rules);
+    })
+    .block()
+    .not_yet(),
     Keyword::later("track_group", Args::Count(1, 1), "NAME", "instances of static addresses").block(),
     Keyword::new("track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file).block().not_yet(),
     Keyword::new("vrrp_track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file)

@@ -3,6 +3,7 @@
 
 mod common;
 mod expansion;
+mod grammar;
 mod lexical;
 mod properties;
 mod seeds;

@@ -13,6 +13,7 @@ mod options;
 mod reals;
 mod scripts;
 mod servers;
+mod statics;
 mod strict;
 mod trackers;
 mod transport;
@@ -69,6 +70,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     } else {
         resolver.check_unused(tree, draft);
     }
+    bundle.ipvs.statics = resolver.statics(draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;
