@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 pub const VIP: Ipv4Addr = Ipv4Addr::new(192, 168, 154, 188);
 
 /// Longest time for anything that should be quick; an emulated machine is slow.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Three advertisement intervals of 1 s and the skew time of priority 90 (RFC 3768 §6.1).
 pub const MASTER_DOWN_INTERVAL: Duration = Duration::from_millis(3648);
