@@ -279,6 +279,7 @@ fn addresses_do_not_depend_on_ipvs() {
         persistence: None,
         netmask: u32::MAX,
         sorry: None,
+        engine: None,
         sorry_inhibit: Switch::Off,
         origin: origin(),
     };

@@ -2,7 +2,7 @@
 
 use super::ip;
 use ipc::config::InstanceIdx;
-use ipc::config::ipvs::{AddrSpec, InstanceAddrs, IpvsConfig};
+use ipc::config::ipvs::{AddrMore, AddrSpec, InstanceAddrs, IpvsConfig};
 use ipc::config::vrrp::Link;
 use ipc::config::{LinkIdx, Origin};
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
@@ -22,7 +22,15 @@ pub fn links(names: &[&str]) -> Table<LinkIdx, Link> {
 pub fn spec(prefix: &str) -> AddrSpec {
     let (addr, len) = prefix.split_once('/').expect("ADDR/LEN");
     let prefix = Prefix { addr: addr.parse().expect("an address"), len: len.parse().expect("a length") };
-    AddrSpec { prefix, link: LinkIdx(0), broadcast: None, scope: 0, label: None, origin: origin() }
+    AddrSpec {
+        prefix,
+        link: LinkIdx(0),
+        broadcast: None,
+        scope: 0,
+        label: None,
+        more: AddrMore::default(),
+        origin: origin(),
+    }
 }
 
 pub fn config(instances: &[(&str, Vec<AddrSpec>)]) -> IpvsConfig {
