@@ -123,7 +123,6 @@ pub static VRRP: &[Keyword<Global>] = &[
             put(&mut d.vrrp.garp_interval, r.timer(s.word(1), micros(1)..=DAY));
         },
     )
-    .or("0")
     .not_yet(),
     Keyword::new(
         "vrrp_gna_interval",
@@ -134,7 +133,6 @@ pub static VRRP: &[Keyword<Global>] = &[
             put(&mut d.vrrp.gna_interval, r.timer(s.word(1), micros(1)..=DAY));
         },
     )
-    .or("0")
     .not_yet(),
     Keyword::new(
         "vrrp_garp_extra_if",
@@ -163,7 +161,6 @@ pub static VRRP: &[Keyword<Global>] = &[
         "VRRP starts when the machine is up for so long",
         |r, s, d: &mut Global| put(&mut d.vrrp.delay_after_boot, r.timer(s.word(1), micros(1000)..=DAY)),
     )
-    .or("0")
     .not_yet(),
     Keyword::new(
         "vmac_prefix",

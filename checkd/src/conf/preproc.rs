@@ -355,10 +355,7 @@ impl Preprocessor {
 
 /// Whether the parser is to see the line as it is: no condition, loop, parameter or include.
 fn is_ordinary(line: &[u8]) -> bool {
-    !line.starts_with(b"@")
-        && !line.starts_with(b"~")
-        && !line.starts_with(b"include")
-        && !line.contains(&b'$')
+    !line.starts_with(b"@") && !line.starts_with(b"~") && !line.starts_with(b"include") && !line.contains(&b'$')
 }
 
 /// The line without a trailing `\` and the blanks before it, and whether there was one.

@@ -4,6 +4,7 @@
 mod common;
 mod expansion;
 mod grammar;
+mod keywords;
 mod lexical;
 mod properties;
 mod seeds;

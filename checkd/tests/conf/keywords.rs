@@ -1,0 +1,160 @@
+//! Every keyword that keepalived has is in a table, and each of them takes what it should and refuses what it should not.
+
+use crate::common::load;
+use checkd::conf::diag::{Code, Severity};
+use checkd::conf::keyword::Body;
+use checkd::conf::walk::{self, Entry};
+use std::collections::BTreeSet;
+
+/// COMPAT: the keywords of keepalived 2.4.3, one a line.
+const LIST: &str = include_str!("../keywords.txt");
+
+#[test]
+fn every_keyword_of_keepalived_is_in_a_table() {
+    let known: BTreeSet<&str> = walk::all().iter().map(|entry| entry.name).collect();
+    let missing: Vec<&str> = LIST.lines().filter(|name| !known.contains(name)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    assert!(LIST.lines().count() > 350);
+}
+
+/// A statement in its block, on a line of its own.
+fn within(block: &str, statement: &str) -> Option<String> {
+    Some(match block {
+        "the file" => format!("{statement}\n"),
+        "global_defs" | "garp_group" | "SSL" => format!("{block} {{\n{statement}\n}}\n"),
+        "vrrp_instance" | "vrrp_sync_group" | "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance" => {
+            format!("{block} A {{\n{statement}\n}}\n")
+        }
+        "authentication" | "auth_hmac" => format!("vrrp_instance A {{\n{block} {{\n{statement}\n}}\n}}\n"),
+        "virtual_server" => format!("virtual_server 192.0.2.9 80 {{\n{statement}\n}}\n"),
+        "real_server" => format!("virtual_server 192.0.2.9 80 {{\nreal_server 192.0.2.1 80 {{\n{statement}\n}}\n}}\n"),
+        "url" => return None, // within a checker within a real server: the tests of servers have it
+        checker => format!(
+            "virtual_server 192.0.2.9 80 {{\nreal_server 192.0.2.1 80 {{\n{checker} {{\n{statement}\n}}\n}}\n}}\n"
+        ),
+    })
+}
+
+/// What is wrong with how the words of a file are written.
+fn faults(text: &str) -> Vec<String> {
+    let compiled = load(text);
+    let written = [
+        Code::UNKNOWN_KEYWORD,
+        Code::MISSING_ARGUMENT,
+        Code::UNEXPECTED_BLOCK,
+        Code::MISSING_BLOCK,
+        Code::BAD_VALUE,
+        Code::OUT_OF_RANGE,
+    ];
+    let list = compiled.diags.list().iter();
+    list.filter(|d| d.severity >= Severity::Error && written.contains(&d.code)).map(|d| d.message.clone()).collect()
+}
+
+/// What a keyword must not be given, whatever it is: no block where one belongs, one where none does, no argument, a wrong switch.
+fn refused(entry: &Entry) -> String {
+    let name = entry.name;
+    match entry.body {
+        Body::Block if entry.usage.is_empty() => name.to_owned(),
+        Body::Block => format!("{name} {{\n}}"),
+        Body::None if entry.usage == "[on|off]" => format!("{name} maybe"),
+        // Alone, `persistence_timeout` is 360 s.
+        Body::None if entry.usage.is_empty() || entry.usage.starts_with('[') || name == "persistence_timeout" => {
+            format!("{name} {{\nx\n}}")
+        }
+        Body::None => name.to_owned(),
+    }
+}
+
+#[test]
+fn every_keyword_refuses_what_it_cannot_take() {
+    let mut taken = Vec::new();
+    for entry in walk::all() {
+        let Some(text) = within(entry.block, &refused(&entry)) else { continue };
+        if faults(&text).is_empty() {
+            taken.push(text);
+        }
+    }
+    assert!(taken.is_empty(), "{}", taken.join("\n"));
+}
+
+/// What a keyword takes: its default, a switch, nothing.
+fn accepted(entry: &Entry) -> Option<String> {
+    let name = entry.name;
+    match entry.body {
+        // One of its three must be there.
+        _ if name == "lvs_timeouts" => Some(format!("{name} tcp 900")),
+        Body::Block => None,
+        Body::None if entry.usage == "[on|off]" => Some(format!("{name} off")),
+        Body::None if entry.usage.is_empty() || (entry.usage.starts_with('[') && !entry.usage.starts_with("[all]")) => {
+            Some(name.to_owned())
+        }
+        // A default of several words says where the value comes from.
+        Body::None if !entry.default.is_empty() && !entry.default.contains(' ') => {
+            Some(format!("{name} {}", entry.default))
+        }
+        Body::None => None,
+    }
+}
+
+#[test]
+fn every_keyword_takes_its_default() {
+    let (mut refused, mut count) = (Vec::new(), 0);
+    for entry in walk::all() {
+        let Some(text) = accepted(&entry).and_then(|statement| within(entry.block, &statement)) else { continue };
+        count += 1;
+        let faults = faults(&text);
+        if !faults.is_empty() {
+            refused.push(format!("{text}{faults:?}"));
+        }
+    }
+    assert!(refused.is_empty(), "{}", refused.join("\n"));
+    assert!(count > 150, "{count}");
+}
+
+/// Written by hand: a value that is taken and one that is not.
+#[test]
+fn values_have_their_ranges() {
+    for (block, good, bad) in [
+        ("global_defs", "vrrp_mcast_group6 ff02::12", "vrrp_mcast_group6 2001:db8::1"),
+        ("global_defs", "vrrp_garp_extra_if all 10", "vrrp_garp_extra_if 0"),
+        ("global_defs", "vrrp_vmac_garp_intvl 86400", "vrrp_vmac_garp_intvl 86401"),
+        ("global_defs", "vrrp_delay_after_boot 0.001", "vrrp_delay_after_boot 0"),
+        ("global_defs", "vrrp_rx_bufs_policy mtu ADVERT", "vrrp_rx_bufs_policy most"),
+        ("global_defs", "vmac_prefix v", "vmac_prefix a/b"),
+        ("global_defs", "nftables_priority -300", "nftables_priority 3000000000"),
+        ("global_defs", "nftables_ipvs_start_fwmark 1", "nftables_ipvs_start_fwmark 0"),
+        ("global_defs", "vrrp_iptables IN OUT", "vrrp_iptables a,b"),
+        ("global_defs", "vrrp_priority -20", "vrrp_priority 20"),
+        ("global_defs", "checker_cpu_affinity 0 1", "checker_cpu_affinity one"),
+        ("global_defs", "bfd_rlimit_rttime 1", "bfd_rlimit_rttime 0"),
+        ("global_defs", "max_auto_priority -1", "max_auto_priority 100"),
+        ("global_defs", "min_auto_priority_delay 1", "min_auto_priority_delay 0"),
+        ("global_defs", "vrrp_netlink_cmd_rcv_bufs 65536", "vrrp_netlink_cmd_rcv_bufs many"),
+        ("global_defs", "snmp_vs_stats_update_interval 30", "snmp_vs_stats_update_interval 31"),
+        ("global_defs", "dbus_service_name org.example.V1", "dbus_service_name example"),
+        ("the file", "net_namespace blue", "net_namespace a/b"),
+        ("the file", "linkbeat_interfaces {\neth0 MII\n}", "linkbeat_interfaces {\neth0 WIFI\n}"),
+        ("the file", "interface_up_down_delays {\neth0 1 2.5\n}", "interface_up_down_delays {\neth0 256\n}"),
+        ("vrrp_instance", "use_vmac name v1 02:00:00:00:00:01", "use_vmac v1 01:00:5e:00:00:01"),
+        ("vrrp_instance", "use_vmac v1 02:00:00:00:00 group 3", "use_vmac v1 00:00:5e:00:01:07"),
+        ("vrrp_instance", "use_ipvlan i1 192.0.2.5/24 private", "use_ipvlan i1 192.0.2.5/33"),
+        ("vrrp_instance", "timer_expired_backup 254", "timer_expired_backup 255"),
+        ("vrrp_instance", "garp_extra_if 0", "garp_extra_if all"),
+        ("vrrp_instance", "old_unicast_checksum never", "old_unicast_checksum sometimes"),
+        ("vrrp_instance", "kernel_rx_buf_size 4096", "kernel_rx_buf_size none"),
+        ("vrrp_instance", "debug 4", "debug 5"),
+        ("auth_hmac", "key 1 0123456789abcdef0123456789abcdef", "key 1 short"),
+        ("auth_hmac", "key 255 file:/etc/key", "key 256 file:/etc/key"),
+        ("auth_hmac", "mode receive-only", "mode lenient"),
+        ("auth_hmac", "anti_replay monotonic", "anti_replay never"),
+        ("auth_hmac", "time_window 300", "time_window 301"),
+        ("vrrp_track_process", "quorum_max 0", "quorum 0"),
+        ("vrrp_track_process", "delay 0.5", "delay 3601"),
+        ("vrrp_track_process", "param_match initial", "param_match some"),
+        ("vrrp_track_process", "weight -254 reverse", "weight 255"),
+        ("garp_group", "garp_interval 0.02", "garp_interval soon"),
+    ] {
+        assert_eq!(faults(&within(block, good).unwrap()), [""; 0], "{block}: {good}");
+        assert_ne!(faults(&within(block, bad).unwrap()), [""; 0], "{block}: {bad}");
+    }
+}
