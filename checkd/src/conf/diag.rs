@@ -59,6 +59,8 @@ codes! {
     UNBALANCED_QUOTE = "L003";
     /// A file is too large or there are too many.
     TOO_LARGE = "L004";
+    /// A character that only looks like one of the language: full-width punctuation, a no-break space, a typographic quotation mark.
+    LOOKALIKE = "L005";
     /// A parameter definition that cannot be understood.
     BAD_DEFINITION = "P001";
     /// Expansion went past a limit.

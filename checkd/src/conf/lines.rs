@@ -219,6 +219,9 @@ fn logical<'s>(line: &'s [u8], file: FileId, start: u32, diags: &mut Diagnostics
         );
         return Line::Plain(&[], start);
     }
+    if !line.is_ascii() {
+        super::lookalike::report(line, file, start, diags);
+    }
     let special = line.iter().position(|b| matches!(b, b'#' | b'!'));
     if let Some(special) = special
         && line.get(..special).is_some_and(|before| before.iter().any(|b| matches!(b, b'"' | b'\\')))

@@ -30,6 +30,7 @@ pub mod hop;
 pub mod http;
 pub mod keyword;
 pub mod lines;
+pub mod lookalike;
 pub mod loops;
 pub mod method;
 pub mod notify;

@@ -101,6 +101,19 @@ fn a_block_of_nothing_is_skipped_whole() {
     assert_eq!(router_id(text), "b");
 }
 
+/// keepalived 2.2.7 takes them as letters, and ends at a full-width brace.
+#[test]
+fn characters_that_look_like_others_are_pointed_at() {
+    let told = |text: &str| problems_of(text).into_iter().filter(|p| p.contains("L005")).collect::<Vec<_>>();
+    assert_eq!(told("global_defs ｛\n}\n"), ["1:13 error[L005] this character (U+FF5B) only looks like `{`"]);
+    let spaced = told("global_defs {\nrouter_id\u{a0}a\n}\n");
+    assert_eq!(spaced, ["2:10 error[L005] this character (U+00A0) only looks like a space"]);
+    let curly = told("global_defs {\nrouter_id \u{201c}a b\u{201d}\n}\n");
+    assert_eq!(curly, ["2:11 error[L005] this character (U+201C) only looks like `\"`"]);
+    assert_eq!(told("global_defs {\nrouter_id \"a｛\" # ｝\n}\n"), [""; 0]);
+    assert_eq!(told("global_defs {\nrouter_id 主\n}\n"), [""; 0]);
+}
+
 #[test]
 fn depth_is_bounded() {
     let text = format!("{}{}global_defs {{\nrouter_id a\n}}\n", "a {\n".repeat(10_000), "}\n".repeat(10_000));
