@@ -158,3 +158,31 @@ fn values_have_their_ranges() {
         assert_ne!(faults(&within(block, bad).unwrap()), [""; 0], "{block}: {bad}");
     }
 }
+
+#[test]
+fn what_cannot_be_run_is_told_and_a_wrong_active_key_is_fatal() {
+    use crate::common::{instance, problems_of};
+    let key = "key 1 0123456789abcdef0123456789abcdef\n";
+    let refused = problems_of(&instance(&format!("auth_hmac {{\n{key}active_key 2\n}}")));
+    assert_eq!(refused, ["9:1 fatal[R001] `active_key` 2 is not a key of this block"]);
+    let refused = problems_of(&instance(&format!("auth_hmac {{\n{key}}}")));
+    assert_eq!(refused, ["7:1 fatal[R003] `auth_hmac` of `vrrp_instance A` has no `active_key`"]);
+    let ignored = problems_of(&instance(&format!("auth_hmac {{\n{key}active_key 1\n}}")));
+    assert_eq!(ignored, ["7:1 error[R006] `auth_hmac` cannot be run yet"]);
+}
+
+/// COMPAT: behaviour §4.
+#[test]
+fn strict_mode_takes_out_what_the_rfc_does_not_have() {
+    use crate::common::{bundle, instance};
+    use ipc::config::vrrp::{Auth, Switch, Wanted};
+    use ipc::config::vrrp_options::Accept;
+    let lines = "strict_mode\nstate MASTER\npriority 100\nauthentication {\nauth_type PASS\nauth_pass x\n}\ndown_timer_adverts 5";
+    let bundle = bundle(instance(lines));
+    let (it, more) = (&bundle.vrrp.instances.rows()[0], &bundle.vrrp.options.rows()[0]);
+    assert_eq!((it.wanted, it.down_timer_adverts, it.auth.clone()), (Wanted::Backup, 3, Auth::None));
+    assert_eq!((it.garp.lower_prio_repeat, it.lower_prio_no_advert), (0, Switch::On));
+    assert_eq!((more.strict, more.accept), (Switch::On, Accept::Drop));
+    let unicast = instance("strict_mode\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}");
+    assert!(load(&unicast).bundle.is_none());
+}
