@@ -9,6 +9,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next().as_ref().and_then(|mode| mode.to_str()) {
         Some("compile") => shell::compile::main(arguments),
+        Some("explain") => shell::explain::main(arguments),
         Some("run") => shell::run::main(arguments),
         _ => {
             shell::render::to_stderr(

@@ -9,7 +9,7 @@ use ipc::config::ipvs::IpvsConfig;
 use ipc::config::script::ScriptConfig;
 use ipc::config::vrrp::{Auth, VrrpConfig};
 use ipc::config::{Generation, SliceKind};
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, Parts, ToCompile, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, Parts, ToCompile, Verdict};
 use ipc::msg::control::{LogSetup, Sink};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -82,7 +82,13 @@ impl Compiler {
             parts: Parts::Both,
         };
         let log_file = File::create(scratch.0.join("log")).unwrap().into();
-        channel.send_with_fds(Generation(1), ToCompile::Start { log, facts, mode }, vec![main, log_file]).unwrap();
+        channel
+            .send_with_fds(
+                Generation(1),
+                ToCompile::Start { log, facts, mode, format: MessageFormat::Human },
+                vec![main, log_file],
+            )
+            .unwrap();
         Compiler { child, channel, socket, errors }
     }
 

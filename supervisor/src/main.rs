@@ -31,6 +31,9 @@ fn answer(cli: &Cli) -> Option<u8> {
         terminal::err(concat!("Holdfast v", env!("CARGO_PKG_VERSION"), "\n"));
         return Some(0);
     }
+    if let Some(word) = &cli.explain {
+        return Some(shell::config_test::explain(word));
+    }
     let name = cli.signum.as_deref()?;
     match cli::signum(name) {
         Some(number) => terminal::out(&format!("{number}\n")),

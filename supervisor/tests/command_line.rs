@@ -69,3 +69,10 @@ fn nobody_need_listen() {
         assert_eq!(command.status().unwrap().code(), Some(code), "{args:?}");
     }
 }
+
+#[test]
+fn what_goes_with_a_test_only_needs_one() {
+    for args in [&["--offline"][..], &["--message-format", "short"][..], &["-t", "--message-format", "xml"][..]] {
+        assert_eq!(holdfast(args).status.code(), Some(1), "{args:?}");
+    }
+}

@@ -41,11 +41,13 @@ impl fmt::Display for Code {
 }
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $text:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $text:literal;)*) => {
         impl Code {
-            $($(#[$doc])* pub const $name: Code = Code($text);)*
+            $($(#[doc = $doc])* pub const $name: Code = Code($text);)*
             /// Every code.
             pub const ALL: &'static [Code] = &[$(Code::$name),*];
+            /// Every code with what it stands for.
+            pub const DOCS: &'static [(Code, &'static str)] = &[$((Code::$name, concat!($($doc),*))),*];
         }
     };
 }

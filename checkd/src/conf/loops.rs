@@ -161,6 +161,11 @@ fn sequence(args: &[Vec<u8>], hex: bool) -> Result<Parsed, String> {
     if step == 0 || (step > 0) != (end >= start) && end != start {
         return Err(format!("from {start} a step of {step} never reaches {end}"));
     }
+    let turns = end.abs_diff(start).checked_div(step.unsigned_abs()).unwrap_or(0);
+    if turns >= u64::from(super::preproc::LIMITS.lines) {
+        let most = super::preproc::LIMITS.lines;
+        return Err(format!("this sequence has {} turns; expansion may make {most} lines", turns.saturating_add(1)));
+    }
     if hex && (start < 0 || end < 0) {
         return Err("a hexadecimal sequence has no negative numbers".into());
     }

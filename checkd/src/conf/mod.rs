@@ -15,6 +15,7 @@ pub mod checker;
 pub mod checker_own;
 pub mod diag;
 pub mod expand;
+pub mod explain;
 pub mod file;
 pub mod garp_group;
 pub mod global;

@@ -13,7 +13,7 @@ use ipc::config::{Bundle, Generation, SliceKind};
 use ipc::confine::{Jail, Tcp, enter};
 use ipc::evloop::EventLoop;
 use ipc::log::Logger;
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, ToCompile};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, ToCompile};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::Level;
 use ipc::seccomp::{Call, call};
@@ -132,7 +132,7 @@ fn session(colour: bool) -> Result<(), Failure> {
         None => Some("no descriptor came with it".to_owned()),
     };
     let path = start.facts.path.clone();
-    let mode = start.mode;
+    let (mode, format) = (start.mode, start.format);
     let mut compiler = Compiler::new(start.facts, start.mode, main, random());
     if let Some(why) = unread {
         compiler.unreadable(&path, &why);
@@ -142,12 +142,14 @@ fn session(colour: bool) -> Result<(), Failure> {
         compiler.included(&request, files, &problems);
     }
     let mut compiled = compiler.finish();
-    show(&compiled, colour, &mut log);
+    show(&compiled, format, colour, &mut log);
     let verdict = compiled.verdict();
     if let Some(bundle) = compiled.bundle.take() {
         match mode {
             CompileMode::Load => link.slices(&bundle)?,
-            CompileMode::Test => link.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?,
+            CompileMode::Test | CompileMode::Offline => {
+                link.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?
+            }
         }
     }
     link.say(FromCompile::Done(verdict))
@@ -160,10 +162,15 @@ fn random() -> u64 {
 }
 
 /// To standard error with the lines it speaks of, to the log one line each.
-fn show(compiled: &Compiled, colour: bool, log: &mut Logger) {
+fn show(compiled: &Compiled, format: MessageFormat, colour: bool, log: &mut Logger) {
     let mut lines = compiled.diags.list().iter();
     for diagnostic in lines.by_ref() {
-        if !render::to_stderr(render::excerpt(compiled, diagnostic, colour).as_bytes()) {
+        let text = match format {
+            MessageFormat::Human => render::excerpt(compiled, diagnostic, colour),
+            MessageFormat::Short => format!("{}\n", render::line(compiled, diagnostic)),
+            MessageFormat::Json => format!("{}\n", render::json(compiled, diagnostic)),
+        };
+        if !render::to_stderr(text.as_bytes()) {
             break; // nobody reads; do not wait again
         }
     }
@@ -171,7 +178,9 @@ fn show(compiled: &Compiled, colour: bool, log: &mut Logger) {
         log.log(&ipc::report::Line::new(level(diagnostic), render::line(compiled, diagnostic)));
     }
     if let Some(summary) = render::summary(compiled) {
-        render::to_stderr(format!("{summary}\n").as_bytes());
+        if format == MessageFormat::Human {
+            render::to_stderr(format!("{summary}\n").as_bytes());
+        }
         log.info(summary);
     }
     log.turn(ipc::evloop::clock());
@@ -212,6 +221,7 @@ fn slurp(fd: OwnedFd) -> Result<Vec<u8>, String> {
 struct Start {
     facts: Facts,
     mode: CompileMode,
+    format: MessageFormat,
     main: Option<OwnedFd>,
     log: LogSetup,
     syslog: Option<OwnedFd>,
@@ -258,13 +268,13 @@ impl Link {
 
     fn start(&mut self) -> Result<Start, Failure> {
         let (message, fds) = self.next()?;
-        let ToCompile::Start { log, facts, mode } = message else { return Err(unexpected()) };
+        let ToCompile::Start { log, facts, mode, format } = message else { return Err(unexpected()) };
         let mut fds = fds.into_iter();
         let main = fds.next();
         let mut next = |sink| if sink == Sink::On { fds.next() } else { None };
         let syslog = next(log.syslog);
         let log_file = next(log.file);
-        Ok(Start { facts, mode, main, log, syslog, log_file })
+        Ok(Start { facts, mode, format, main, log, syslog, log_file })
     }
 
     /// Asks for the files of an include directive and reads them as they come.

@@ -79,6 +79,43 @@ pub fn line(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
     text
 }
 
+/// One JSON object: `severity`, `code`, `message`, and where they are known `file`, `line`, `column`, `end_line`, `end_column`,
+/// `label`, `help` and `replacement`.
+pub fn json(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
+    let mut fields = vec![
+        format!("\"severity\":{}", quoted(&diagnostic.severity.to_string())),
+        format!("\"code\":{}", quoted(diagnostic.code.0)),
+        format!("\"message\":{}", quoted(&diagnostic.message)),
+    ];
+    if let Some(primary) = &diagnostic.primary {
+        let (start, end) = (compiled.sources.place(primary.span), compiled.sources.place(primary.span.after()));
+        fields.push(format!("\"file\":{}", quoted(start.file)));
+        fields.push(format!("\"line\":{},\"column\":{}", start.line, start.column));
+        fields.push(format!("\"end_line\":{},\"end_column\":{}", end.line, end.column));
+        if !primary.text.is_empty() {
+            fields.push(format!("\"label\":{}", quoted(&primary.text)));
+        }
+    }
+    fields.extend(diagnostic.help.as_ref().map(|help| format!("\"help\":{}", quoted(help))));
+    fields.extend(diagnostic.patch.as_ref().map(|patch| format!("\"replacement\":{}", quoted(&patch.with))));
+    format!("{{{}}}", fields.join(","))
+}
+
+/// As a JSON string (RFC 8259 §7).
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            c if u32::from(c) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// How many of what, if there is anything.
 pub fn summary(compiled: &Compiled) -> Option<String> {
     let counts = compiled.diags.counts;

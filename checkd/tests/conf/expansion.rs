@@ -101,7 +101,9 @@ fn loops_that_make_no_sense_are_told() {
 fn expansion_is_bounded() {
     let compiled = load("$A=$B x\n$B=$A y\n$A\n");
     assert_eq!(problems(&compiled), ["3:1 error[P002] parameters stand in one another more than 64 deep"]);
-    let compiled = load("~SEQ(I,1,1000000000) ~SEQ(J,1,1000000000) @n2 x\n");
+    let hopeless = problems_of("~SEQ(I,1,1000000000) x\n");
+    assert_eq!(hopeless, ["1:1 error[P003] this sequence has 1000000000 turns; expansion may make 2000000 lines"]);
+    let compiled = load("~SEQ(I,1,1000000) ~SEQ(J,1,1000000) @n2 x\n");
     assert!(compiled.bundle.is_none());
     assert!(problems(&compiled)[0].contains("fatal[P002] expansion stops here"), "{:?}", problems(&compiled));
     // Doubling with each definition.

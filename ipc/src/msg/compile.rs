@@ -17,6 +17,8 @@ pub enum ToCompile {
         facts: Facts,
         /// What is wanted of the compilation.
         mode: CompileMode,
+        /// How problems are written to standard error.
+        format: MessageFormat,
     },
     /// Answer to [`FromCompile::Include`]: one file that matched. One descriptor.
     File {
@@ -37,6 +39,20 @@ pub enum CompileMode {
     Load,
     /// `-t`: only the diagnostics, and [`SliceKind::Script`], so that the supervisor can check scripts.
     Test,
+    /// `-t --offline`: as [`CompileMode::Test`], of a file for another machine: no interface has to be there.
+    Offline,
+}
+
+/// How problems are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageFormat {
+    /// With the lines they speak of, and a count at the end.
+    #[default]
+    Human,
+    /// `FILE:LINE:COL: error[CODE]: text`, one line each and nothing else.
+    Short,
+    /// One JSON object a line, and nothing else.
+    Json,
 }
 
 /// What the compiler may know of the machine.

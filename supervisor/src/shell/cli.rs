@@ -19,6 +19,27 @@ pub const KEEPALIVED_CONFIG: &str = "/etc/keepalived/keepalived.conf";
 /// Where `-g` without a value writes.
 pub const LOG_FILE: &str = "/var/log/holdfast.log";
 
+/// How `-t` tells problems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// With the lines they speak of.
+    Human,
+    /// `FILE:LINE:COL: error[CODE]: text`
+    Short,
+    /// One JSON object a line.
+    Json,
+}
+
+impl From<Format> for compile::MessageFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Human => compile::MessageFormat::Human,
+            Format::Short => compile::MessageFormat::Short,
+            Format::Json => compile::MessageFormat::Json,
+        }
+    }
+}
+
 /// VRRP, IPVS and health checks; a drop-in replacement for keepalived.
 ///
 /// Short options are keepalived's; see holdfast(8).
@@ -133,6 +154,15 @@ pub struct Cli {
     /// -t: check the configuration and end; messages go to standard error, or are appended to FILE (-tFILE, --config-test=FILE)
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub config_test: Option<OsString>,
+    /// With -t: how problems are told: human (to standard error), short or json (one line each to standard output)
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Human, requires = "config_test")]
+    pub message_format: Format,
+    /// With -t: check the text alone; no interface, script or user of this machine is looked up
+    #[arg(long, requires = "config_test")]
+    pub offline: bool,
+    /// Explain a configuration keyword or the code of a diagnostic, and end
+    #[arg(long, value_name = "KEYWORD|CODE")]
+    pub explain: Option<String>,
     /// Accepted
     #[arg(long, value_name = "FD", hide = true)]
     pub config_fd: Option<u32>,

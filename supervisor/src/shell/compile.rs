@@ -12,7 +12,7 @@ use ipc::chunk::Assembly;
 use ipc::config::script::ScriptConfig;
 use ipc::config::{Generation, Secret, SliceKind};
 use ipc::evloop::EventLoop;
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, Parts, ToCompile, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, Parts, ToCompile, Verdict};
 use ipc::msg::control::LogSetup;
 use ipc::time::Mono;
 use mio::Token;
@@ -101,6 +101,8 @@ pub struct Order<'a> {
     pub generation: Generation,
     /// Load or test.
     pub mode: CompileMode,
+    /// How it writes diagnostics.
+    pub format: MessageFormat,
     /// Where it writes diagnostics with the lines they are about, for people.
     pub stderr: Stdio,
     /// How it logs beside that, with the descriptors of [`ToCompile::Start`].
@@ -125,7 +127,11 @@ impl Compiler {
         let mut fds = vec![main];
         fds.extend(log_fds);
         channel
-            .send_with_fds(order.generation, ToCompile::Start { log, facts, mode: order.mode }, fds)
+            .send_with_fds(
+                order.generation,
+                ToCompile::Start { log, facts, mode: order.mode, format: order.format },
+                fds,
+            )
             .map_err(|e| broken(&e.to_string()))?;
         Ok(Compiler {
             generation: order.generation,
@@ -255,7 +261,7 @@ impl Compiler {
         let slices = core::mem::take(&mut self.slices);
         let wanted: &[SliceKind] = match self.mode {
             CompileMode::Load => &[SliceKind::Script, SliceKind::Ipvs, SliceKind::Vrrp, SliceKind::Check],
-            CompileMode::Test => &[SliceKind::Script],
+            CompileMode::Test | CompileMode::Offline => &[SliceKind::Script],
         };
         if verdict.fatal == 0 && !wanted.iter().all(|kind| slices.contains_key(kind)) {
             return Err(Failure::Compiler("checkd compile broke the protocol: slices are missing".to_owned()));
@@ -359,6 +365,7 @@ mod tests {
             until: Mono::ZERO,
             process: Process::start(std::process::Command::new("sleep").arg("1000")).unwrap(),
             channel: Channel::new(ours),
+            mode: CompileMode::Load,
             files: vec![PathBuf::from("/etc/a.conf")],
             includes: 0,
             assembly: Assembly::default(),

@@ -1,7 +1,7 @@
 //! `-t`: the same compilation as at a start, then the same look at the scripts, and nothing else.
 
 use super::accounts::Accounts;
-use super::cli::Cli;
+use super::cli::{Cli, Format};
 use super::compile::{Compilation, Compiler, Order, Progress, script_table};
 use super::exec::Commands;
 use super::spawn::Programs;
@@ -50,6 +50,10 @@ pub fn run(cli: &Cli, log: &OsStr) -> u8 {
         Err(why) => return refuse(1, &why),
     }
     match compile(cli) {
+        Ok(compilation) if cli.offline => match compilation.verdict.errors {
+            0 => FINE,
+            _ => ERRORS,
+        },
         Ok(compilation) => verdict(&compilation, commands),
         // The compiler has said what is wrong.
         Err(Failure::Fatal { .. }) => CANNOT_RUN,
@@ -58,10 +62,30 @@ pub fn run(cli: &Cli, log: &OsStr) -> u8 {
     }
 }
 
+/// Has the compiler explain a keyword or a code; 0 when it knows it.
+pub fn explain(word: &str) -> u8 {
+    let path = Programs::find().path("checkd");
+    match std::process::Command::new(&path).args(["explain", word]).env_clear().stdin(Stdio::null()).status() {
+        Ok(status) if status.success() => FINE,
+        Ok(_) => 1,
+        Err(e) => refuse(1, &format!("{} cannot be started: {e}", path.display())),
+    }
+}
+
 fn append_to(path: &Path) -> Result<(), String> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let file = open(path, flags, Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH);
     file.and_then(dup2_stderr).map_err(|e| format!("{} cannot be opened: {}", path.display(), e.desc()))
+}
+
+/// Where problems are written: for people to standard error, for programs to standard output, where nothing else is.
+fn diagnostics(cli: &Cli) -> Result<Stdio, Failure> {
+    use std::os::fd::AsFd as _;
+    if cli.message_format == Format::Human {
+        return Ok(Stdio::inherit());
+    }
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned();
+    stdout.map(Stdio::from).map_err(|e| Failure::Compiler(format!("standard output cannot be used: {e}")))
 }
 
 fn compile(cli: &Cli) -> Result<Compilation, Failure> {
@@ -77,8 +101,9 @@ fn compile(cli: &Cli) -> Result<Compilation, Failure> {
             config_id: cli.config_id.as_deref(),
             parts: cli.compile_parts(),
             generation: Generation(1),
-            mode: CompileMode::Test,
-            stderr: Stdio::inherit(),
+            mode: if cli.offline { CompileMode::Offline } else { CompileMode::Test },
+            format: cli.message_format.into(),
+            stderr: diagnostics(cli)?,
             log: (off, Vec::new()),
         },
     )?;

@@ -32,6 +32,7 @@ impl Resolver<'_, '_> {
     /// COMPAT: fatal for `-t`. A daemon that is already asked to run waits for it instead: it comes when the machine is up.
     fn missing(&mut self, name: &At<String>) {
         let (severity, label) = match (self.mode, self.dynamic_links) {
+            (CompileMode::Offline, _) => return,
             (CompileMode::Test, Switch::Off) => (Severity::Fatal, ""),
             (CompileMode::Load, Switch::Off) => (Severity::Warning, "what needs it waits in FAULT until it is there"),
             (_, Switch::On) => (Severity::Note, "what needs it waits in FAULT until it is there"),

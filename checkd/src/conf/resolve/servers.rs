@@ -41,7 +41,7 @@ impl Resolver<'_, '_> {
                 balanced = Switch::On;
             }
             self.service(&server, draft, &mut keys, bundle);
-            if self.mode == CompileMode::Test {
+            if self.mode != CompileMode::Load {
                 // Only the problems and the commands are wanted.
                 (bundle.ipvs.reals, bundle.check.reals, bundle.check.checkers) = Default::default();
             }

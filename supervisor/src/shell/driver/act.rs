@@ -9,7 +9,7 @@ use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_to
 use ipc::channel::{ChannelError, pair};
 use ipc::config::Generation;
 use ipc::msg::Role;
-use ipc::msg::compile::CompileMode;
+use ipc::msg::compile::{CompileMode, MessageFormat};
 use ipc::msg::control::{Down, DumpKind, Loaded, LogSetup, Module, Outcome, Sink};
 use ipc::report::{Level, Line};
 use mio::Token;
@@ -117,6 +117,7 @@ impl Driver {
                 parts: self.setup.cli.compile_parts(),
                 generation,
                 mode: CompileMode::Load,
+                format: MessageFormat::Human,
                 stderr,
                 log,
             },
