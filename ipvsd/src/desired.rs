@@ -5,7 +5,7 @@ use crate::plan::Removal;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
-use ipc::config::ipvs::ServiceKey;
+use ipc::config::ipvs::{AddrSpec, ServiceKey};
 use ipc::config::{InstanceIdx, RealIdx, ServiceIdx};
 use ipc::msg::reals::Standing;
 use ipc::msg::vips::{Applied, Presence};
@@ -48,6 +48,8 @@ pub struct Desired {
     sorry: BTreeMap<ServiceIdx, Standing>,
     /// Addresses that an earlier generation put there and the present one does not know: to be removed.
     pub orphan_addrs: BTreeSet<AddrName>,
+    /// Addresses that an earlier generation put there with another label, scope or broadcast address: to be made anew.
+    pub outdated_addrs: BTreeSet<AddrName>,
     /// Services of an earlier generation that the present one does not know: to be removed.
     pub orphan_services: BTreeSet<ServiceKey>,
 }
@@ -113,6 +115,7 @@ impl Desired {
     pub fn carry(&self, old: &Ledger, new: &Ledger) -> Desired {
         let mut next = Desired {
             orphan_addrs: self.orphan_addrs.clone(),
+            outdated_addrs: self.outdated_addrs.clone(),
             orphan_services: self.orphan_services.clone(),
             ..Desired::default()
         };
@@ -122,13 +125,21 @@ impl Desired {
                 *next.vips_mut(same) = Vips { answer: Answer::NotAsked, ..*vips };
             }
             if vips.want == Some(Presence::Present) {
-                let names = instance.addrs.iter().filter_map(|spec| {
-                    old.link(spec.link).map(|link| (link.to_string(), spec.prefix.addr, spec.prefix.len))
-                });
-                next.orphan_addrs.extend(names);
+                for spec in &instance.addrs {
+                    let Some(link) = old.link(spec.link) else { continue };
+                    let (addr, len) = (spec.prefix.addr, spec.prefix.len);
+                    let name = (link.to_string(), addr, len);
+                    match (old.record(link, addr, len), new.record(link, addr, len)) {
+                        (_, None) => next.orphan_addrs.insert(name),
+                        (Some(old), Some(new)) if !looks_the_same(old, new) => next.outdated_addrs.insert(name),
+                        (_, Some(_)) => false,
+                    };
+                }
             }
         }
-        next.orphan_addrs.retain(|(link, addr, len)| !new.has_addr(link, *addr, *len));
+        let known = |(link, addr, len): &AddrName| new.record(link, *addr, *len).is_some();
+        next.orphan_addrs.retain(|name| !known(name));
+        next.outdated_addrs.retain(known);
         next.orphan_services.extend(old.services().map(|(_, service)| service.key));
         next.orphan_services.retain(|key| new.service_with(key).is_none());
         for (idx, standing) in self.reals() {
@@ -144,6 +155,11 @@ impl Desired {
         }
         next
     }
+}
+
+/// Whether two records of one address make it the same, wherever they are written and however the interface is numbered.
+fn looks_the_same(old: &AddrSpec, new: &AddrSpec) -> bool {
+    *old == AddrSpec { origin: old.origin.clone(), link: old.link, ..new.clone() }
 }
 
 /// What makes that real server the same in another generation.

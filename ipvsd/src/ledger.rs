@@ -96,9 +96,10 @@ impl Ledger {
         places.iter().filter_map(|(idx, record)| Some((*idx, self.instance(*idx)?.addrs.get(*record)?)))
     }
 
-    /// Whether some instance may put that address with that prefix length on that interface.
-    pub fn has_addr(&self, link: &str, addr: IpAddr, len: u8) -> bool {
-        self.records_of(addr).any(|(_, spec)| spec.prefix.len == len && self.link(spec.link) == Some(link))
+    /// The first record that puts that address with that prefix length on that interface.
+    pub fn record(&self, link: &str, addr: IpAddr, len: u8) -> Option<&AddrSpec> {
+        let mut records = self.records_of(addr).map(|(_, spec)| spec);
+        records.find(|spec| spec.prefix.len == len && self.link(spec.link) == Some(link))
     }
 
     /// The services in order.

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::vips::{Monitor, applied, config, set, shown, spec, synced};
+use common::vips::{Monitor, applied, config, set, shown, sorted, spec, synced};
 use common::{Ipvsd, Line, eventually, ip, link, namespace};
 use ipc::config::ipvs::AddrSpec;
 use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
@@ -71,6 +71,45 @@ fn an_address_of_two_instances_stays_until_neither_wants_it() {
     vrrp.say(1, vec![set(1, Presence::Absent)]);
     vrrp.hear_until(|m| *m == applied(1, Presence::Absent));
     assert!(!has("inet 10.9.0.1/32"));
+    ipvsd.stop();
+}
+
+#[test]
+fn a_prefix_that_changes_is_changed() {
+    namespace();
+    link();
+    let (mut ipvsd, mut vrrp) = present(&[("A", vec![spec("10.9.0.1/24"), spec("fd00::1/64")])]);
+    ipvsd.activate(2, &config(&[("A", vec![spec("10.9.0.1/25"), spec("fd00::1/96")])]));
+    say_all(&mut vrrp, 2, &[Presence::Present]);
+    eventually("the new prefixes alone", || {
+        let there = shown();
+        there.len() == 3 && has("inet 10.9.0.1/25") && has("inet6 fd00::1/96")
+    });
+    ipvsd.stop();
+}
+
+#[test]
+fn a_label_or_a_broadcast_address_that_changes_is_changed() {
+    namespace();
+    link();
+    let with = |label: Option<&str>, broadcast: Option<&str>| AddrSpec {
+        label: label.map(String::from),
+        broadcast: broadcast.map(|b| b.parse().expect("v4")),
+        ..spec("10.9.0.1/32")
+    };
+    let (mut ipvsd, mut vrrp) = present(&[("A", vec![with(Some("v0:a"), None), spec("10.9.0.2/32")])]);
+    for (generation, record, line) in [
+        (2, with(Some("v0:b"), None), "inet 10.9.0.1/32 scope global v0:b"),
+        (3, with(Some("v0:b"), Some("10.9.0.255")), "inet 10.9.0.1/32 brd 10.9.0.255 scope global v0:b"),
+        (4, AddrSpec { scope: 253, ..with(None, None) }, "inet 10.9.0.1/32 scope link v0"),
+    ] {
+        let monitor = Monitor::start();
+        ipvsd.activate(generation, &config(&[("A", vec![record, spec("10.9.0.2/32")])]));
+        say_all(&mut vrrp, generation, &[Presence::Present]);
+        eventually(line, || sorted().iter().any(|l| l == line));
+        let changes = monitor.stop();
+        assert!(!changes.iter().any(|c| c.contains("10.9.0.2/32")), "{changes:?}");
+    }
     ipvsd.stop();
 }
 

@@ -5,11 +5,12 @@
 //! makes them.
 
 use super::Removal;
-use crate::desired::Desired;
+use crate::desired::{AddrName, Desired};
 use crate::ledger::Ledger;
 use crate::observed::{AddrKey, Network};
 use crate::patience::{Item, Patience};
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use ipc::config::InstanceIdx;
 use ipc::config::ipvs::AddrSpec;
@@ -74,6 +75,7 @@ pub struct AddrPlan {
 pub fn plan(ledger: &Ledger, desired: &Desired, network: &Network, patience: &Patience, removal: Removal) -> AddrPlan {
     let mut plan = AddrPlan::default();
     let mut adds = Vec::new();
+    let mut renewals = Vec::new();
     // An address that somebody wants, or of which nobody has spoken yet, is not removed on behalf of another.
     let mut spared: BTreeSet<AddrKey> = BTreeSet::new();
     for (instance, addrs) in ledger.instances() {
@@ -91,13 +93,19 @@ pub fn plan(ledger: &Ledger, desired: &Desired, network: &Network, patience: &Pa
             if want.is_none() {
                 continue;
             }
-            if network.has(&key) {
+            let name = || (ledger.link(spec.link).unwrap_or_default().to_string(), key.addr, key.len);
+            let there = network.has(&key);
+            let outdated = there && desired.outdated_addrs.contains(&name());
+            if there && !outdated {
                 plan.settled.push(Item::Addr(key));
             } else if !patience.allows(&Item::Addr(key)) {
                 state = state.max(State::Stuck);
+            } else if removal == Removal::NotYet && (outdated || is_in_the_way(desired, name())) {
+                state = state.max(State::Deferred);
             } else {
                 state = State::Moving;
                 if first {
+                    renewals.extend(outdated.then_some(AddrOp::Remove { key, instance: Some(instance) }));
                     adds.push(AddrOp::Add { key, instance, record });
                 }
             }
@@ -107,6 +115,7 @@ pub fn plan(ledger: &Ledger, desired: &Desired, network: &Network, patience: &Pa
         }
     }
     removals(ledger, desired, network, patience, removal, &spared, &mut plan);
+    plan.ops.append(&mut renewals);
     plan.ops.append(&mut adds);
     plan
 }
@@ -151,6 +160,11 @@ fn removals(
             remove(AddrKey { ifindex: link.ifindex, addr: *addr, len: *len }, None, removal, &mut plan.ops);
         }
     }
+}
+
+/// The kernel takes an IPv6 address once on an interface: with its old prefix length it must go before it can come with another.
+fn is_in_the_way(desired: &Desired, (link, addr, _): AddrName) -> bool {
+    addr.is_ipv6() && desired.orphan_addrs.range((link.clone(), addr, 0)..=(link, addr, u8::MAX)).next().is_some()
 }
 
 /// Where a record goes now; `None` while its interface is not there.

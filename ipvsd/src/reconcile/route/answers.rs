@@ -26,7 +26,7 @@ impl Reconciler {
         self.route.own.insert(op.key(), seq);
         match op {
             AddrOp::Remove { key, .. } => {
-                self.route.network.addr_gone(&key);
+                self.gone(&key);
                 self.patience.settled(&Item::Addr(key));
             }
             AddrOp::Add { key, instance, record } => {
@@ -40,6 +40,13 @@ impl Reconciler {
             }
         }
         self.answered();
+    }
+
+    fn gone(&mut self, key: &AddrKey) {
+        self.route.network.addr_gone(key);
+        if let Some(link) = self.route.network.name(key.ifindex) {
+            self.desired.outdated_addrs.remove(&(link.to_string(), key.addr, key.len));
+        }
     }
 
     fn restored(&mut self, key: AddrKey, instance: InstanceIdx, out: &mut Vec<Action>) {
@@ -75,7 +82,7 @@ impl Reconciler {
             (AddrOp::Remove { .. }, libc::EADDRNOTAVAIL | libc::ENODEV | libc::ENOENT | libc::ESRCH) => {
                 self.route.own.insert(key, seq);
                 self.patience.settled(&Item::Addr(key));
-                self.route.network.addr_gone(&key);
+                self.gone(&key);
             }
             (AddrOp::Add { .. }, libc::ENODEV) => {
                 // The interface has just gone; its notification is on the way.
