@@ -1,10 +1,12 @@
 //! Two hosts on a wire: a veth pair between two network namespaces. Needs root and `ip`.
 
 use core::net::Ipv4Addr;
+use core::time::Duration;
 use nix::sched::{CloneFlags, setns, unshare};
 use std::fs::File;
 use std::os::fd::AsRawFd;
 use std::process::Command;
+use std::time::Instant;
 
 /// For the left interface; not set.
 pub const LEFT: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
@@ -45,6 +47,19 @@ impl Namespace {
         });
     }
 
+    /// Waits until an interface is in operation: before, the kernel throws away what is sent.
+    fn wait_up(&self, name: &str) {
+        let start = Instant::now();
+        let is_up = || {
+            let output = Command::new("ip").args(["link", "show", "dev", name]).output().unwrap();
+            String::from_utf8_lossy(&output.stdout).contains("state UP")
+        };
+        while !self.enter(is_up) {
+            assert!(start.elapsed() < Duration::from_secs(10), "{name} does not come up");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Its path, as `ip link … netns` takes it.
     fn path(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.0.as_raw_fd())
@@ -63,5 +78,7 @@ pub fn lan() -> (Namespace, Namespace) {
     one.ip("link set left up");
     other.ip("link set right up");
     other.ip(&format!("addr add {RIGHT}/24 dev right"));
+    one.wait_up("left");
+    other.wait_up("right");
     (one, other)
 }
