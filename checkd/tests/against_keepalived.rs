@@ -85,10 +85,69 @@ fn corpus() -> Vec<(Takes, String)> {
         // keepalived calls its own defaults errors.
         (OnlyUs, server("", "").replace(" lvs_sched rr\n", "")),
     ];
+    corpus.extend(server_half());
     for name in ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh", "dh", "fo", "ovf", "sed", "nq"] {
         corpus.push((Both, server("", "").replace("lvs_sched rr", &format!("lb_algo {name}"))));
     }
     corpus
+}
+
+/// Checkers, sessions, files, groups and what is always there.
+fn server_half() -> Vec<(Takes, String)> {
+    let check = |kind: &str, lines: &str| server("", &format!("  {kind} {{\n{lines}\n  }}"));
+    let block = |name: &str, lines: &str| format!("{name} {{\n{lines}\n}}\n");
+    vec![
+        (Both, check("SMTP_CHECK", " helo_name me\n connect_timeout 3\n retry 2\n delay_before_retry 3")),
+        (Both, check("DNS_CHECK", " type A\n name example.org")),
+        (Neither, check("DNS_CHECK", " type PTRR")),
+        (Both, check("UDP_CHECK", " payload 0102\n require_reply 1x0X\n min_reply_length 2\n max_reply_length 9")),
+        (OnlyUs, check("UDP_CHECK", " payload ff")), // keepalived 2.2.7 takes ff01, but neither ff nor 01ff
+        (Neither, check("UDP_CHECK", " payload 0g")),
+        (Both, check("PING_CHECK", " retry 2")),
+        (
+            Both,
+            format!(
+                "global_defs {{\n enable_script_security\n}}\n{}",
+                check("MISC_CHECK", " misc_path \"/bin/true a\"\n misc_timeout 5\n misc_dynamic\n user root")
+            ),
+        ),
+        (Both, check("SSL_GET", " enable_sni\n url {\n  path /\n  regex \"a.*b\"\n  regex_options caseless\n }")),
+        (Neither, check("FILE_CHECK", " track_file missing")),
+        (Neither, check("BFD_CHECK", " name missing")),
+        (
+            Both,
+            block(
+                "bfd_instance b",
+                " neighbor_ip 192.0.2.1\n source_ip 192.0.2.2\n min_rx 20\n multiplier 3\n passive",
+            ),
+        ),
+        (Neither, block("bfd_instance b", " min_rx 20")),
+        (Neither, block("bfd_instance b", " neighbor_ip 192.0.2.1\n source_ip fd00::1")),
+        (Both, block("track_file f", " file /tmp/f\n weight 5\n init_file 0")),
+        (Both, format!("{}{}", block("virtual_server_group g", " 192.0.2.1-9 80\n fwmark 3"), server("", ""))),
+        (Neither, block("virtual_server_group g", " 192.0.2.9-1 80")),
+        (Both, block("static_ipaddress", " 192.0.2.5/24 dev eth0 brd + scope link label eth0:1\n fd00::5/64 dev eth0")),
+        (Neither, block("static_ipaddress", " 192.0.2.5/33 dev eth0")),
+        (
+            Both,
+            block(
+                "static_routes",
+                " 198.51.100.0/24 via 192.0.2.1 dev eth0 metric 5 mtu lock 1400 table 100\n blackhole 10.0.0.0/8 no_track",
+            ),
+        ),
+        (Neither, block("static_routes", " 198.51.100.0/24 sideways 192.0.2.1")),
+        (Neither, block("static_routes", " 198.51.100.0/24 via here")),
+        (Both, block("static_rules", " from 192.0.2.0/24 table 100 priority 5\n iif eth0 blackhole preference 7")),
+        (Neither, block("static_rules", " from 192.0.2.0/24 priority 5")),
+        (
+            Both,
+            block("global_defs", " lvs_timeouts tcp 7200 udp 300\n lvs_flush\n lvs_sync_daemon eth0 id 3\n umask 077"),
+        ),
+        (Neither, block("global_defs", " lvs_timeouts tcp 2678401")),
+        (Neither, block("global_defs", " json_version 7")),
+        (Neither, server(" lvs_method TUN type gue", "")),
+        (Both, server(" lvs_method TUN type gue port 6080 csum", "")),
+    ]
 }
 
 fn we_take(text: &str) -> bool {

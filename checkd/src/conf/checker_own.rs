@@ -169,7 +169,7 @@ static UDP_OWN: &[Keyword<Checker>] = &[
 /// Bytes and a mask of the digits that count.
 fn hex(word: Word<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     let digits = word.bytes;
-    if digits.is_empty() || digits.len() % 2 != 0 || digits.len() / 2 > DATAGRAM {
+    if digits.is_empty() || !digits.len().is_multiple_of(2) || digits.len() / 2 > DATAGRAM {
         return None;
     }
     let (mut bytes, mut masks) = (Vec::new(), Vec::new());

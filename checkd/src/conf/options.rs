@@ -21,13 +21,6 @@ impl<'t> Options<'t> {
         Options { line, at }
     }
 
-    /// The next word.
-    pub fn next(&mut self) -> Option<Word<'t>> {
-        let word = self.peek()?;
-        self.at = self.at.saturating_add(1);
-        Some(word)
-    }
-
     /// The next word, which stays the next.
     pub fn peek(&self) -> Option<Word<'t>> {
         self.line.word(self.at)
@@ -50,6 +43,16 @@ impl<'t> Options<'t> {
             r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, option.span, message).label("this line is ignored"));
         }
         value
+    }
+}
+
+impl<'t> Iterator for Options<'t> {
+    type Item = Word<'t>;
+
+    fn next(&mut self) -> Option<Word<'t>> {
+        let word = self.peek()?;
+        self.at = self.at.saturating_add(1);
+        Some(word)
     }
 }
 

@@ -162,6 +162,13 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<Route
     route.to = if to.len == 0 { hop::any(route.family) } else { to };
     fits(r, s, &route)?;
     route.tracked.group = group(r, seen.group, statics, route.hop.link.is_some(), "`dev`");
+    let has_link = route.hop.link.is_some() || route.hops.iter().any(|h| h.link.is_some());
+    if route.tracked.no_track == Switch::Off && !has_link {
+        // COMPAT: keepalived 2.2.7 reports it and does the same.
+        let message = "a route without `dev` cannot be tracked";
+        r.diags.push(Diagnostic::warning(Code::ADJUSTED, s.whole(), message).help("no_track"));
+        route.tracked.no_track = Switch::On;
+    }
     if route.tracked.no_track == Switch::Off {
         route.protocol = Some(TRACKED_PROTOCOL);
     }

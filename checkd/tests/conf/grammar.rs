@@ -325,11 +325,9 @@ static_rules {\nfrom 10.0.0.0/8 table 100\nto 10.0.0.0/8 table 101\n}\n";
     assert_eq!((statics.addrs[0].link.as_str(), statics.addrs[0].prefix.len), ("eth0", 30));
     let [hole, six, four, two] = &statics.routes[..] else { panic!("{:?}", statics.routes) };
     assert_eq!((hole.kind, hole.protocol), (RouteType::Blackhole, None));
-    assert_eq!(
-        (six.family, six.to.addr.is_ipv6(), six.to.len, six.protocol),
-        (ipc::net::Family::V6, true, 0, Some(18))
-    );
+    assert_eq!((six.family, six.to.addr.is_ipv6(), six.to.len, six.protocol), (ipc::net::Family::V6, true, 0, None));
     assert_eq!((four.metrics[0].kind, four.metrics[0].value, four.metrics[0].lock), (MetricKind::Rtt, 16, Switch::On));
+    assert_eq!((two.protocol, two.tracked.no_track), (Some(18), Switch::Off));
     assert_eq!((two.hops.len(), two.hops[0].weight), (2, Some(3)));
     assert_eq!(two.hops[1].encap, Some(Encap::Mpls(vec![5, 6])));
     let preferences: Vec<u32> = statics.rules.iter().map(|r| r.preference).collect();
