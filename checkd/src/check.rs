@@ -37,7 +37,7 @@ pub enum Fault {
     NoAnswer,
     /// What came is no HTTP header.
     Malformed,
-    /// The header is longer than [`http::HEAD_LIMIT`] bytes or has more than [`http::HEADERS_LIMIT`] fields.
+    /// The header is longer than [`http::HEAD_LIMIT`] bytes.
     HeadTooLong,
     /// A status code that is not accepted.
     Status(u16),

@@ -7,14 +7,14 @@
 //! * `Transfer-Encoding: chunked` is not decoded, redirects and 1xx answers are answers like any other;
 //! * a header whose lines end in a bare LF never ends.
 //!
-//! Bounds: [`HEAD_LIMIT`] and [`HEADERS_LIMIT`] for the header, which is the only thing that is stored; [`BODY_LIMIT`] for the
-//! body, which is hashed as it comes.
+//! Bounds: [`HEAD_LIMIT`] for the header, which is the only thing that is stored; [`BODY_LIMIT`] for the body, which is hashed
+//! as it comes.
 
 mod request;
 mod response;
 
 pub use request::request;
-pub use response::{Answer, BODY_LIMIT, HEAD_LIMIT, HEADERS_LIMIT, Lengths, Progress, Response};
+pub use response::{Answer, BODY_LIMIT, HEAD_LIMIT, Lengths, Progress, Response};
 
 #[cfg(test)]
 mod tests;

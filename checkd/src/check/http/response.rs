@@ -2,15 +2,15 @@
 
 use crate::check::{Fault, Verdict};
 use alloc::vec::Vec;
-use httparse::{EMPTY_HEADER, ParserConfig, Status};
+use httparse::{EMPTY_HEADER, Status};
 use ipc::config::check::Url;
 use md5::{Digest, Md5};
 
 /// Longest header in bytes, the status line and the empty line included.
 pub const HEAD_LIMIT: usize = 16 * 1024;
 
-/// Most header fields.
-pub const HEADERS_LIMIT: usize = 128;
+/// Most header fields that are read; a header with more has no `Content-Length`.
+const HEADERS_LIMIT: usize = 128;
 
 /// Most bytes of a body that are read; the verdict is then given on what has come.
 pub const BODY_LIMIT: u64 = 64 * 1024 * 1024;
@@ -144,25 +144,31 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
     Some(from.saturating_add(at).saturating_add(4))
 }
 
-/// Reads a header, its empty line included. Lenient where keepalived is: fields that are not well-formed are skipped, they decide nothing.
+/// Reads a header, its empty line included. The status decides; of the fields only `Content-Length` matters, and fields that
+/// cannot be read say nothing. COMPAT: keepalived 2.2.7 looks for three digits between spaces, whatever the version before them
+/// (`HTTP/2.0`, Shoutcast's `ICY`); that the space after them may be missing, or stand twice before them, is ours.
 fn parse(head: &[u8]) -> Result<Body, Fault> {
-    let mut config = ParserConfig::default();
-    config
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .allow_multiple_spaces_in_response_status_delimiters(true)
-        .ignore_invalid_headers_in_responses(true);
+    let line = head.split_inclusive(|b| *b == b'\n').next().unwrap_or_default();
+    let status = status(line).ok_or(Fault::Malformed)?;
     let mut fields = [EMPTY_HEADER; HEADERS_LIMIT];
-    let mut response = httparse::Response::new(&mut fields);
-    match config.parse_response(&mut response, head) {
-        Ok(Status::Complete(_)) => {}
-        Ok(Status::Partial) => return Err(Fault::Malformed),
-        Err(httparse::Error::TooManyHeaders) => return Err(Fault::HeadTooLong),
-        Err(_) => return Err(Fault::Malformed),
-    }
-    let status = response.code.ok_or(Fault::Malformed)?;
-    // COMPAT: keepalived 2.2.7 takes the first of several.
-    let declared = response.headers.iter().find(|f| f.name.eq_ignore_ascii_case("content-length"));
-    let declared = declared.and_then(|f| core::str::from_utf8(f.value).ok()?.trim().parse().ok());
+    let declared = match httparse::parse_headers(head.get(line.len()..).unwrap_or_default(), &mut fields) {
+        Ok(Status::Complete((_, fields))) => content_length(fields),
+        Ok(Status::Partial) | Err(_) => None,
+    };
     Ok(Body { status, declared, received: 0, digest: Md5::new() })
+}
+
+fn status(line: &[u8]) -> Option<u16> {
+    let mut words = line.trim_ascii_end().split(|b| *b == b' ');
+    words.next().filter(|version| !version.is_empty())?;
+    match words.find(|word| !word.is_empty())? {
+        code @ [b'1'..=b'9', b'0'..=b'9', b'0'..=b'9'] => core::str::from_utf8(code).ok()?.parse().ok(),
+        _ => None,
+    }
+}
+
+/// COMPAT: keepalived 2.2.7 takes the first of several.
+fn content_length(fields: &[httparse::Header]) -> Option<u64> {
+    let first = fields.iter().find(|f| f.name.eq_ignore_ascii_case("content-length"))?;
+    core::str::from_utf8(first.value).ok()?.trim().parse().ok()
 }
