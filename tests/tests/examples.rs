@@ -44,3 +44,22 @@ fn seeds_are_read_to_the_end() -> Outcome {
     }
     Ok(())
 }
+
+/// A log file that other programs write too, before and after: nobody's lines are overwritten.
+#[test]
+fn a_console_that_is_a_file_is_shared() -> Outcome {
+    let netns = Netns::new("examples")?;
+    let directory = Directory::new()?;
+    let conf = directory.write("conf", "nonsense\n")?;
+    let log = directory.write("log", "")?;
+    let script =
+        "exec 2>\"$3\"; echo before >&2; \"$1\" -t -f \"$2\"; echo between >&2; \"$1\" -t -f \"$2\"; echo after >&2";
+    let mut command = netns.command("sh");
+    command.args(["-c", script, "sh"]).arg(Program::Holdfast.executable()?).arg(conf).arg(&log);
+    assert!(command.status()?.success());
+    let text = fs::read_to_string(log)?;
+    let at = |word: &str| text.find(word).unwrap_or_else(|| panic!("`{word}` is lost:\n{text}"));
+    assert!(at("before") < at("between") && at("between") < at("after"), "{text}");
+    assert_eq!(text.matches("unknown keyword `nonsense`").count(), 2, "{text}");
+    Ok(())
+}

@@ -4,16 +4,22 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{MsgFlags, send};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag, fstat};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 /// Opens standard error anew for this process alone and without blocking, so that a terminal or pipe that nobody reads
 /// cannot stop it. The open file that other processes share is not changed. Best effort: what cannot be opened anew (a
-/// socket) stays as it is, and [`Logger`](super::Logger) asks before each write whether there is room. Before `confine::enter`.
+/// socket) stays as it is, and [`Logger`](super::Logger) asks before each write whether there is room. A regular file stays
+/// as it is too: it never makes a writer wait, and a second open file would have a place of its own in it, so that what other
+/// programs write there next would overwrite ours. Before `confine::enter`.
 ///
 /// `eprintln!` panics when a write fails; after this call use only [`Logger`](super::Logger).
 pub fn own_console() {
+    let kind = fstat(io::stderr()).map(|stat| SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT);
+    if kind == Ok(SFlag::S_IFREG) {
+        return;
+    }
     let flags = OFlag::O_WRONLY | OFlag::O_APPEND | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     if let Ok(fd) = open("/proc/self/fd/2", flags, Mode::empty()) {
         let _ = nix::unistd::dup2_stderr(fd);
