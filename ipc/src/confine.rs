@@ -1,15 +1,18 @@
 //! How a process gives up what it does not need, once and for good, before it reads any input.
 //!
-//! [`enter`] is for the children, [`supervise`] for the supervisor. Both must run while the process has one thread:
+//! [`enter`] is for the children, [`supervise`] for the supervisor, [`enter_as_user`] for a child of a supervisor without rights. All
+//! must run while the process has one thread:
 //! capabilities, secure bits and filters belong to a thread and go to those it starts later.
 
 mod landlock;
 mod readback;
 mod supervisor;
+mod user;
 
 pub use caps::Capability;
 pub use landlock::{Landlock, Tcp};
 pub use supervisor::{Needs, Supervised, supervise};
+pub use user::enter_as_user;
 
 use crate::child::Ids;
 use crate::seccomp::{Call, Filter, base::BASE};
@@ -36,6 +39,26 @@ pub struct Jail<'a> {
     pub open_files: u64,
     /// Its system calls beside [`BASE`].
     pub calls: &'a [Call],
+}
+
+impl Jail<'_> {
+    fn failed(&self, step: &'static str, why: &dyn fmt::Display) -> ConfineError {
+        ConfineError { program: self.program.to_owned(), step, why: why.to_string() }
+    }
+
+    /// The last two steps of every confinement.
+    fn close(&self, filter: &Filter) -> Result<Confined, ConfineError> {
+        // No file system; no TCP where the role needs none. After it /proc cannot be read.
+        let landlock = landlock::close(self.tcp).map_err(|e| self.failed("Landlock", &e))?;
+
+        // No system call but the role's. Last: the steps before make calls that it forbids.
+        filter.install().map_err(|e| self.failed("system call filter", &e))?;
+        match sys::seccomp_mode() {
+            Ok(2) => Ok(Confined { landlock }),
+            Ok(mode) => Err(self.failed("system call filter", &format!("the kernel reports mode {mode}, not 2"))),
+            Err(e) => Err(self.failed("read the seccomp mode back", &e)),
+        }
+    }
 }
 
 /// What could be had of what is best effort.
@@ -74,11 +97,7 @@ const SECUREBITS: libc::c_int = libc::SECBIT_NOROOT
 /// Confines this process to `jail`, or says why that cannot be done; then it must exit. Started without the necessary rights (by
 /// hand, by a user) it changes nothing.
 pub fn enter(jail: &Jail<'_>) -> Result<Confined, ConfineError> {
-    let failed = |step: &'static str, why: &dyn fmt::Display| ConfineError {
-        program: jail.program.to_owned(),
-        step,
-        why: why.to_string(),
-    };
+    let failed = |step: &'static str, why: &dyn fmt::Display| jail.failed(step, why);
     let wanted: CapsHashSet = jail.capabilities.iter().copied().collect();
 
     // 0. What is needed to give everything up.
@@ -127,16 +146,8 @@ pub fn enter(jail: &Jail<'_>) -> Result<Confined, ConfineError> {
     // 11. What the kernel says of this process is what the role declares. Before 12, after which /proc cannot be read.
     readback::check(jail.ids, &wanted).map_err(|why| failed("read /proc/self/status back", &why))?;
 
-    // 12. No file system; no TCP where the role needs none.
-    let landlock = landlock::close(jail.tcp).map_err(|e| failed("Landlock", &e))?;
-
-    // 13. No system call but the role's. Last: the steps above make calls that it forbids.
-    filter.install().map_err(|e| failed("system call filter", &e))?;
-    match sys::seccomp_mode() {
-        Ok(2) => Ok(Confined { landlock }),
-        Ok(mode) => Err(failed("system call filter", &format!("the kernel reports mode {mode}, not 2"))),
-        Err(e) => Err(failed("read the seccomp mode back", &e)),
-    }
+    // 12. No file system, no TCP where the role needs none; 13. no system call but the role's.
+    jail.close(&filter)
 }
 
 /// Whether this process has what it needs to confine itself and what it shall keep.

@@ -3,6 +3,8 @@
 use nix::sys::signal::{SIGSTOP, SIGTERM};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tests::cleanup::Directory;
 use tests::daemon::{Daemon, Program, built};
@@ -121,4 +123,35 @@ fn the_end_is_bounded_and_nothing_is_left_of_it() -> Outcome {
     // child_wait_time is 5 s; ipvsd, whose turn comes when that is over, has another, and the script too.
     assert!(took >= Duration::from_secs(5) && took < Duration::from_secs(12), "{took:?}\n{}", daemon.log());
     wait_until("everything is gone", SOON, || Ok(host.netns.pids()?.is_empty()))
+}
+
+#[test]
+fn everybody_may_test_a_configuration_and_hears_the_same() -> Outcome {
+    // Copies, because the build may be where only root can go.
+    let directory = Directory::new()?;
+    for name in ["holdfast", "checkd", "vrrpd", "ipvsd"] {
+        fs::copy(built(name)?, directory.path().join(name))?;
+    }
+    let config = directory.path().join("conf");
+    let ask = |uid: u32| -> Outcome<(Option<i32>, String)> {
+        let mut command = Command::new(directory.path().join("holdfast"));
+        let output = command.arg("-t").arg("-f").arg(&config).uid(uid).gid(uid).output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned()))
+    };
+    for (text, code) in [
+        (SERVICE.to_owned(), 0),
+        (SERVICE.replace("delay_loop", "delay_lop"), 5),
+        (VRRP.replace("ens33", "no-such"), 4),
+        (SERVICE.replace("delay_loop 5", "delay_loop 5\n quorum_up \"/bin/true\""), 6),
+    ] {
+        fs::write(&config, &text)?;
+        let (of_root, of_nobody) = (ask(0)?, ask(65_534)?);
+        assert_eq!(of_nobody.0, Some(code), "{text}\n{}", of_nobody.1);
+        assert_eq!(of_nobody, of_root);
+    }
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600))?;
+    let (code, said) = ask(65_534)?;
+    assert_eq!(code, Some(4));
+    assert!(said.contains("conf cannot be read: Permission denied"), "{said}");
+    Ok(())
 }

@@ -7,10 +7,11 @@ use super::render;
 use checkd::conf::diag::{Diagnostic, Severity};
 use checkd::conf::{Compiled, Compiler, LIMITS, Request, Step};
 use ipc::channel::{Channel, ChannelError};
+use ipc::child::{Ids, Whom};
 use ipc::chunk::cut;
 use ipc::codec::{CodecError, encode_slice};
 use ipc::config::{Bundle, Generation, SliceKind};
-use ipc::confine::{Jail, Tcp, enter};
+use ipc::confine::{Jail, Tcp, enter, enter_as_user};
 use ipc::evloop::EventLoop;
 use ipc::log::Logger;
 use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, ToCompile};
@@ -21,6 +22,7 @@ use ipc::{child, fault};
 use mio::Token;
 use nix::errno::Errno;
 use nix::sys::stat::{SFlag, fstat};
+use nix::unistd::{getegid, geteuid};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
@@ -81,12 +83,13 @@ impl fmt::Display for Failure {
     }
 }
 
-/// `checkd compile --uid N --gid N`
+/// `checkd compile --uid N --gid N`, or, for `holdfast -t` of an ordinary user, `checkd compile --unprivileged`.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     fault::install("checkd compile");
-    let prepared = child::arguments(arguments).and_then(|ids| child::prepare().map(|()| ids));
-    let ids = match prepared {
-        Ok(ids) => ids,
+    let prepared = child::whom(arguments).and_then(|whom| child::prepare().map(|()| whom));
+    let (ids, enter): (_, fn(&Jail<'_>) -> _) = match prepared {
+        Ok(Whom::Becomes(ids)) => (ids, enter),
+        Ok(Whom::Stays) => (Ids { uid: geteuid(), gid: getegid() }, enter_as_user),
         Err(why) => {
             render::to_stderr(format!("checkd compile: {why}\n").as_bytes());
             return ExitCode::FAILURE;

@@ -17,6 +17,15 @@ pub struct Ids {
     pub gid: Gid,
 }
 
+/// How a child gives up its rights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// It is root and becomes somebody else.
+    Becomes(Ids),
+    /// It was started by an ordinary user and stays that user: `checkd compile` for `holdfast -t`.
+    Stays,
+}
+
 /// Why a child does not start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StartError {
@@ -74,6 +83,15 @@ pub fn arguments(arguments: impl IntoIterator<Item = OsString>) -> Result<Ids, S
     }
 }
 
+/// Reads `--unprivileged` or what [`arguments`] reads.
+pub fn whom(words: impl IntoIterator<Item = OsString>) -> Result<Whom, StartError> {
+    let words: Vec<OsString> = words.into_iter().collect();
+    match words.as_slice() {
+        [word] if word == "--unprivileged" => Ok(Whom::Stays),
+        _ => arguments(words).map(Whom::Becomes),
+    }
+}
+
 /// What must happen while the process can still open files and before it listens to anybody: checks that a supervisor is there,
 /// blocks the signals that are meant for the supervisor, reads the time zone, opens the console without blocking.
 ///
@@ -114,6 +132,15 @@ mod tests {
         let ids = Ids { uid: Uid::from_raw(61184), gid: Gid::from_raw(61185) };
         assert_eq!(read(&["--uid", "61184", "--gid", "61185"]), Ok(ids));
         assert_eq!(read(&["--gid", "61185", "--uid", "61184"]), Ok(ids));
+    }
+
+    #[test]
+    fn without_rights_is_said_alone() {
+        let read = |words: &[&str]| whom(words.iter().map(OsString::from));
+        assert_eq!(read(&["--unprivileged"]), Ok(Whom::Stays));
+        assert!(matches!(read(&["--uid", "5", "--gid", "6"]), Ok(Whom::Becomes(_))));
+        assert!(read(&["--unprivileged", "--uid", "5", "--gid", "6"]).is_err());
+        assert!(read(&[]).is_err());
     }
 
     #[test]

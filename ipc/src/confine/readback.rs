@@ -11,13 +11,28 @@ use std::fs;
 
 /// Compares `/proc/self/status`, the secure bits and the dumpable flag; tries to become root again.
 pub(super) fn check(ids: Ids, capabilities: &CapsHashSet) -> Result<(), String> {
-    let status = fs::read_to_string("/proc/self/status").map_err(|e| format!("{e}; is /proc mounted?"))?;
-    compare(&status, ids, capabilities)?;
+    compare(&status()?, ids, capabilities)?;
     match sys::securebits() {
         Ok(SECUREBITS) => {}
         Ok(bits) => return Err(format!("secure bits are {bits:#x}, not {SECUREBITS:#x}")),
         Err(e) => return Err(format!("secure bits: {e}")),
     }
+    is_closed()
+}
+
+/// The same for a process that stays the user it was started as ([`super::enter_as_user`]): its groups and its bounding set are what
+/// they were.
+pub(super) fn check_user(ids: Ids) -> Result<(), String> {
+    compare_lines(&status()?, &of_everybody(ids, 0))?;
+    is_closed()
+}
+
+fn status() -> Result<String, String> {
+    fs::read_to_string("/proc/self/status").map_err(|e| format!("{e}; is /proc mounted?"))
+}
+
+/// Nobody attaches to it, and it cannot become root.
+fn is_closed() -> Result<(), String> {
     match prctl::get_dumpable() {
         Ok(false) => {}
         Ok(true) => return Err("it is still dumpable".to_owned()),
@@ -30,29 +45,39 @@ pub(super) fn check(ids: Ids, capabilities: &CapsHashSet) -> Result<(), String> 
     }
 }
 
-/// Every line that matters must be there and say exactly what is declared.
-fn compare(status: &str, ids: Ids, capabilities: &CapsHashSet) -> Result<(), String> {
+type Lines = Vec<(&'static str, String)>;
+
+/// What holds for every confined process; `own` is the mask of its capabilities.
+fn of_everybody(ids: Ids, own: u64) -> Lines {
     let (uid, gid) = (ids.uid, ids.gid);
-    let own = capabilities.iter().fold(0, |mask, capability| mask | capability.bitmask());
-    let expected = [
+    vec![
         ("Uid", format!("{uid} {uid} {uid} {uid}")),
         ("Gid", format!("{gid} {gid} {gid} {gid}")),
-        ("Groups", String::new()),
         ("Threads", "1".to_owned()),
         ("CapInh", format!("{:016x}", 0)),
         ("CapPrm", format!("{own:016x}")),
         ("CapEff", format!("{own:016x}")),
-        ("CapBnd", format!("{:016x}", 0)),
         ("CapAmb", format!("{:016x}", 0)),
         ("NoNewPrivs", "1".to_owned()),
-    ];
+    ]
+}
+
+fn compare(status: &str, ids: Ids, capabilities: &CapsHashSet) -> Result<(), String> {
+    let own = capabilities.iter().fold(0, |mask, capability| mask | capability.bitmask());
+    let mut expected = of_everybody(ids, own);
+    expected.extend([("Groups", String::new()), ("CapBnd", format!("{:016x}", 0))]);
+    compare_lines(status, &expected)
+}
+
+/// Every line that matters must be there and say exactly what is declared.
+fn compare_lines(status: &str, expected: &Lines) -> Result<(), String> {
     for (name, expected) in expected {
         let found = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
         let Some(found) = found else {
             return Err(format!("it has no line {name}; expected {expected:?}"));
         };
         let found = found.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-        if found != expected {
+        if found != *expected {
             return Err(format!("{name} is {found:?}, expected {expected:?}"));
         }
     }

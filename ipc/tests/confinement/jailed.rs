@@ -2,7 +2,7 @@
 
 use super::{ACT, GID, UID, sys};
 use ipc::child::Ids;
-use ipc::confine::{Capability, Confined, Jail, Landlock, Needs, Tcp, enter, supervise};
+use ipc::confine::{Capability, ConfineError, Confined, Jail, Landlock, Needs, Tcp, enter, enter_as_user, supervise};
 use ipc::log::Logger;
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::seccomp::{Arg, Call, call, call_if};
@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
 use nix::sys::{prctl, signal};
-use nix::unistd::{Gid, Pid, Uid};
+use nix::unistd::{Gid, Pid, Uid, getegid, geteuid};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, IntoRawFd};
@@ -34,7 +34,17 @@ const OPEN: &[Call] = &[call("open", "this test"), call("openat", "this test"), 
 fn jail(capabilities: &[Capability], calls: &[Call]) -> Confined {
     let ids = Ids { uid: Uid::from_raw(UID), gid: Gid::from_raw(GID) };
     let jail = Jail { program: "test program", ids, capabilities, tcp: Tcp::Denied, open_files: 100, calls };
-    match enter(&jail) {
+    entered(enter(&jail))
+}
+
+fn jail_as_user() -> Confined {
+    let ids = Ids { uid: geteuid(), gid: getegid() };
+    let jail = Jail { program: "test program", ids, capabilities: &[], tcp: Tcp::Denied, open_files: 100, calls: &[] };
+    entered(enter_as_user(&jail))
+}
+
+fn entered(result: Result<Confined, ConfineError>) -> Confined {
+    match result {
         Ok(confined) => confined,
         Err(e) => {
             eprintln!("{e}");
@@ -66,6 +76,15 @@ pub fn act(name: &str) -> ExitCode {
             jail(&[], &[]);
             say("confined");
             return wait();
+        }
+        "wait_as_user" => {
+            jail_as_user();
+            say("confined");
+            return wait();
+        }
+        "open_as_user" => {
+            jail_as_user();
+            forbid("open");
         }
         "wait_with_inheritance" => return inherit(),
         "wait_having_inherited" => {

@@ -34,6 +34,8 @@ const TESTS: &[Test] = &[
     ("argument_rules_tell_apart", argument_rules_tell_apart),
     ("the_file_system_is_closed_without_the_filter", the_file_system_is_closed_without_the_filter),
     ("a_user_gets_a_clear_sentence", a_user_gets_a_clear_sentence),
+    ("a_user_can_be_confined_as_he_is", a_user_can_be_confined_as_he_is),
+    ("who_has_rights_does_not_stay_who_he_is", who_has_rights_does_not_stay_who_he_is),
     ("a_missing_capability_is_named", a_missing_capability_is_named),
     ("a_panic_is_one_line_and_sigabrt", a_panic_is_one_line_and_sigabrt),
     ("a_panic_reaches_syslog", a_panic_reaches_syslog),
@@ -204,6 +206,41 @@ fn a_user_gets_a_clear_sentence() {
     assert_eq!(
         text(&output.stderr),
         format!("test program does not run unconfined: it must be started by holdfast as root: it runs as uid {UID}\n")
+    );
+}
+
+fn a_user_can_be_confined_as_he_is() {
+    let mut command = copy("wait_as_user");
+    command.uid(UID).gid(GID);
+    let waiting = Waiting::start(command);
+    assert_status(
+        &waiting,
+        &[
+            ("Uid", format!("{UID} {UID} {UID} {UID}")),
+            ("Gid", format!("{GID} {GID} {GID} {GID}")),
+            ("CapInh", format!("{:016x}", 0)),
+            ("CapPrm", format!("{:016x}", 0)),
+            ("CapEff", format!("{:016x}", 0)),
+            ("CapAmb", format!("{:016x}", 0)),
+            ("NoNewPrivs", "1".to_owned()),
+            ("Seccomp", "2".to_owned()),
+        ],
+    );
+    assert_eq!(waiting.limit("Max processes"), "0 0");
+    assert_eq!(waiting.limit("Max core file size"), "0 0");
+    assert_eq!(waiting.limit("Max open files"), "100 100");
+    assert_eq!(waiting.end().code(), Some(0));
+    // And what the table does not name ends it.
+    let output = copy("open_as_user").uid(UID).gid(GID).output().unwrap();
+    assert_eq!(output.status.signal(), Some(Signal::SIGSYS as i32), "{}", text(&output.stderr));
+}
+
+fn who_has_rights_does_not_stay_who_he_is() {
+    let output = run("wait_as_user");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        text(&output.stderr),
+        "test program does not run unconfined: only a user without rights stays who he is: its uids are 0, 0 and 0\n"
     );
 }
 

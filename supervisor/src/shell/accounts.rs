@@ -16,6 +16,27 @@ pub struct Account {
     pub gid: u32,
 }
 
+/// Whom a child becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whom {
+    /// Somebody else.
+    Becomes(Account),
+    /// It stays the user who types `holdfast -t`, who has no rights to give up.
+    Stays,
+}
+
+impl Whom {
+    /// What a child is told about it.
+    pub fn arguments(self) -> Vec<String> {
+        match self {
+            Whom::Becomes(Account { uid, gid }) => {
+                ["--uid", &uid.to_string(), "--gid", &gid.to_string()].map(str::to_owned).to_vec()
+            }
+            Whom::Stays => vec!["--unprivileged".to_owned()],
+        }
+    }
+}
+
 /// The four accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accounts {

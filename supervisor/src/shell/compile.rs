@@ -4,7 +4,7 @@
 //! a slice, [`PATTERN_LIMIT`] bytes a pattern, [`FRAMES_PER_TURN`] frames before the event loop sees to others. Nothing here
 //! waits: a reload must not hold the running children up.
 
-use super::accounts::Account;
+use super::accounts::Whom;
 use super::glob;
 use super::spawn::{Process, Programs};
 use ipc::channel::{Channel, ChannelError, pair};
@@ -90,7 +90,7 @@ pub struct Order<'a> {
     /// Where the programs are.
     pub programs: &'a Programs,
     /// Whom the compiler becomes.
-    pub account: Account,
+    pub whom: Whom,
     /// The main file.
     pub path: &'a Path,
     /// `-i`
@@ -120,7 +120,7 @@ impl Compiler {
         let facts = facts(&order);
         let process = order
             .programs
-            .start("checkd", &["compile"], order.account, theirs, order.stderr)
+            .start("checkd", &["compile"], order.whom, theirs, order.stderr)
             .map_err(|why| broken(&why))?;
         let mut channel = Channel::new(ours);
         let (log, log_fds) = order.log;

@@ -1,6 +1,6 @@
-//! `-t`: the same compilation as at a start, then the same look at the scripts, and nothing else.
+//! `-t`: the same compilation as at a start, then the same look at the scripts, and nothing else. Anybody may ask for it.
 
-use super::accounts::Accounts;
+use super::accounts::{Accounts, Whom};
 use super::cli::{Cli, Format};
 use super::compile::{Compilation, Compiler, Order, Progress, script_table};
 use super::exec::Commands;
@@ -33,23 +33,22 @@ const SECURITY: u8 = 6;
 
 /// Tests the configuration; `log` is a file that messages are appended to, empty: standard error.
 pub fn run(cli: &Cli, log: &OsStr) -> u8 {
-    if !geteuid().is_root() {
-        return refuse(
-            CANNOT_RUN,
-            "the configuration test must be started as root: the compiler gives up its rights first",
-        );
-    }
     if !log.is_empty()
         && let Err(why) = append_to(Path::new(log))
     {
         return refuse(1, &why);
     }
     let commands = Commands::new();
-    match confine::supervise(confine::Needs::default()).map_err(|e| e.to_string()) {
-        Ok(_) => {}
-        Err(why) => return refuse(1, &why),
-    }
-    match compile(cli) {
+    // An ordinary user has nothing to give up; what he cannot read, this does not read either.
+    let whom = if geteuid().is_root() {
+        if let Err(e) = confine::supervise(confine::Needs::default()) {
+            return refuse(1, &e.to_string());
+        }
+        Whom::Becomes(Accounts::find().0.of(Role::Compile))
+    } else {
+        Whom::Stays
+    };
+    match compile(cli, whom) {
         Ok(compilation) if cli.offline => match compilation.verdict.errors {
             0 => FINE,
             _ => ERRORS,
@@ -88,7 +87,7 @@ fn diagnostics(cli: &Cli) -> Result<Stdio, Failure> {
     stdout.map(Stdio::from).map_err(|e| Failure::Compiler(format!("standard output cannot be used: {e}")))
 }
 
-fn compile(cli: &Cli) -> Result<Compilation, Failure> {
+fn compile(cli: &Cli, whom: Whom) -> Result<Compilation, Failure> {
     let os = |e: std::io::Error| Failure::Compiler(format!("the compiler cannot be watched: {e}"));
     let off = LogSetup { detail: cli.log_detail, console: Sink::Off, syslog: Sink::Off, facility: 3, file: Sink::Off };
     let mut events = EventLoop::new().map_err(os)?;
@@ -96,7 +95,7 @@ fn compile(cli: &Cli) -> Result<Compilation, Failure> {
         clock(),
         Order {
             programs: &Programs::find(),
-            account: Accounts::find().0.of(Role::Compile),
+            whom,
             path: &cli.config(),
             config_id: cli.config_id.as_deref(),
             parts: cli.compile_parts(),

@@ -1,6 +1,6 @@
 //! Starting the other programs of Holdfast.
 
-use super::accounts::Account;
+use super::accounts::Whom;
 use ipc::sys::pidfd_open;
 use nix::unistd::Pid;
 use std::io;
@@ -103,7 +103,7 @@ impl Programs {
         &self,
         name: &str,
         mode: &[&str],
-        account: Account,
+        whom: Whom,
         channel: OwnedFd,
         stderr: Stdio,
     ) -> Result<Process, String> {
@@ -111,7 +111,7 @@ impl Programs {
         let mut command = Command::new(&path);
         command
             .args(mode)
-            .args(["--uid", &account.uid.to_string(), "--gid", &account.gid.to_string()])
+            .args(whom.arguments())
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(channel))

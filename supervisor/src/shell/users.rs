@@ -16,6 +16,9 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// Whom the supervisor runs as.
+    pub const ROOT: Identity = Identity { uid: 0, gid: 0 };
+
     /// This process.
     pub fn own() -> Identity {
         Identity { uid: geteuid().as_raw(), gid: getegid().as_raw() }
@@ -29,7 +32,8 @@ pub fn default_identity(table: &ScriptConfig) -> Result<Identity, String> {
     }
     match User::from_name(ACCOUNT) {
         Ok(Some(user)) => Ok(Identity { uid: user.uid.as_raw(), gid: user.gid.as_raw() }),
-        Ok(None) | Err(_) if table.security == ScriptSecurity::Off => Ok(Identity::own()),
+        // The supervisor's own, which is root, also where an ordinary user asks for a configuration test.
+        Ok(None) | Err(_) if table.security == ScriptSecurity::Off => Ok(Identity::ROOT),
         Ok(None) | Err(_) => Err(format!(
             "enable_script_security is set, no script_user is, and there is no account {ACCOUNT}; \
              set script_user in global_defs (script_user root is allowed) or create the account"

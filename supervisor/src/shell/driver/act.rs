@@ -1,6 +1,6 @@
 //! What the core decided: carrying its actions out.
 
-use super::super::accounts::Account;
+use super::super::accounts::Whom;
 use super::super::children::{Control, Running, program};
 use super::super::compile::{Compiler, Order};
 use super::super::{files, module, notify};
@@ -111,7 +111,7 @@ impl Driver {
             self.now,
             Order {
                 programs: &self.setup.programs,
-                account: self.setup.accounts.of(Role::Compile),
+                whom: Whom::Becomes(self.setup.accounts.of(Role::Compile)),
                 path: &self.setup.config,
                 config_id: self.setup.cli.config_id.as_deref(),
                 parts: self.setup.cli.compile_parts(),
@@ -162,9 +162,9 @@ impl Driver {
 
     fn spawn(&mut self, daemon: Daemon) -> Result<(), String> {
         let (name, mode) = program(daemon);
-        let account: Account = self.setup.accounts.of(daemon.role());
+        let whom = Whom::Becomes(self.setup.accounts.of(daemon.role()));
         let (ours, theirs) = pair().map_err(|e| e.desc().to_owned())?;
-        let process = self.setup.programs.start(name, mode, account, theirs, Stdio::inherit())?;
+        let process = self.setup.programs.start(name, mode, whom, theirs, Stdio::inherit())?;
         let mut control = Control::new(daemon, ours);
         let watched = control.register(&mut self.events, channel_token(daemon)).and_then(|()| {
             self.events.add_readable(&mut SourceFd(&process.pidfd().as_raw_fd()), process_token(daemon))
