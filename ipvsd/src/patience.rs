@@ -86,6 +86,13 @@ impl Patience {
         self.removed.remove(item);
     }
 
+    /// An interface is gone; one that comes in its place has another index.
+    pub fn forget_link(&mut self, ifindex: u32) {
+        let stays = |item: &Item| !matches!(item, Item::Addr(key) if key.ifindex == ifindex);
+        self.refused.retain(|item, _| stays(item));
+        self.removed.retain(|item, _| stays(item));
+    }
+
     /// Whether an attempt may be made.
     pub fn allows(&self, item: &Item) -> bool {
         let free = |waits: &BTreeMap<Item, Wait>| waits.get(item).is_none_or(|w| w.until.is_none());
@@ -158,5 +165,16 @@ mod tests {
         }
         p.removed(now + Duration::from_secs(121), ITEM);
         assert!(p.allows(&ITEM));
+    }
+
+    #[test]
+    fn an_interface_that_goes_leaves_nothing_behind() {
+        let mut p = Patience::default();
+        p.refused(at(1), ITEM);
+        p.removed(at(1), ITEM);
+        p.forget_link(2);
+        assert_eq!(p.refused.len(), 1);
+        p.forget_link(1);
+        assert!(p.refused.is_empty() && p.removed.is_empty());
     }
 }

@@ -124,3 +124,19 @@ fn an_interface_that_is_made_anew_gets_its_addresses_back() {
     eventually("it is back", || has("inet 10.9.0.1/32"));
     ipvsd.stop();
 }
+
+/// The name counts: under another one the interface is not the configuration's.
+#[test]
+fn an_interface_that_is_renamed_loses_its_addresses() {
+    namespace();
+    link();
+    let (ipvsd, mut vrrp) = present(&[("A", vec![spec("10.9.0.1/32")])]);
+    ip("link set v0 down");
+    ip("link set v0 name old");
+    vrrp.hear_until(|m| matches!(m, IpvsToVrrp::LinkGone { .. }));
+    eventually("it is gone from the old one", || !ip("-o addr show dev old").contains("10.9.0.1/32"));
+    assert!(ip("-o addr show dev old").contains("10.9.0.100/24"));
+    ip("link add v0 type veth peer name v2");
+    eventually("and on the new one", || has("inet 10.9.0.1/32"));
+    ipvsd.stop();
+}

@@ -8,7 +8,7 @@ use crate::event::Action;
 use crate::netlink::batch::{Batch, Kind};
 use crate::netlink::reply::{Dump, Fact, Heard};
 use crate::netlink::{Bus, Errno, route};
-use crate::observed::{AddrKey, Network};
+use crate::observed::{AddrKey, LinkFact, Network};
 use crate::patience::Item;
 use crate::plan::Removal;
 use crate::plan::addrs::{self, AddrOp, AddrPlan, State};
@@ -238,12 +238,15 @@ impl Reconciler {
                 }
             }
             Fact::LinkSeen(link, _) => {
+                self.renamed(&link);
                 self.route.network.link_seen(link);
                 self.network_changed();
             }
             Fact::LinkGone { ifindex } => {
                 self.route.network.link_gone(ifindex);
                 self.route.missing.retain(|key| key.ifindex != ifindex);
+                self.route.own.retain(|key, _| key.ifindex != ifindex);
+                self.patience.forget_link(ifindex);
                 self.network_changed();
             }
             Fact::AddrSeen(addr, heard) => {
@@ -321,6 +324,17 @@ impl Reconciler {
             Level::Error,
             format!("Cannot read interfaces and addresses from the kernel: {errno}; trying again every second"),
         );
+    }
+
+    /// The name is what the configuration asks for. What it has put on an interface does not follow that to another name: it would
+    /// stay there when the instance leaves, and the address would be there twice after a failover.
+    fn renamed(&mut self, link: &LinkFact) {
+        if self.route.network.name(link.ifindex).is_none_or(|old| old == link.name) {
+            return;
+        }
+        let left = self.wanted_and_there().into_iter().filter(|key| key.ifindex == link.ifindex);
+        let strangers = left.filter(|key| self.ledger.record(&link.name, key.addr, key.len).is_none());
+        self.desired.orphan_addrs.extend(strangers.map(|key| (link.name.clone(), key.addr, key.len)));
     }
 
     fn network_changed(&mut self) {
