@@ -219,6 +219,10 @@ impl<P: Protocol> Child<P> {
                 }
                 None => self.nonsense("the syslog socket is missing"),
             },
+            Down::LogFile => match fds.next() {
+                Some(fd) => self.logger.replace_file(fd),
+                None => self.nonsense("the log file is missing"),
+            },
             Down::Dump(kind) => match fds.next() {
                 Some(fd) => self.events.push_back(Event::Dump(kind, fd)),
                 None => self.nonsense("the dump file is missing"),

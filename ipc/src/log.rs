@@ -149,6 +149,11 @@ impl Logger {
         }
     }
 
+    /// Goes on in another file, opened for appending.
+    pub fn replace_file(&mut self, file: OwnedFd) {
+        self.file = Some(file);
+    }
+
     fn report_lost(&mut self, now: Mono) {
         if self.suppressed > 0 {
             let count = core::mem::take(&mut self.suppressed);

@@ -211,6 +211,23 @@ fn a_lost_syslog_socket_is_asked_for_and_replaced() {
 }
 
 #[test]
+fn a_log_file_that_was_rotated_away_is_replaced() {
+    let mut p = Pair::new();
+    p.child.logger().info("one");
+    let (mut new, into_new) = std::io::pipe().unwrap();
+    let message = ToVrrp::Control(Down::LogFile);
+    p.supervisor.send_with_fds(Generation(0), message, vec![OwnedFd::from(into_new)]).unwrap();
+    assert!(p.child.receive().is_none());
+    p.child.logger().info("two");
+    drop(p.child);
+    for (file, text) in [(&mut p.log, ": one\n"), (&mut new, ": two\n")] {
+        let mut found = String::new();
+        file.read_to_string(&mut found).unwrap();
+        assert!(found.ends_with(text) && found.lines().count() == 1, "{found}");
+    }
+}
+
+#[test]
 fn the_death_of_the_supervisor_is_said_once_and_last() {
     let mut p = Pair::active();
     p.say(ONE, Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
@@ -225,7 +242,8 @@ fn the_death_of_the_supervisor_is_said_once_and_last() {
 
 #[test]
 fn a_supervisor_that_speaks_nonsense_is_gone() {
-    let cases: [(&str, Down); 3] = [
+    let cases: [(&str, Down); 4] = [
+        ("the log file is missing", Down::LogFile),
         ("was not prepared", Down::Activate),
         ("a peer's channel is missing", Down::Attach(Role::Ipvs)),
         ("the dump file is missing", Down::Dump(DumpKind::Data)),

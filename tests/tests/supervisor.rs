@@ -1,6 +1,6 @@
 //! The supervisor with its real children: what it logs, how it stops, what it survives.
 
-use nix::sys::signal::{SIGSTOP, SIGTERM};
+use nix::sys::signal::{SIGHUP, SIGSTOP, SIGTERM};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
@@ -153,5 +153,31 @@ fn everybody_may_test_a_configuration_and_hears_the_same() -> Outcome {
     let (code, said) = ask(65_534)?;
     assert_eq!(code, Some(4));
     assert!(said.contains("conf cannot be read: Permission denied"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn log_files_are_opened_anew_by_sighup() -> Outcome {
+    let (_lan, host) = host()?;
+    let directory = Directory::new()?;
+    let path = |name: &str| directory.path().join(name);
+    let option = format!("-g{}", path("h.log").display());
+    let mut daemon = Daemon::start_with(Program::Holdfast, &host, VRRP, &[&option])?;
+    daemon.wait_log("Startup complete", SOON)?;
+    for name in ["h", "h_vrrp", "h_ipvs"] {
+        fs::rename(path(&format!("{name}.log")), path(&format!("{name}.log.1")))?;
+    }
+    daemon.signal(SIGHUP);
+    daemon.wait_log("Reload complete", SOON)?;
+    daemon.terminate()?;
+    let read = |name: &str| fs::read_to_string(path(name)).unwrap_or_default();
+    assert!(read("h.log.1").contains("Startup complete") && !read("h.log.1").contains("Reload"), "{}", read("h.log.1"));
+    assert!(
+        read("h.log").contains("Reload complete") && read("h.log").contains("Stopped Holdfast"),
+        "{}",
+        read("h.log")
+    );
+    assert!(read("h_vrrp.log.1").contains("Entering BACKUP STATE"), "{}", read("h_vrrp.log.1"));
+    assert!(path("h_vrrp.log").exists() && path("h_ipvs.log").exists());
     Ok(())
 }

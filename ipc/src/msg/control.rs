@@ -26,6 +26,8 @@ pub enum Down {
     Detached(Role),
     /// One descriptor: a new syslog socket, after [`Up::LogSocketLost`].
     LogSocket,
+    /// One descriptor: the log file of `-g`, opened anew because the old one may have been rotated away.
+    LogFile,
     /// One descriptor: an open file to write the dump into. COMPAT: keepalived 2.4.3, SIGUSR1, SIGUSR2, SIGRTMIN+2.
     Dump(DumpKind),
     /// Say goodbye, release, answer [`Up::Stopped`] and exit.

@@ -145,6 +145,8 @@ pub enum Action {
     DumpSelf,
     /// Open a new syslog socket and send it to a child.
     LogSocket(Daemon),
+    /// Open the log files anew, the supervisor's and those of the children that are there.
+    LogFiles,
     /// Load a kernel module; [`Event::ModuleLoaded`] follows.
     LoadModule(Module),
     /// Answer ipvsd.
@@ -298,10 +300,12 @@ impl Lifecycle {
             Signal::Stop => self.begin_stop(now, 0, out),
             Signal::Reload if self.stop.is_some() => {}
             Signal::Reload if self.change.is_some() => {
+                out.push(Action::LogFiles);
                 self.queued = Queued::Yes;
                 log(out, Level::Info, "Reload is queued: another one is running");
             }
             Signal::Reload => {
+                out.push(Action::LogFiles);
                 log(out, Level::Notice, "Reloading");
                 out.push(Action::Tell(Told::Reloading));
                 self.begin_change(out);

@@ -1,7 +1,7 @@
 //! What follows what.
 
 use super::*;
-use Action::{Compile, Connect, DropSlices, Exit, Kill, Send, SendSlice, Spawn, Tell};
+use Action::{Compile, Connect, DropSlices, Exit, Kill, LogFiles, Send, SendSlice, Spawn, Tell};
 use Daemon::{Check, Ipvs, Vrrp};
 use alloc::boxed::Box;
 
@@ -128,7 +128,7 @@ fn a_crash_loop_is_slowed_down() {
 #[test]
 fn reload() {
     let mut b = Bench::running();
-    assert_eq!(b.on(Event::Signal(Signal::Reload)), [Tell(Told::Reloading), Compile(G2)]);
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), [LogFiles, Tell(Told::Reloading), Compile(G2)]);
     let sent = b.on(Event::Compiled(G2, Compiled::Good(Box::new(table()))));
     assert_eq!(sent, [SendSlice(Ipvs, G2), SendSlice(Vrrp, G2), SendSlice(Check, G2)]);
     assert_eq!(b.said(Check, G2, Up::Ready), []);
@@ -148,7 +148,7 @@ fn a_reload_that_does_not_compile_changes_nothing() {
     let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
     assert_eq!(after, [DropSlices(G2), Tell(Told::ReloadFailed)]);
     assert_eq!(b.machine.current(), Some(G1));
-    assert_eq!(b.on(Event::Signal(Signal::Reload)), [Tell(Told::Reloading), Compile(Generation(3))]);
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), [LogFiles, Tell(Told::Reloading), Compile(Generation(3))]);
 }
 
 #[test]
@@ -197,8 +197,8 @@ fn after_the_point_of_no_return_a_dead_child_comes_back_with_the_new_generation(
 fn reloads_asked_for_during_a_reload_are_one_reload_after_it() {
     let mut b = Bench::running();
     b.on(Event::Signal(Signal::Reload));
-    assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
-    assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), [LogFiles]);
+    assert_eq!(b.on(Event::Signal(Signal::Reload)), [LogFiles]);
     let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
     assert_eq!(after, [DropSlices(G2), Tell(Told::ReloadFailed), Tell(Told::Reloading), Compile(Generation(3))]);
     let after = b.on(Event::Compiled(Generation(3), Compiled::Bad(Failure::Fatal { problems: 1 })));

@@ -56,6 +56,7 @@ impl Driver {
                     self.send(daemon, self.generation(), Down::LogSocket, vec![socket]);
                 }
             }
+            Action::LogFiles => self.reopen_log_files(),
             Action::LoadModule(module) => self.load_module(module),
             Action::AnswerModule(module, loaded) => {
                 let generation = self.generation();
@@ -158,6 +159,22 @@ impl Driver {
             }
         }
         (setup, fds)
+    }
+
+    /// Log files are rotated by renaming them and sending SIGHUP. Whoever cannot have the new file goes on in the old one.
+    fn reopen_log_files(&mut self) {
+        let Some(path) = self.setup.log_file.clone() else { return };
+        match files::log_file(&path, None) {
+            Ok(fd) => self.setup.logger.replace_file(fd),
+            Err(why) => self.setup.logger.warning(why),
+        }
+        let there: Vec<Daemon> = self.children.keys().copied().collect();
+        for daemon in there {
+            match files::log_file(&path, Some(daemon)) {
+                Ok(fd) => self.send(daemon, self.generation(), Down::LogFile, vec![fd]),
+                Err(why) => self.setup.logger.warning(why),
+            }
+        }
     }
 
     fn spawn(&mut self, daemon: Daemon) -> Result<(), String> {
