@@ -28,8 +28,8 @@ pub fn text(ledger: &Ledger, desired: &Desired, network: &Network) -> String {
     text.push_str("------< LVS >------\n");
     for (idx, service) in ledger.services() {
         text.push_str(&format!(" {}, {}\n", crate::show::service(&service.key), service.scheduler));
-        for (real, record) in ledger.reals().filter(|(_, r)| r.service == idx) {
-            let standing = desired.real(real).map_or_else(|| String::from("not said"), |s| format!("{s:?}"));
+        for (real, record) in ledger.reals_of(idx).iter().filter_map(|real| Some((real, ledger.real(*real)?))) {
+            let standing = desired.real(*real).map_or_else(|| String::from("not said"), |s| format!("{s:?}"));
             text.push_str(&format!(
                 "   {}, wanted {standing}\n",
                 crate::show::dest(record.dest.addr, record.dest.port)

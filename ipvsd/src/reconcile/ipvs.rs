@@ -189,6 +189,7 @@ impl Reconciler {
         self.ipvs.dump_again = None;
         self.ipvs.last_dump = self.now;
         self.ipvs.fresh = Table::default();
+        self.ipvs.queue.clear();
         self.send_one(seq, Kind::Dump, ipvs::dump_services(self.ipvs.family), out);
     }
 
@@ -335,6 +336,13 @@ impl Reconciler {
 
     fn ipvs_dump_refused(&mut self, errno: Errno, out: &mut Vec<Action>) {
         self.ipvs.answers_until = None;
+        if errno.0 == libc::ENOENT {
+            // Nobody has the family's number: the module was unloaded. It may be back, under another one.
+            self.ipvs.table = Table::default();
+            self.ipvs.stage = Stage::Unasked;
+            self.ipvs.module = AskedFor::NotYet;
+            return;
+        }
         self.ipvs.stage = Stage::Ready;
         self.ipvs.dump_again = Some(self.now + Duration::from_secs(1));
         log(out, Level::Error, format!("Cannot read IPVS from the kernel: {errno}; trying again every second"));

@@ -8,7 +8,7 @@ use ipvsd::netlink::ipvs::{Attribute, Command, Message, dest, service};
 use ipvsd::netlink::reply::{Dump, Fact, Heard, Socket, read};
 use ipvsd::netlink::{Bus, Errno};
 use ipvsd::observed::{AddrFact, AddrKey, DestFact, LinkFact, ServiceFact};
-use netlink_packet_core::ParseableParametrized;
+use netlink_packet_core::{NLM_F_ACK, ParseableParametrized};
 use netlink_packet_generic::GenlMessage;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -43,6 +43,8 @@ pub struct Kernel {
     pub addrs: BTreeSet<AddrKey>,
     pub services: BTreeMap<ServiceKey, (ServiceFact, Dests)>,
     pub ipvs: Has,
+    /// How often the module was loaded anew; each time the family gets another number.
+    pub reloaded: u16,
     /// What requests have named, whether or not they were carried out.
     pub touched_addrs: BTreeSet<(IpAddr, u8)>,
     pub touched_services: BTreeSet<ServiceKey>,
@@ -129,13 +131,17 @@ impl Kernel {
             }
             (Bus::Route, NEWADDR | DELADDR) => {
                 let result = self.address(kind, seq, message);
-                facts.push(answer(seq, result));
+                let flags = u16::from_ne_bytes([message[6], message[7]]);
+                if result.is_err() || flags & NLM_F_ACK != 0 {
+                    facts.push(answer(seq, result));
+                }
             }
             (Bus::Generic, CONTROL) => facts.push(match self.ipvs {
-                Has::Yes => Fact::FamilyIs { seq, id: FAMILY },
+                Has::Yes => Fact::FamilyIs { seq, id: FAMILY + self.reloaded },
                 Has::No => answer(seq, Err(ENOENT)),
             }),
-            (Bus::Generic, FAMILY) => self.ipvs(seq, &message[16..], facts),
+            (Bus::Generic, kind) if kind == FAMILY + self.reloaded => self.ipvs(seq, &message[16..], facts),
+            (Bus::Generic, _) => facts.push(answer(seq, Err(ENOENT))),
             other => panic!("a request of an unknown kind: {other:?}"),
         }
     }
@@ -144,6 +150,12 @@ impl Kernel {
         let dump = if self.tear > 0 { Dump::Interrupted } else { Dump::Whole };
         self.tear = self.tear.saturating_sub(1);
         facts.push(Fact::DumpEnded { seq, dump });
+    }
+
+    /// The module is unloaded, with everything in it, and loaded again.
+    pub fn reload_ipvs(&mut self) {
+        self.services.clear();
+        self.reloaded += 1;
     }
 
     fn refused(&mut self) -> Result<(), i32> {

@@ -117,6 +117,7 @@ enum Step {
     AddBehind(u32, u8),
     RemoveBehind(u32, u8),
     FlushIpvs,
+    ReloadIpvs,
     AddServiceBehind(u8),
     Refuse(u32),
     Lose,
@@ -147,6 +148,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1u32..4, 1u8..5).prop_map(|(l, n)| Step::AddBehind(l, n)),
         2 => (1u32..4, 1u8..5).prop_map(|(l, n)| Step::RemoveBehind(l, n)),
         1 => Just(Step::FlushIpvs),
+        1 => Just(Step::ReloadIpvs),
         1 => (1u8..4).prop_map(Step::AddServiceBehind),
         1 => (1u32..4).prop_map(Step::Refuse),
         1 => Just(Step::Lose),
@@ -310,6 +312,10 @@ impl World {
                 self.news();
             }
             Step::FlushIpvs => self.kernel.services.retain(|k, _| *k == key(FOREIGN)),
+            Step::ReloadIpvs => {
+                self.kernel.reload_ipvs();
+                foreign(&mut self.kernel, FOREIGN);
+            }
             Step::AddServiceBehind(n) => foreign(&mut self.kernel, n),
             Step::Refuse(n) => self.kernel.refuse = n,
             Step::Lose => self.kernel.lose = 1,
@@ -553,6 +559,19 @@ fn ipvs_that_somebody_else_emptied_is_filled_again_when_the_kernel_contradicts()
     world.pass(Duration::from_secs(5));
     world.assert_services(&reals, &[Standing::Absent; 2]);
     world.assert_untouched();
+}
+
+/// Its family has another number then; the old one is nobody's.
+#[test]
+fn a_module_that_was_loaded_anew_is_found() {
+    let mut world = World::new(Has::Yes);
+    let mut reals = [Standing::Serving; 4];
+    world.settle(&[Presence::Absent; 3], &reals, &[Standing::Absent; 2]);
+    world.apply(Step::ReloadIpvs);
+    reals[0] = Standing::Inhibited;
+    world.apply(Step::SetReal(0, Standing::Inhibited));
+    world.pass(Duration::from_secs(5));
+    world.assert_services(&reals, &[Standing::Absent; 2]);
 }
 
 #[test]

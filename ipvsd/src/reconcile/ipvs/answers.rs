@@ -39,6 +39,7 @@ impl Reconciler {
             }
             (IpvsOp::AddService(_) | IpvsOp::AddDest(..), libc::EEXIST)
             | (IpvsOp::EditService(_), libc::ESRCH)
+            | (IpvsOp::AddDest(..), libc::ENOENT)
             | (IpvsOp::EditDest(..), libc::ENOENT | libc::ESRCH) => self.surprised(op),
             (IpvsOp::AddDest(key, _), libc::ESRCH) => {
                 // Its service was refused just before, which has been said; else somebody has removed it.
