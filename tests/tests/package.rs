@@ -37,7 +37,12 @@ fn the_package_installs_runs_and_goes() {
     let uids: Vec<u32> = ACCOUNTS.iter().map(|account| root.uid_of(account)).collect();
     root.run(&["systemd-analyze", "verify", "--man=no", "holdfast.service"]);
     let enabled = root.join("etc/systemd/system/multi-user.target.wants/holdfast.service");
-    assert!(fs::symlink_metadata(enabled).is_ok(), "the unit is not enabled");
+    // It takes the place of a running keepalived; when that shall happen is for the administrator to say.
+    assert!(fs::symlink_metadata(enabled).is_err(), "the unit is enabled");
+    for script in ["postinst", "prerm"] {
+        let text = fs::read_to_string(root.join(&format!("var/lib/dpkg/info/holdfast.{script}"))).expect("its script");
+        assert!(!text.contains("deb-systemd-invoke start"), "{script} starts the unit:\n{text}");
+    }
 
     let mut daemon = Daemon::start(&root);
     daemon.wait_for("192.0.2.80/32");
