@@ -62,6 +62,8 @@ struct Checkd {
     generation: u32,
     ups: Vec<Up>,
     runs: Vec<Run>,
+    /// Commands of a generation that is being left.
+    last_runs: Vec<(Generation, Run)>,
     heard: Vec<CheckToIpvs>,
     /// What ipvsd holds.
     reals: BTreeMap<RealIdx, Standing>,
@@ -84,6 +86,7 @@ impl Checkd {
             generation: 0,
             ups: Vec::new(),
             runs: Vec::new(),
+            last_runs: Vec::new(),
             heard: Vec::new(),
             reals: BTreeMap::new(),
         };
@@ -121,7 +124,11 @@ impl Checkd {
             for message in received.frame.messages {
                 match message {
                     FromCheck::Control(up) => self.ups.push(up),
-                    FromCheck::Run(run) => self.runs.push(run),
+                    FromCheck::Run(run) if received.frame.generation.0 == self.generation => self.runs.push(run),
+                    FromCheck::Run(run) => {
+                        assert_ne!(self.ups.last(), Some(&Up::Activated), "too late: it has left that generation");
+                        self.last_runs.push((received.frame.generation, run));
+                    }
                 }
             }
         }
@@ -384,7 +391,12 @@ fn a_reload_and_a_new_ipvsd() {
         checkd.heard.clear();
         checkd.activate(&config(&[B, A]));
         checkd.wait("the new order", |c| c.serves(0) && c.serves(1));
-        assert_eq!(checkd.runs, []);
+        assert_eq!((checkd.runs.len(), checkd.last_runs.len()), (0, 0));
+        checkd.activate(&config(&[B]));
+        let run = Run { script: ScriptIdx(21), cause: Cause::Real(RealIdx(1)) };
+        assert_eq!(checkd.last_runs, [(Generation(2), run)]);
+        checkd.activate(&config(&[B, A]));
+        checkd.wait("it in service again", |c| c.serves(1));
 
         checkd.heard.clear();
         checkd.reals.clear();

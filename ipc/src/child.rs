@@ -294,13 +294,18 @@ impl<P: Protocol> Child<P> {
 
     /// Says several things in one frame, under the current generation.
     pub fn say_all(&mut self, messages: Vec<P::From>) {
-        let sent = self.channel.send(self.generation(), messages);
+        self.say_all_of(self.generation(), messages);
+    }
+
+    /// Says several things in one frame, under a generation that is being left: until [`Child::activated`] the supervisor takes
+    /// requests of the last one as well.
+    pub fn say_all_of(&mut self, generation: Generation, messages: Vec<P::From>) {
+        let sent = self.channel.send(generation, messages);
         self.note(sent);
     }
 
     fn say_of(&mut self, generation: Generation, message: P::From) {
-        let sent = self.channel.send(generation, vec![message]);
-        self.note(sent);
+        self.say_all_of(generation, vec![message]);
     }
 
     /// Whether all that was said has been handed to the kernel.

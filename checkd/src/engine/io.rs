@@ -109,6 +109,13 @@ pub enum Action {
     IpvsViolation(String),
     /// Ask the supervisor to run a command.
     Run(Run),
+    /// The same with a command of the generation that is being left; always before `Up::Activated`.
+    RunOfLeft {
+        /// The generation whose indices these are.
+        left: Generation,
+        /// The command.
+        run: Run,
+    },
     /// Tell the supervisor. `Ready` and `Refused` are about the generation that was configured last.
     Up(Up),
     /// Log.

@@ -75,9 +75,14 @@ pub(super) fn service_removed(service: &Service, out: &mut Vec<Action>) {
     say(Level::Notice, format!("Removing Virtual Server {}", service.label), out);
 }
 
-/// A real server is not in the new configuration.
+/// A real server is not in the new configuration, its service is.
 pub(super) fn real_removed(real: &Real, out: &mut Vec<Action>) {
     say(Level::Notice, format!("service {} no longer exist", real.label), out);
+}
+
+/// A real server that served goes with its part of the configuration.
+pub(super) fn removing(service: &Service, real: &Real, out: &mut Vec<Action>) {
+    say(Level::Notice, format!("Removing service {} from VS {}", real.label, service.label), out);
 }
 
 /// The end: what is in the table goes.

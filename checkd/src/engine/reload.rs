@@ -6,11 +6,14 @@
 use super::live::{CheckerState, Live, Phase};
 use super::{Action, Configured, Engine, Stage, lines};
 use crate::check::schedule::{Begin, Health};
+use crate::quorum::Quorum;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use ipc::config::check::{CheckConfig, Checker};
-use ipc::config::{CheckerIdx, RealIdx, ServiceIdx};
+use ipc::config::{CheckerIdx, RealIdx, ScriptIdx, ServiceIdx};
+use ipc::msg::control::{Cause, Run};
+use ipc::msg::reals::Standing;
 use ipc::table::Table;
 use ipc::time::Mono;
 
@@ -89,8 +92,8 @@ impl Engine {
         self.probing = probing;
     }
 
-    /// Says what is not there any more. Its scripts are not run: they belong to the old configuration, which the supervisor has
-    /// left already.
+    /// Says goodbye to what is not in the new configuration. COMPAT: keepalived 2.2.7, measured: what served runs notify_down, a
+    /// service that had its quorum quorum_down, with and without `omega`.
     fn removed(
         &self,
         old: &Live,
@@ -100,13 +103,32 @@ impl Engine {
     ) {
         let kept_services: BTreeSet<ServiceIdx> = services.values().copied().collect();
         let kept_reals: BTreeSet<RealIdx> = reals.values().copied().collect();
-        for (_, service) in old.config.services.iter().filter(|(idx, _)| !kept_services.contains(idx)) {
-            lines::service_removed(service, out);
+        for (idx, service) in old.config.services.iter() {
+            let Some(state) = old.services.at(idx) else { continue };
+            let goes = !kept_services.contains(&idx);
+            if goes {
+                lines::service_removed(service, out);
+            }
+            for real_idx in state.reals.iter().filter(|real| !kept_reals.contains(real)) {
+                let Some(real) = old.config.reals.at(*real_idx) else { continue };
+                if !goes {
+                    lines::real_removed(real, out);
+                }
+                if old.standing(*real_idx) == Standing::Serving {
+                    lines::removing(service, real, out);
+                    run_last(old, real.notify_down, Cause::Real(*real_idx), out);
+                }
+            }
+            if goes && state.quorum == Quorum::Up {
+                run_last(old, service.quorum_down, Cause::Quorum(idx), out);
+            }
         }
-        let gone = |idx: RealIdx, service: ServiceIdx| kept_services.contains(&service) && !kept_reals.contains(&idx);
-        for (_, real) in old.config.reals.iter().filter(|(idx, real)| gone(*idx, real.service)) {
-            lines::real_removed(real, out);
-        }
+    }
+}
+
+fn run_last(old: &Live, script: Option<ScriptIdx>, cause: Cause, out: &mut Vec<Action>) {
+    if let Some(script) = script {
+        out.push(Action::RunOfLeft { left: old.generation, run: Run { script, cause } });
     }
 }
 

@@ -181,6 +181,10 @@ impl Driver {
         if let Some(what) = outbox.violation {
             self.ipvs.violated(&mut self.child, &what);
         }
+        for of_one in outbox.last_runs.chunk_by(|(a, _), (b, _)| a == b) {
+            let runs = of_one.iter().map(|(_, run)| FromCheck::Run(*run)).collect();
+            self.child.say_all_of(of_one.first().map_or_else(Generation::default, |(left, _)| *left), runs);
+        }
         self.child.say_all(outbox.runs.into_iter().map(FromCheck::Run).collect());
         for line in &outbox.lines {
             self.child.log(line);

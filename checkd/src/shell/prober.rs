@@ -2,6 +2,7 @@
 
 use super::connect::Connections;
 use checkd::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
+use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready};
 use ipc::machine::Machine;
 use ipc::msg::control::{Run, Up};
@@ -16,6 +17,8 @@ pub struct Outbox {
     pub ipvs: Vec<CheckToIpvs>,
     /// What ipvsd did wrong.
     pub violation: Option<String>,
+    /// For the supervisor: commands of the generation that is being left.
+    pub last_runs: Vec<(Generation, Run)>,
     /// For the supervisor: commands.
     pub runs: Vec<Run>,
     /// For the supervisor: answers, said after everything else.
@@ -92,6 +95,7 @@ impl Prober {
             Action::ToIpvs(message) => self.outbox.ipvs.push(message),
             Action::IpvsViolation(what) => self.outbox.violation = Some(what),
             Action::Run(run) => self.outbox.runs.push(run),
+            Action::RunOfLeft { left, run } => self.outbox.last_runs.push((left, run)),
             Action::Up(up) => self.outbox.ups.push(up),
             Action::Log(line) => self.outbox.lines.push(line),
             Action::Dump(text) => self.outbox.dumps.push(text),

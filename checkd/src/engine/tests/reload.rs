@@ -1,11 +1,11 @@
 //! Another configuration while everything runs.
 
-use super::world::{Build, Server, WELL, World, all_up};
+use super::world::{Build, Ipvs, Server, WELL, World, all_up};
 use crate::engine::Event;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use ipc::config::vrrp::Switch;
-use ipc::config::{Generation, ServiceIdx};
+use ipc::config::{Generation, RealIdx, ServiceIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::{Cause, Up};
 use ipc::msg::reals::Standing;
@@ -97,6 +97,7 @@ fn what_comes_and_what_goes() {
         w.said(from),
         [
             "Removing Virtual Server [10.9.0.5]:tcp:80",
+            "Removing service [127.0.0.4]:tcp:80 from VS [10.9.0.5]:tcp:80",
             "service [127.0.0.3]:tcp:80 no longer exist",
             "Gained quorum 1+0=1 <= 1 for VS [10.9.0.9]:tcp:80",
             "Activating healthchecker for service [127.0.0.5]:tcp:80 for VS [10.9.0.6]:tcp:80",
@@ -174,6 +175,62 @@ fn a_server_without_its_failing_checker_is_up() {
             "Adding alive servers to the pool for VS VS",
         ]
     );
+}
+
+/// keepalived 2.2.7, measured: what goes while it serves runs notify_down, and quorum_down of a service that goes with its quorum;
+/// what was out of service already runs nothing, nor does a server that a sorry server stands in for. They are the scripts of the
+/// configuration that is left.
+#[test]
+fn what_goes_says_goodbye() {
+    let mut old = Build::default();
+    old.service("GOES", |_| {});
+    for address in [A, B] {
+        old.real(address, |_| {});
+        old.tcp(address, |_| {});
+    }
+    old.service("WITHOUT QUORUM", |_| {});
+    old.real(B, |_| {});
+    old.tcp(B, |_| {});
+    old.service("SORRY", |s| (s.quorum, s.sorry) = (2, Some("SORRY SERVER".into())));
+    for address in [A, B] {
+        old.real(address, |_| {});
+        old.tcp(address, |_| {});
+    }
+    old.service("STAYS", |_| {});
+    for address in [A, B, C] {
+        old.real(address, |_| {});
+        old.tcp(address, |_| {});
+    }
+    let mut w = World::new();
+    w.serve(A, WELL);
+    w.serve(C, WELL);
+    w.start(old.config);
+    w.pass_secs(5.0);
+    let mut new = Build::default();
+    new.service("STAYS", |_| {});
+    new.real(C, |_| {});
+    new.tcp(C, |_| {});
+    let (from, runs) = (w.lines.len(), w.runs.len());
+    // It holds nothing that the new configuration does not know.
+    w.ipvs = Some(Ipvs::default());
+    w.activate(new.config);
+    assert_eq!(
+        w.said(from),
+        [
+            "Removing Virtual Server GOES",
+            "Removing service [127.0.0.2]:tcp:80 from VS GOES",
+            "Removing Virtual Server WITHOUT QUORUM",
+            "Removing Virtual Server SORRY",
+            "service [127.0.0.2]:tcp:80 no longer exist",
+            "Removing service [127.0.0.2]:tcp:80 from VS STAYS",
+            "service [127.0.0.3]:tcp:80 no longer exist",
+        ]
+    );
+    let real = |n| Cause::Real(RealIdx(n));
+    let gone = [(400, real(0)), (200, Cause::Quorum(ServiceIdx(0))), (405, real(5))];
+    assert_eq!(w.last_runs, gone.map(|(script, cause)| (Generation(1), script, cause)));
+    assert_eq!(w.runs.len(), runs);
+    assert_eq!(w.ups.last(), Some(&Up::Activated));
 }
 
 #[test]
