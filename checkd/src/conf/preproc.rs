@@ -47,8 +47,8 @@ pub const LIMITS: Limits = Limits {
 
 /// What stands on the stack.
 enum Work {
-    /// The rest of a file.
-    File { id: FileId, at: usize },
+    /// The rest of a file, with how many includes led to it.
+    File { id: FileId, at: usize, depth: usize },
     /// A line, with how many expansions led to it.
     Line { text: Text, depth: u16 },
     /// A loop that has turns left.
@@ -126,6 +126,18 @@ impl Preprocessor {
 
     /// Takes a file that is read next, before anything that waits.
     pub fn push_file(&mut self, sources: &mut Sources, diags: &mut Diagnostics, name: String, text: Vec<u8>, by: Span) {
+        self.push_at(0, sources, diags, name, text, by);
+    }
+
+    fn push_at(
+        &mut self,
+        depth: usize,
+        sources: &mut Sources,
+        diags: &mut Diagnostics,
+        name: String,
+        text: Vec<u8>,
+        by: Span,
+    ) {
         let too_much = if text.len() > LIMITS.file_bytes {
             Some(format!("it has {} bytes, a file may have {}", text.len(), LIMITS.file_bytes))
         } else if self.read_bytes.saturating_add(text.len()) > LIMITS.all_bytes {
@@ -133,8 +145,7 @@ impl Preprocessor {
         } else if sources.len() >= LIMITS.files {
             Some(format!("there may be {} files", LIMITS.files))
         } else {
-            let open = self.stack.iter().filter(|w| matches!(w, Work::File { .. })).count();
-            (open >= LIMITS.include_depth).then(|| {
+            (depth >= LIMITS.include_depth).then(|| {
                 format!("files may include one another {} deep; does it include itself?", LIMITS.include_depth)
             })
         };
@@ -144,7 +155,7 @@ impl Preprocessor {
         }
         self.read_bytes = self.read_bytes.saturating_add(text.len());
         let id = sources.add(name, text);
-        self.stack.push(Work::File { id, at: 0 });
+        self.stack.push(Work::File { id, at: 0, depth });
     }
 
     /// Takes the answer to [`Step::Include`]: the files in the order in which they are to be read, and what failed.
@@ -174,8 +185,14 @@ impl Preprocessor {
                 (_, true) => {}
             }
         }
+        // The file in which the include stands is the topmost; those it brings stand side by side.
+        let above = self.stack.iter().rev().find_map(|work| match work {
+            Work::File { depth, .. } => Some(*depth),
+            Work::Line { .. } | Work::Loop(_) => None,
+        });
+        let depth = above.map_or(0, |above| above.saturating_add(1));
         for (name, text) in files.into_iter().rev() {
-            self.push_file(sources, diags, name, text, request.span);
+            self.push_at(depth, sources, diags, name, text, request.span);
         }
     }
 
@@ -183,7 +200,7 @@ impl Preprocessor {
     pub fn run(&mut self, sources: &Sources, tree: &mut tree::Builder, diags: &mut Diagnostics) -> Step {
         while let Some(work) = self.stack.pop() {
             match work {
-                Work::File { id, at } => self.read(sources, id, at, tree, diags),
+                Work::File { id, at, depth } => self.read(sources, id, at, depth, tree, diags),
                 Work::Loop(mut turns) => {
                     if let Some(text) = turns.turn(&mut self.definitions) {
                         let depth = turns.depth;
@@ -225,6 +242,7 @@ impl Preprocessor {
         sources: &Sources,
         id: FileId,
         mut at: usize,
+        depth: usize,
         tree: &mut tree::Builder,
         diags: &mut Diagnostics,
     ) {
@@ -242,7 +260,7 @@ impl Preprocessor {
                 other => break (other.into_text(id), after),
             }
         };
-        self.stack.push(Work::File { id, at: after });
+        self.stack.push(Work::File { id, at: after, depth });
         match &mut self.collecting {
             Some(collecting) => {
                 let (line, more) = strip_continuation(&text);

@@ -138,6 +138,21 @@ fn included_files_stand_where_the_directive_stands() {
 }
 
 #[test]
+fn a_directory_full_of_files_is_not_deep() {
+    let names: Vec<String> = (0..200).map(|n| format!("/c/{n}.conf")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "one\n")).collect();
+    let main = "global_defs {\nnotification_email {\ninclude *.conf\n}\n}\n";
+    let compiled = with_files(main, &files, &mut Vec::new());
+    assert_eq!(problems(&compiled), [""; 0]);
+    assert_eq!(compiled.bundle.unwrap().check.mail.to.len(), 200);
+    // One that includes itself is.
+    let compiled = with_files("include self\n", &[("/c/self", "include self\n")], &mut Vec::new());
+    let expected =
+        "1:9 error[L004] `/c/self` is not read: files may include one another 32 deep; does it include itself?";
+    assert_eq!(problems(&compiled), [expected]);
+}
+
+#[test]
 fn what_is_missing_matters_as_the_directive_says() {
     let mut asked = Vec::new();
     let main = "include a\nincluder b\nincludem c\nincludem c*\nincludew d*\nincludea e*\nincludex f\n";
