@@ -121,14 +121,16 @@ fn ports_of_real_servers_are_normalised() {
 
 #[test]
 fn firewall_marks() {
-    let text = "virtual_server fwmark 5 {\nlvs_method DR\nreal_server 192.0.2.1 80 {\nTCP_CHECK {\n}\n}
+    let text = "virtual_server fwmark 5 {\nlvs_method NAT\nsorry_server 192.0.2.7 80\nreal_server 192.0.2.1 80 {\nTCP_CHECK {\n}\n}
         real_server 192.0.2.2 {\nTCP_CHECK {\n}\n}\n}\nvirtual_server fwmark 6 {\nip_family inet6\nlvs_method DR\nreal_server 2001:db8::1 {\n}\n}";
     let compiled = load(text);
-    assert_eq!(problems(&compiled), ["8:1 error[R003] this checker does not know which port to connect to"]);
+    assert_eq!(problems(&compiled), ["9:1 error[R003] this checker does not know which port to connect to"]);
     let bundle = compiled.bundle.unwrap();
     assert_eq!(bundle.ipvs.services.rows()[0].key, ServiceKey::Fwmark { mark: 5, family: Family::V4 });
     assert_eq!(bundle.ipvs.services.rows()[1].key, ServiceKey::Fwmark { mark: 6, family: Family::V6 });
     assert_eq!(bundle.check.services.rows()[0].label, "FWM 5");
+    assert_eq!(bundle.check.services.rows()[0].sorry.as_deref(), Some("[192.0.2.7]:none:80"));
+    assert_eq!(bundle.check.reals.rows()[0].label, "[192.0.2.1]:none:80");
     assert_eq!(bundle.check.checkers.rows()[0].target, "192.0.2.1:80".parse().unwrap());
 }
 

@@ -314,12 +314,13 @@ fn service_label(key: ServiceKey) -> String {
     }
 }
 
-/// `[192.168.1.1]:tcp:80`. COMPAT: a firewall mark has no protocol of its own and shows as tcp.
+/// `[192.168.1.1]:tcp:80`. COMPAT: keepalived 2.2.7: a firewall mark has no protocol, whatever `protocol` says.
 pub(super) fn endpoint_label(addr: IpAddr, port: u16, key: ServiceKey) -> String {
     let protocol = match key {
+        ServiceKey::Addr { protocol: Protocol::Tcp, .. } => "tcp",
         ServiceKey::Addr { protocol: Protocol::Udp, .. } => "udp",
         ServiceKey::Addr { protocol: Protocol::Sctp, .. } => "sctp",
-        _ => "tcp",
+        ServiceKey::Fwmark { .. } => "none",
     };
     format!("[{addr}]:{protocol}:{port}")
 }
