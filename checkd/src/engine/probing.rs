@@ -50,7 +50,7 @@ impl Engine {
     }
 
     /// Begins what waits for a connection.
-    fn begin_probes(&mut self, now: Mono, out: &mut Vec<Action>) {
+    pub(super) fn begin_probes(&mut self, now: Mono, out: &mut Vec<Action>) {
         while self.probing.len() < self.connections {
             let Some(idx) = self.queue.pop_front() else { return };
             let Stage::Live(live) = &mut self.stage else { return };

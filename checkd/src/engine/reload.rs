@@ -70,6 +70,8 @@ impl Engine {
         }
         let kept: BTreeSet<CheckerIdx> = came_from.into_values().collect();
         self.begin_checkers(now, now, seed, |idx| !kept.contains(&idx), out);
+        // What went has left connections to what waits for one.
+        self.begin_probes(now, out);
     }
 
     /// Moves deadlines, queue and probes to the new indices and gives up those of checkers that are gone.

@@ -40,6 +40,30 @@ fn the_queue_is_fair() {
     assert!(counts.values().all(|n| (1..=2).contains(n)), "{counts:?}");
 }
 
+/// The connections of what a reload removes are free at once for what waits for one.
+#[test]
+fn a_reload_does_not_strand_the_queue() {
+    let with = |addresses: &[&str]| {
+        let mut b = Build::default();
+        b.service("VS", |_| {});
+        for address in addresses {
+            b.real(address, |_| {});
+            b.tcp(address, |_| {});
+        }
+        b.config
+    };
+    let (first, second) = ("127.0.0.2:80", "127.0.0.3:80");
+    let mut w = World::with(Engine::new(1), Ipvs::default());
+    w.serve(first, Server::Silent);
+    w.start(with(&[first, second]));
+    w.pass_secs(1.5);
+    assert_eq!(w.connects.len(), 1, "the second waits");
+    w.ipvs = None;
+    w.activate(with(&[second]));
+    w.pass_secs(10.0);
+    assert!(w.connects.len() > 1, "the second waits for ever");
+}
+
 #[test]
 fn first_probes_are_spread_over_warmup() {
     let b = many(1_000);
