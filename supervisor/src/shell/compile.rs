@@ -19,7 +19,7 @@ use mio::Token;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::{Mode, SFlag, fstat};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -69,6 +69,7 @@ pub struct Compiler {
     channel: Channel<ToCompile, FromCompile>,
     files: Vec<PathBuf>,
     includes: u32,
+    answer: Option<Answer>,
     mode: CompileMode,
     assembly: Assembly,
     kind: Option<SliceKind>,
@@ -140,6 +141,7 @@ impl Compiler {
             channel,
             files: vec![order.path.to_owned()],
             includes: 0,
+            answer: None,
             mode: order.mode,
             assembly: Assembly::default(),
             kind: None,
@@ -188,6 +190,7 @@ impl Compiler {
 
     fn talk(&mut self) -> Result<Progress, ChannelError> {
         self.channel.flush()?;
+        self.hand_out()?;
         for _ in 0..FRAMES_PER_TURN {
             let Some(received) = self.channel.receive()? else { return Ok(Progress::Waiting) };
             for message in received.frame.messages {
@@ -210,8 +213,11 @@ impl Compiler {
         Ok(Progress::More)
     }
 
-    /// Opens what an include directive matches. A file that cannot be opened is a diagnostic of the compiler's.
+    /// Finds what an include directive matches.
     fn include(&mut self, pattern: &str, from: &str) -> Result<(), ChannelError> {
+        if self.answer.is_some() {
+            return Err(violation("an include before the last was answered"));
+        }
         let from = self.files.iter().find(|known| known.as_os_str() == from);
         let from = from.ok_or_else(|| violation("an include in a file that it was not given"))?;
         self.includes = self.includes.saturating_add(1);
@@ -222,27 +228,31 @@ impl Compiler {
             return Err(violation("an include pattern that is too long"));
         }
         let base = absolute(from.parent().unwrap_or(Path::new("/")));
-        let mut problems = Vec::new();
-        let mut room = PROBLEM_BYTES_LIMIT;
+        let mut answer = Answer::default();
         match glob::matches(pattern, &base) {
-            Err(e) => problems.push((pattern.to_owned(), e.to_string())),
-            Ok(paths) => {
-                for path in paths {
-                    match self.give(&path) {
-                        Ok(()) => {}
-                        Err(Refusal::Problem(why)) => {
-                            let path = path.display().to_string();
-                            room = room.saturating_sub(path.len().saturating_add(why.len()));
-                            if room > 0 && problems.len() < PROBLEMS_LIMIT {
-                                problems.push((path, why));
-                            }
-                        }
-                        Err(Refusal::Channel(e)) => return Err(e),
-                    }
-                }
-            }
+            Err(e) => answer.problem(pattern.to_owned(), e.to_string()),
+            Ok(paths) => answer.paths = paths.into(),
         }
-        self.channel.send(self.generation, vec![ToCompile::EndOfFiles { problems }])
+        self.answer = Some(answer);
+        self.hand_out()
+    }
+
+    /// Gives it the files of an include, as many as it takes now. A file that cannot be opened is a diagnostic of the compiler's.
+    fn hand_out(&mut self) -> Result<(), ChannelError> {
+        while self.channel.is_flushed()
+            && let Some(mut answer) = self.answer.take()
+        {
+            let Some(path) = answer.paths.pop_front() else {
+                return self.channel.send(self.generation, vec![ToCompile::EndOfFiles { problems: answer.problems }]);
+            };
+            match self.give(&path) {
+                Ok(()) => {}
+                Err(Refusal::Problem(why)) => answer.problem(path.display().to_string(), why),
+                Err(Refusal::Channel(e)) => return Err(e),
+            }
+            self.answer = Some(answer);
+        }
+        Ok(())
     }
 
     fn give(&mut self, path: &Path) -> Result<(), Refusal> {
@@ -267,6 +277,24 @@ impl Compiler {
             return Err(Failure::Compiler("checkd compile broke the protocol: slices are missing".to_owned()));
         }
         Ok(Compilation { verdict, slices })
+    }
+}
+
+/// The answer to an include, while it is given: a configuration may have more files than a socket holds descriptors.
+#[derive(Default)]
+struct Answer {
+    paths: VecDeque<PathBuf>,
+    problems: Vec<(String, String)>,
+    problem_bytes: usize,
+}
+
+impl Answer {
+    /// Notes a file that cannot be given; beyond the limits nothing.
+    fn problem(&mut self, path: String, why: String) {
+        self.problem_bytes = self.problem_bytes.saturating_add(path.len().saturating_add(why.len()));
+        if self.problem_bytes < PROBLEM_BYTES_LIMIT && self.problems.len() < PROBLEMS_LIMIT {
+            self.problems.push((path, why));
+        }
     }
 }
 
@@ -339,76 +367,4 @@ fn interfaces(text: &str) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn interfaces_are_read_from_proc() {
-        let text = "Inter-|   Receive\n face |bytes\n    lo: 1 2 3\n  eth0: 4 5\neth0.7:9 1\n br:0: 1\n";
-        assert_eq!(interfaces(text), ["lo", "eth0", "eth0.7", "br:0"]);
-        assert!(interfaces("").is_empty());
-    }
-
-    #[test]
-    fn only_regular_files_are_opened() {
-        assert_eq!(open_regular(Path::new("/dev/null")).err().as_deref(), Some("it is no regular file"));
-        assert_eq!(open_regular(Path::new("/")).err().as_deref(), Some("it is a directory"));
-        assert_eq!(open_regular(Path::new("/nonexistent/x")).err().as_deref(), Some("it does not exist"));
-        assert!(open_regular(Path::new("/proc/self/exe")).is_ok());
-    }
-
-    /// A compiler that is played by the test: its end of the channel.
-    fn played() -> (Compiler, Channel<FromCompile, ToCompile>) {
-        let (ours, theirs) = pair().unwrap();
-        let compiler = Compiler {
-            generation: Generation(1),
-            until: Mono::ZERO,
-            process: Process::start(std::process::Command::new("sleep").arg("1000")).unwrap(),
-            channel: Channel::new(ours),
-            mode: CompileMode::Load,
-            files: vec![PathBuf::from("/etc/a.conf")],
-            includes: 0,
-            assembly: Assembly::default(),
-            kind: None,
-            slices: Slices::new(),
-        };
-        (compiler, Channel::new(theirs))
-    }
-
-    fn end(compiler: Compiler) {
-        let mut process = compiler.end();
-        while process.reap().is_none() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn include() -> Vec<FromCompile> {
-        vec![FromCompile::Include { pattern: "/nonexistent/x*".to_owned(), from: "/etc/a.conf".to_owned() }]
-    }
-
-    #[test]
-    fn a_compiler_that_talks_without_end_does_not_keep_the_loop() {
-        let (mut compiler, mut its) = played();
-        let all = FRAMES_PER_TURN * 3;
-        for _ in 0..all {
-            its.send(Generation(1), include()).unwrap();
-        }
-        let mut answers = || std::iter::from_fn(|| its.receive().unwrap()).count();
-        for _ in 0..3 {
-            assert!(matches!(compiler.progress(), Progress::More));
-            assert_eq!(answers(), FRAMES_PER_TURN);
-        }
-        assert!(matches!(compiler.progress(), Progress::Waiting));
-        end(compiler);
-    }
-
-    #[test]
-    fn includes_are_counted() {
-        let (mut compiler, mut its) = played();
-        compiler.includes = INCLUDES_LIMIT;
-        its.send(Generation(1), include()).unwrap();
-        let Progress::Done(Err(failure)) = compiler.progress() else { panic!("it goes on") };
-        assert_eq!(failure.to_string(), "checkd compile broke the protocol: malformed frame: too many includes");
-        end(compiler);
-    }
-}
+mod tests;
