@@ -1,7 +1,7 @@
 //! What neither the supervisor nor a script it runs needs. These calls fail with EPERM in all of them.
 //!
 //! The bounding set denies most of them already; the filter also takes away the kernel code behind them, and holds inside a user
-//! namespace. Left alone on purpose: `unshare`, `setns` (`ip netns exec`), `keyctl` (PAM of sudo and su), `syslog` (dmesg),
+//! namespace. Left alone on purpose: `unshare`, `setns` (a user namespace of their own), `keyctl` (PAM of sudo and su), `syslog` (dmesg),
 //! `adjtimex` (reading the clock's state).
 
 use super::{Call, call};
