@@ -159,6 +159,12 @@ impl Commands {
         }
     }
 
+    /// Kills a run that cannot be watched and forgets it; the process is still to be waited for.
+    pub fn give_up(&mut self, run: RunId) -> Option<Process> {
+        self.signal(run, Sig::Kill);
+        self.running.remove(&run).map(|run| run.process)
+    }
+
     /// How a run ended, once it has; then it is forgotten. The process is handed back for its descriptor, which may be watched.
     pub fn reap(&mut self, run: RunId) -> Option<(Outcome, Process)> {
         let found = self.running.get_mut(&run)?;

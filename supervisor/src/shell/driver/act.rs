@@ -87,7 +87,7 @@ impl Driver {
                 lines.iter().for_each(|line| self.setup.logger.log(line));
                 if let Err(why) = watched {
                     self.setup.logger.error(format!("a script that was started cannot be watched: {why}"));
-                    self.setup.commands.signal(run, supervisor::script::Sig::Kill);
+                    self.leaving.extend(self.setup.commands.give_up(run));
                     self.pending.push_back(Event::ScriptEnded(run, Outcome::NotStarted));
                 }
             }

@@ -13,8 +13,9 @@ use supervisor::lifecycle::{Breach, Event};
 use supervisor::reload::{Compiled, Failure};
 use supervisor::script::RunId;
 
-/// Frames taken from one child in one turn. A child that says more is not served less: the loop comes back at once.
-const FRAMES_PER_TURN: usize = 64;
+/// Frames taken from one child in one turn; each may hold thousands of requests. A child that says more is not served less: the
+/// loop comes back at once.
+const FRAMES_PER_TURN: usize = 8;
 
 /// Messages after which no further frame of that child is taken in that turn: another that has died is waiting to be started again.
 const MESSAGES_PER_TURN: usize = 4096;
