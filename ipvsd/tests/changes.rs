@@ -7,9 +7,11 @@
 mod common;
 
 use common::vips::{Monitor, applied, config, set, shown, sorted, spec, synced};
-use common::{Ipvsd, Line, eventually, ip, link, namespace};
+use common::{Ipvsd, Line, eventually, ip, link, namespace, run};
 use ipc::config::ipvs::AddrSpec;
 use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
+use nix::sys::signal::Signal;
+use std::io::Write;
 
 /// ipvsd with instances that are all present.
 fn present(instances: &[(&str, Vec<AddrSpec>)]) -> (Ipvsd, Line<VrrpToIpvs, IpvsToVrrp>) {
@@ -139,4 +141,34 @@ fn an_interface_that_is_renamed_loses_its_addresses() {
     ip("link add v0 type veth peer name v2");
     eventually("and on the new one", || has("inet 10.9.0.1/32"));
     ipvsd.stop();
+}
+
+/// More notifications than its receive buffer holds, the one that matters among those that are lost.
+#[test]
+fn what_was_missed_is_found() {
+    namespace();
+    link();
+    let (ipvsd, mut vrrp) = present(&[("A", vec![spec("10.9.0.1/32")])]);
+    ipvsd.signal(Signal::SIGSTOP);
+    let mut lines = tempfile::NamedTempFile::new().expect("a file");
+    for n in 0..25_000 {
+        let verb = if n % 2 == 0 { "add" } else { "del" };
+        writeln!(lines, "addr {verb} 10.7.0.1/32 dev v1").expect("room");
+    }
+    ip(&format!("-batch {}", lines.path().display()));
+    ip("addr del 10.9.0.1/32 dev v0");
+    assert!(dropped() > 0, "the buffer holds them all");
+    ipvsd.signal(Signal::SIGCONT);
+    eventually("it is back", || has("inet 10.9.0.1/32"));
+    for want in [Presence::Absent, Presence::Present] {
+        vrrp.say(1, vec![set(0, want)]);
+        vrrp.hear_until(|m| *m == applied(0, want));
+    }
+    ipvsd.stop();
+}
+
+/// Netlink messages that this namespace's sockets had no room for.
+fn dropped() -> u64 {
+    let table = run("cat", "/proc/net/netlink");
+    table.lines().filter_map(|line| line.split_whitespace().nth(8)?.parse::<u64>().ok()).sum()
 }

@@ -166,6 +166,12 @@ impl Ipvsd {
         Line::new(Channel::new(ours))
     }
 
+    /// Stops it, or lets it go on.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        let pid = i32::try_from(self.process.id()).expect("a pid");
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), signal).expect("it lives");
+    }
+
     /// Becomes its vrrpd.
     pub fn vrrp(&mut self) -> Line<VrrpToIpvs, IpvsToVrrp> {
         self.attach(Role::Vrrp)
