@@ -183,9 +183,6 @@ fn dest(dest: &Dest) -> Result<(), String> {
     if dest.weight > i32::MAX.unsigned_abs() {
         return Err(format!("weight {} is more than 2147483647", dest.weight));
     }
-    if dest.upper != 0 && dest.lower > dest.upper {
-        return Err(format!("lthreshold {} is more than uthreshold {}", dest.lower, dest.upper));
-    }
     Ok(())
 }
 

@@ -120,6 +120,19 @@ fn ports_of_real_servers_are_normalised() {
 }
 
 #[test]
+fn thresholds_that_the_kernel_refuses_are_left_out() {
+    let of = |lines: &str| {
+        let compiled = load(server("", lines));
+        let dest = compiled.bundle.as_ref().unwrap().ipvs.reals.rows()[0].dest;
+        (dest.upper, dest.lower, problems(&compiled).len())
+    };
+    assert_eq!(of("uthreshold 5\nlthreshold 4"), (5, 4, 0));
+    assert_eq!(of("uthreshold 5\nlthreshold 5"), (5, 5, 0));
+    assert_eq!(of("uthreshold 5\nlthreshold 6"), (5, 0, 1));
+    assert_eq!(of("lthreshold 6"), (0, 0, 1));
+}
+
+#[test]
 fn firewall_marks() {
     let text = "virtual_server fwmark 5 {\nlvs_method NAT\nsorry_server 192.0.2.7 80\nreal_server 192.0.2.1 80 {\nTCP_CHECK {\n}\n}
         real_server 192.0.2.2 {\nTCP_CHECK {\n}\n}\n}\nvirtual_server fwmark 6 {\nip_family inet6\nlvs_method DR\nreal_server 2001:db8::1 {\n}\n}";

@@ -595,6 +595,19 @@ fn an_index_of_nothing_ends_the_trust_in_its_sender() {
     }
 }
 
+/// What only one server cannot have is the kernel's to refuse: the others are served.
+#[test]
+fn odd_thresholds_do_not_cost_the_configuration() {
+    let mut odd = config(0);
+    if let Some(real) = odd.reals.at_mut(RealIdx(0)) {
+        (real.dest.upper, real.dest.lower) = (5, 10);
+    }
+    let mut machine = Reconciler::new();
+    let mut out = Vec::new();
+    machine.step(Mono(1), Event::Configure(Generation(7), Box::new(odd)), &mut out);
+    assert_eq!(out, [Action::Ready(Generation(7))]);
+}
+
 #[test]
 fn a_configuration_that_cannot_be_is_refused_with_its_line() {
     let mut bad = config(0);

@@ -71,15 +71,18 @@ impl Resolver<'_, '_> {
         weights
     }
 
-    /// COMPAT: the kernel takes any; a lower threshold above the upper one is never reached.
+    /// Linux 6.1 refuses a server whose lower threshold is above the upper one, or stands alone. COMPAT: keepalived 2.2.7 asks for
+    /// it all the same, and has the server not in service.
     fn thresholds(&mut self, d: &Draft) -> (u32, u32) {
         let upper = d.upper.as_ref().map_or(0, |u| u.value);
-        let lower = d.lower.as_ref().map_or(0, |l| l.value);
-        if let Some(at) = d.lower.as_ref().filter(|_| upper != 0 && lower >= upper) {
-            let message = "`lthreshold` is not below `uthreshold`";
-            self.r.diags.push(Diagnostic::warning(Code::CONFLICT, at.span, message));
+        match &d.lower {
+            Some(lower) if lower.value > upper => {
+                let message = "`lthreshold` is above `uthreshold`: the kernel would refuse the server";
+                self.r.diags.push(Diagnostic::error(Code::CONFLICT, lower.span, message).label("ignored"));
+                (upper, 0)
+            }
+            lower => (upper, lower.as_ref().map_or(0, |l| l.value)),
         }
-        (upper, lower)
     }
 }
 
