@@ -3,6 +3,7 @@
 use super::{Reconciler, log};
 use crate::event::Action;
 use crate::ledger::Ledger;
+use crate::patience::Patience;
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::Generation;
@@ -40,6 +41,8 @@ impl Reconciler {
             Some((prepared, ledger)) if prepared == generation => {
                 self.desired = self.desired.carry(&self.ledger, &ledger);
                 self.ledger = ledger;
+                // What was refused may have been put right; what is not wanted any more need not be remembered.
+                self.patience = Patience::default();
                 self.vrrp.reset();
                 self.check.reset();
                 self.route.replan();

@@ -595,6 +595,22 @@ fn an_index_of_nothing_ends_the_trust_in_its_sender() {
     }
 }
 
+/// Whoever has put right what made the kernel refuse reloads, and does not wait for a minute.
+#[test]
+fn a_reload_tries_again_at_once() {
+    let mut world = World::new(Has::Yes);
+    world.settle(&[Presence::Present; 3], &[Standing::Absent; 4], &[Standing::Absent; 2]);
+    world.kernel.refuse = u32::MAX;
+    world.apply(Step::SetReal(0, Standing::Serving));
+    world.apply(Step::RemoveBehind(1, 1));
+    world.pass(Duration::from_secs(200));
+    world.kernel.refuse = 0;
+    world.reload(0);
+    let (_, dests) = world.kernel.services.get(&key(1)).expect("the service is there");
+    assert!(dests.contains_key(&(v4(2, 1), 80)));
+    assert!(world.kernel.addrs.contains(&AddrKey { ifindex: 1, addr: v4(0, 1), len: 24 }));
+}
+
 /// What only one server cannot have is the kernel's to refuse: the others are served.
 #[test]
 fn odd_thresholds_do_not_cost_the_configuration() {
