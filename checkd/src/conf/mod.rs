@@ -14,6 +14,7 @@ pub mod bfd;
 pub mod checker;
 pub mod checker_own;
 pub mod diag;
+pub mod differences;
 pub mod expand;
 pub mod explain;
 pub mod file;

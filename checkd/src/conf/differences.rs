@@ -1,0 +1,183 @@
+//! Where Holdfast means to differ from keepalived, and why. One table for the manual (holdfast.conf(5), DIFFERENCES) and for the
+//! comparison of the two on the same files: a file on which they disagree names the entry that accounts for it.
+//!
+//! What is not in this table is not meant, and a fault.
+
+/// Where a difference can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// In what is said of a file: the comparison has a file for it.
+    InText,
+    /// Only when the configuration runs.
+    Running,
+}
+
+/// One intended difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// A stable name, `words-with-hyphens`.
+    pub id: &'static str,
+    /// Where it can be seen.
+    pub shows: Shows,
+    /// What it is about, in a few words.
+    pub what: &'static str,
+    /// What keepalived does, with the version where that matters.
+    pub keepalived: &'static str,
+    /// What Holdfast does.
+    pub holdfast: &'static str,
+    /// Why: one sentence.
+    pub why: &'static str,
+}
+
+/// The difference of a name.
+pub fn difference(id: &str) -> Option<&'static Difference> {
+    DIFFERENCES.iter().find(|d| d.id == id)
+}
+
+const fn text(
+    id: &'static str,
+    what: &'static str,
+    keepalived: &'static str,
+    holdfast: &'static str,
+    why: &'static str,
+) -> Difference {
+    Difference { id, shows: Shows::InText, what, keepalived, holdfast, why }
+}
+
+const fn running(
+    id: &'static str,
+    what: &'static str,
+    keepalived: &'static str,
+    holdfast: &'static str,
+    why: &'static str,
+) -> Difference {
+    Difference { shows: Shows::Running, ..text(id, what, keepalived, holdfast, why) }
+}
+
+/// All of them, in the order of the manual.
+pub static DIFFERENCES: &[Difference] = &[
+    text(
+        "unknown-block",
+        "an unknown keyword with a block",
+        "its lines are read as lines of the enclosing block, and its `}` closes that block",
+        "it is skipped with its block and reported once",
+        "one misspelt word must not change what the rest of the file means",
+    ),
+    text(
+        "old-retry-name",
+        "`nb_get_retry` in any checker",
+        "it is unknown except in HTTP_GET and SSL_GET",
+        "it is an old name of `retry` everywhere, with a warning",
+        "many examples on the network have it in TCP_CHECK, and there is no doubt about what they mean",
+    ),
+    text(
+        "persistence-off",
+        "`persistence_timeout 0`",
+        "it is out of range, an error, and persistence stays off",
+        "it turns persistence off, with a warning",
+        "the result is the same and many files have it",
+    ),
+    text(
+        "long-password",
+        "an `auth_pass` of more than eight characters",
+        "it is cut after the eighth, with an error",
+        "it is cut after the eighth, with a warning that shows what is used",
+        "the file works as it always did",
+    ),
+    text(
+        "rounded-interval",
+        "an `advert_int` that the version cannot send",
+        "it is rounded, with an error",
+        "it is rounded in the same way, with a warning",
+        "the file works as it always did",
+    ),
+    text(
+        "default-scheduler",
+        "a `virtual_server` without `lvs_sched`",
+        "wlc is taken, with an error",
+        "wlc is taken",
+        "the manual names wlc as the default; using a default is no error",
+    ),
+    text(
+        "udp-payload",
+        "a UDP_CHECK `payload` with letters in its first or last byte",
+        "2.2.7 takes `ff01`, but neither `ff` nor `01ff`",
+        "any pairs of hexadecimal digits are taken",
+        "it is a mistake in keepalived",
+    ),
+    text(
+        "single-port-rule",
+        "`sport` and `dport` of a rule with a single port",
+        "it is refused; it has to be written as a range, `80-80`",
+        "it is the range of that one port",
+        "it is a mistake in keepalived",
+    ),
+    running(
+        "reload-of-a-broken-file",
+        "a reload whose file has errors",
+        "the errors are logged and what is left of the file is used, unless `reload_check_config` is set",
+        "a file that cannot be run is refused as a whole; the running configuration stays untouched",
+        "a slip of the pen must not take a service down",
+    ),
+    running(
+        "deleted-address",
+        "a virtual address that another program deletes",
+        "the instance gives up being master",
+        "the address is put back",
+        "network managers delete addresses; losing the service as well helps nobody",
+    ),
+    running(
+        "several-interfaces-down",
+        "several tracked interfaces that are down",
+        "the first one that comes back ends the fault",
+        "each one is counted; the fault ends with the last",
+        "it is a mistake in keepalived",
+    ),
+    running(
+        "order-of-notifications",
+        "notify scripts of one instance, group, real server or service",
+        "they run side by side and end in any order",
+        "they run one after another in the order of the changes, the newest state last",
+        "a script that sets up what a state needs must be right about the state",
+    ),
+    running(
+        "missing-interface",
+        "an interface that does not exist when the daemon starts",
+        "the daemon refuses to run unless `dynamic_interfaces` is set",
+        "the instance waits for it in FAULT and says so; `-t` still fails",
+        "at boot the network is often later than the daemon",
+    ),
+    running(
+        "place-of-dumps",
+        "what SIGUSR1 and SIGUSR2 write",
+        "files in /tmp",
+        "files in /run/holdfast that only root can read",
+        "predictable names in /tmp have been misused, and dumps hold what is nobody's business",
+    ),
+    running(
+        "power-of-scripts",
+        "scripts that run as root",
+        "they have every capability",
+        "they have the supervisor's; holdfast(8), SCRIPTS, says what that allows",
+        "a script gets no more than the daemon itself has",
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_every_part_is_filled() {
+        let mut seen = BTreeSet::new();
+        for d in DIFFERENCES {
+            assert!(seen.insert(d.id), "{} twice", d.id);
+            assert!(d.id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{}", d.id);
+            for part in [d.what, d.keepalived, d.holdfast, d.why] {
+                assert!(!part.is_empty() && !part.ends_with('.'), "{}: {part:?}", d.id);
+            }
+            assert_eq!(difference(d.id), Some(d));
+        }
+    }
+}
