@@ -1,6 +1,7 @@
 //! What is wrong with a configuration: data only, rendered by the shell. All problems of a run are collected, none stops the reading.
 
-use super::source::Span;
+use super::allow::Allows;
+use super::source::{FileId, Source, Span};
 use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -53,6 +54,10 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A comment `holdfast: allow(…)` that silences nothing.
+    UNUSED_ALLOW = "A001";
+    /// A comment `holdfast: allow(…)` that cannot be understood.
+    BAD_ALLOW = "A002";
     /// A line longer than the limit is ignored.
     LONG_LINE = "L001";
     /// A line with a NUL byte is ignored.
@@ -224,6 +229,7 @@ pub struct Diagnostics {
     seen: BTreeSet<(Code, Span)>,
     /// Places whose words must not be shown.
     secrets: BTreeSet<Span>,
+    allows: Allows,
     /// How many were not kept.
     pub dropped: u32,
     /// How many are fatal, errors and warnings, kept or not.
@@ -244,6 +250,13 @@ pub struct Counts {
 impl Diagnostics {
     /// Takes a problem down. The same kind at the same place counts once: a line that a loop repeats is reported once.
     pub fn push(&mut self, diagnostic: Diagnostic) {
+        let error = diagnostic.severity >= Severity::Error;
+        if let Some(primary) = &diagnostic.primary
+            && !(error && self.is_full())
+            && self.allows.silences(diagnostic.code, primary.span, error)
+        {
+            return;
+        }
         if let Some(primary) = &diagnostic.primary
             && self.seen.len() < DIAGNOSTICS_LIMIT
             && !self.seen.insert((diagnostic.code, primary.span))
@@ -264,6 +277,35 @@ impl Diagnostics {
             self.list.push(diagnostic);
         } else {
             self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// Takes in the comments of a file that silence something. `by`: where it was included.
+    pub fn read_allows(&mut self, source: &Source, file: FileId, by: Span) {
+        for misread in self.allows.read(source, file, by) {
+            let mut diagnostic = Diagnostic::warning(Code::BAD_ALLOW, misread.span, misread.message);
+            if let Some(near) = misread.near {
+                diagnostic = diagnostic.help(alloc::format!("did you mean `{near}`?")).patch(misread.span, near);
+            }
+            self.push(diagnostic);
+        }
+    }
+
+    /// Whether a comment silences this at that place; the comment counts as used.
+    pub fn silences(&mut self, code: Code, span: Span) -> bool {
+        self.allows.silences(code, span, false)
+    }
+
+    /// Tells which comments silenced nothing; when everything was looked at.
+    pub fn unused_allows(&mut self) {
+        let unused: Vec<_> = self.allows.unused().collect();
+        for idle in unused {
+            let message = if idle.error {
+                alloc::format!("{} is an error here, which cannot be silenced", idle.code)
+            } else {
+                alloc::format!("there is no {} here to silence", idle.code)
+            };
+            self.push(Diagnostic::new(Severity::Note, Code::UNUSED_ALLOW, idle.span, message));
         }
     }
 

@@ -188,7 +188,7 @@ pub fn next<'s>(source: &'s Source, file: FileId, at: usize, diags: &mut Diagnos
 }
 
 /// The first place of a byte, a word of eight bytes at a time.
-fn memchr(wanted: u8, bytes: &[u8]) -> Option<usize> {
+pub(super) fn memchr(wanted: u8, bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
     let mut skipped = 0_usize;

@@ -10,6 +10,7 @@
 //! something, unless a problem is fatal.
 
 pub mod address;
+pub mod allow;
 pub mod bfd;
 pub mod checker;
 pub mod checker_own;
@@ -66,7 +67,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use diag::Diagnostics;
 use ipc::config::Bundle;
-use ipc::msg::compile::{CompileMode, Facts, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, Parts, Verdict};
 use keyword::Reader;
 use preproc::Preprocessor;
 use source::{Sources, Span};
@@ -143,6 +144,9 @@ impl Compiler {
         let mut reader = Reader { diags: &mut diags, sources: &sources, usage: None };
         let draft = root::read(&mut reader, &tree);
         let bundle = resolve::resolve(&mut reader, &tree, &draft, &facts, mode);
+        if facts.parts == Parts::Both {
+            diags.unused_allows();
+        }
         diags.sort();
         Compiled { bundle: (diags.counts.fatal == 0).then_some(bundle), diags, sources }
     }

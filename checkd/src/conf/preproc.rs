@@ -155,6 +155,9 @@ impl Preprocessor {
         }
         self.read_bytes = self.read_bytes.saturating_add(text.len());
         let id = sources.add(name, text);
+        if let Some(source) = sources.get(id) {
+            diags.read_allows(source, id, by);
+        }
         self.stack.push(Work::File { id, at: 0, depth });
     }
 

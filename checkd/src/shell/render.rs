@@ -62,21 +62,20 @@ pub fn excerpt(compiled: &Compiled, diagnostic: &Diagnostic, colour: bool) -> St
     format!("{}\n\n", renderer.render(&report))
 }
 
-/// `FILE:LINE:COL: error[CODE]: text`
+/// `FILE:LINE:COL: error[CODE]: text`, one line. What is fatal is an error here too: whoever reads this tells three kinds apart.
 pub fn line(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
-    let mut text = String::new();
-    if let Some(primary) = &diagnostic.primary {
-        let place = compiled.sources.place(primary.span);
-        text = format!("{}:{}:{}: ", place.file, place.line, place.column);
-    }
-    text.push_str(&format!("{}[{}]: {}", diagnostic.severity, diagnostic.code, diagnostic.message));
+    let span = diagnostic.primary.as_ref().map_or(Span::default(), |primary| primary.span);
+    let place = compiled.sources.place(span);
+    let severity = diagnostic.severity.min(Severity::Error);
+    let mut text = format!("{}:{}:{}: {severity}[{}]: ", place.file, place.line, place.column, diagnostic.code);
+    text.push_str(&diagnostic.message);
     if let Some(label) = diagnostic.primary.as_ref().filter(|p| !p.text.is_empty()) {
         text.push_str(&format!(" ({})", label.text));
     }
     if let Some(help) = &diagnostic.help {
         text.push_str(&format!("; {help}"));
     }
-    text
+    text.replace(|c: char| c.is_control(), "\u{fffd}")
 }
 
 /// One JSON object: `severity`, `code`, `message`, and where they are known `file`, `line`, `column`, `end_line`, `end_column`,

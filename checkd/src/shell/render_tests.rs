@@ -121,6 +121,11 @@ fn one_line_for_a_log() {
     let compiled = compiled("global_defs {\n smtp_connect_timeout often\n}\n");
     let lines: Vec<String> = compiled.diags.list().iter().map(|d| line(&compiled, d)).collect();
     assert_eq!(lines, ["k.conf:2:23: error[V001]: `often` is not a number (ignored); smtp_connect_timeout SECONDS"]);
+    let fatal = self::compiled(
+        "vrrp_instance A {\n interface eth9\n virtual_router_id 5\n virtual_ipaddress { 192.0.2.1 }\n}\n",
+    );
+    let lines: Vec<String> = fatal.diags.list().iter().map(|d| line(&fatal, d)).collect();
+    assert_eq!(lines, ["k.conf:2:12: error[R004]: interface eth9 does not exist; there is eth0, eth1"]);
     assert_eq!(summary(&compiled).as_deref(), Some("configuration: 1 error"));
     assert_eq!(summary(&self::compiled("")), None);
 }

@@ -1,6 +1,7 @@
 //! The configuration compiler as a whole: text in, configuration and problems out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at what it did not expect")]
 
+mod allow;
 mod common;
 mod expansion;
 mod grammar;
