@@ -68,6 +68,8 @@ codes! {
     TOO_LARGE = "L004";
     /// A character that only looks like one of the language: full-width punctuation, a no-break space, a typographic quotation mark.
     LOOKALIKE = "L005";
+    /// Backslashes in a command or a pattern that keepalived's releases read in different ways.
+    ESCAPES = "L006";
     /// A parameter definition that cannot be understood.
     BAD_DEFINITION = "P001";
     /// Expansion went past a limit.

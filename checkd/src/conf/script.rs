@@ -1,12 +1,16 @@
 //! Commands and who runs them.
 //!
-//! COMPAT: keepalived 2.4.3, keywords §1 and §14. The rest of the line is split twice by shell-like quoting: first into command, user
-//! and group, escapes kept; then the command into its arguments, escapes interpreted. `'` and `"` both quote, adjacent pieces join.
+//! The rest of the line is split twice by shell-like quoting: first into command, user and group, then the command into its
+//! arguments. `'` and `"` both quote, adjacent pieces join.
+//!
+//! COMPAT: keepalived 2.2.7 interprets escapes both times (tried: `"S \"a b\" c"` runs S with `a b` and `c`), 2.4.3 only the second
+//! time. Whatever has one meaning under both has it here; where they differ 2.2.7's is taken, with a warning that says so.
 
 use super::diag::{Code, Diagnostic};
 use super::keyword::{At, Reader};
 use super::source::Span;
 use super::tree::Statement;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -50,13 +54,17 @@ impl Reader<'_> {
         Some(Command { argv, run_as: None, span: s.whole() })
     }
 
-    /// A regular expression: one piece of text with a script's quotes; other words are ignored with a warning.
+    /// A regular expression: one piece of text with a script's quotes and escapes; other words are ignored with a warning.
+    /// COMPAT: keepalived 2.2.7 (tried): escapes are interpreted once, so that `\\.` is written for a literal dot.
     pub fn pattern(&mut self, s: Statement<'_>) -> Option<Vec<u8>> {
         let raw = s.raw(1);
-        let pieces = match split(raw.bytes(), Escapes::Keep) {
+        let pieces = match split(raw.bytes(), Escapes::Any) {
             Ok(pieces) => pieces,
             Err(problem) => return self.broken(problem, s),
         };
+        if split(raw.bytes(), Escapes::Short).as_ref() != Ok(&pieces) {
+            self.ambiguous(s, pieces.first().map_or(&[], |(bytes, _)| bytes.as_slice()));
+        }
         if let (Some((_, first)), Some((_, last))) = (pieces.get(1), pieces.last()) {
             let span = s.raw(1).span(first.start..last.end);
             let help = "a pattern with blanks is written in quotes";
@@ -74,16 +82,20 @@ impl Reader<'_> {
     /// The arguments of the first word, and the words after it.
     fn argv(&mut self, s: Statement<'_>) -> Option<(Vec<Vec<u8>>, Vec<Piece>)> {
         let raw = s.raw(1);
-        let mut outer = match split(raw.bytes(), Escapes::Keep) {
-            Ok(words) => words.into_iter(),
-            Err(problem) => return self.broken(problem, s),
+        let (argv, rest) = match twice(raw.bytes(), Escapes::Any, Escapes::Any) {
+            Ok(one) if !raw.bytes().contains(&b'\\') => one,
+            Ok(one) => {
+                if twice(raw.bytes(), Escapes::Keep, Escapes::Short).is_ok_and(|(argv, _)| argv != one.0) {
+                    self.ambiguous(s, &shown_argv(&one.0));
+                }
+                one
+            }
+            // What only the other understands has one meaning.
+            Err(problem) => match twice(raw.bytes(), Escapes::Keep, Escapes::Short) {
+                Ok(one) => one,
+                Err(_) => return self.broken(problem, s),
+            },
         };
-        let command = outer.next().map(|(bytes, _)| bytes).unwrap_or_default();
-        let inner = match split(&command, Escapes::Interpret) {
-            Ok(words) => words,
-            Err(problem) => return self.broken(problem, s),
-        };
-        let argv: Vec<Vec<u8>> = inner.into_iter().map(|(bytes, _)| bytes).collect();
         let why = if argv.first().is_none_or(Vec::is_empty) {
             "this names no command"
         } else if argv.len() > ARGUMENTS_LIMIT {
@@ -91,10 +103,22 @@ impl Reader<'_> {
         } else if argv.iter().any(|a| a.contains(&0)) {
             "a NUL byte cannot be part of a command"
         } else {
-            return Some((argv, outer.collect()));
+            return Some((argv, rest));
         };
         self.diags.push(Diagnostic::error(Code::BAD_VALUE, s.whole(), why).label("ignored"));
         None
+    }
+
+    /// Says that keepalived's releases read the backslashes of a statement in different ways.
+    fn ambiguous(&mut self, s: Statement<'_>, taken: &[u8]) {
+        let taken = String::from_utf8_lossy(taken).escape_debug().to_string();
+        let message = "keepalived 2.2.7 and 2.4.3 read these backslashes in different ways";
+        let taken = format!("read as 2.2.7 does: {}", super::keyword::shown(&taken));
+        self.diags.push(
+            Diagnostic::warning(Code::ESCAPES, s.whole(), message)
+                .label(taken)
+                .help("put an argument with blanks in '…', or put the command in a script of its own"),
+        );
     }
 
     fn broken<T>(&mut self, problem: &'static str, s: Statement<'_>) -> Option<T> {
@@ -131,11 +155,26 @@ fn group(text: String) -> Option<String> {
 enum Escapes {
     /// It stays, with the byte after it, which it keeps from ending a quotation.
     Keep,
-    /// It is interpreted.
-    Interpret,
+    /// It is interpreted; `\x` takes one or two digits (2.4.3).
+    Short,
+    /// It is interpreted; `\x` takes all digits that follow, of whose value the lowest byte counts (2.2.7).
+    Any,
 }
 
 type Piece = (Vec<u8>, Range<usize>);
+
+/// The arguments of the first word, and the words after it.
+fn twice(bytes: &[u8], outer: Escapes, inner: Escapes) -> Result<(Vec<Vec<u8>>, Vec<Piece>), &'static str> {
+    let mut words = split(bytes, outer)?.into_iter();
+    let command = words.next().map(|(bytes, _)| bytes).unwrap_or_default();
+    let argv = split(&command, inner)?.into_iter().map(|(bytes, _)| bytes).collect();
+    Ok((argv, words.collect()))
+}
+
+/// Arguments for people.
+fn shown_argv(argv: &[Vec<u8>]) -> Vec<u8> {
+    argv.iter().flat_map(|a| [b"[".as_slice(), a, b"]"].concat()).collect()
+}
 
 /// Splits at blanks outside quotes.
 fn split(bytes: &[u8], escapes: Escapes) -> Result<Vec<Piece>, &'static str> {
@@ -198,7 +237,7 @@ fn escape(bytes: &[u8], at: usize, escapes: Escapes) -> Result<(Vec<u8>, usize),
         let value = tail
             .iter()
             .take(count)
-            .fold(0_u32, |v, b| v.saturating_mul(radix).saturating_add(char::from(*b).to_digit(radix).unwrap_or(0)));
+            .fold(0_u32, |v, b| v.wrapping_mul(radix).wrapping_add(char::from(*b).to_digit(radix).unwrap_or(0)));
         (u8::try_from(value & 0xff).unwrap_or(0), count)
     };
     let byte = match letter {
@@ -215,7 +254,7 @@ fn escape(bytes: &[u8], at: usize, escapes: Escapes) -> Result<(Vec<u8>, usize),
             return Ok((Vec::from([value]), at.saturating_add(count)));
         }
         b'x' => {
-            let (value, count) = digits(end, 2, 16);
+            let (value, count) = digits(end, if escapes == Escapes::Short { 2 } else { bytes.len() }, 16);
             if count > 0 {
                 return Ok((Vec::from([value]), end.saturating_add(count)));
             }
@@ -241,10 +280,46 @@ mod tests {
 
     #[test]
     fn quotes_join_and_escapes_count() {
-        assert_eq!(words(r#"a "b c"'d e' f"#, Escapes::Interpret), ["a", "b cd e", "f"]);
-        assert_eq!(words(r#"\x41\102\"q \'s ''"#, Escapes::Interpret), ["AB\"q", "'s", ""]);
+        assert_eq!(words(r#"a "b c"'d e' f"#, Escapes::Any), ["a", "b cd e", "f"]);
+        assert_eq!(words(r#"\x41\102\"q \'s ''"#, Escapes::Any), ["AB\"q", "'s", ""]);
         assert_eq!(words(r#""a \" b" c"#, Escapes::Keep), [r#"a \" b"#, "c"]);
         assert!(split(b"'a", Escapes::Keep).is_err());
-        assert!(split(b"a\\", Escapes::Interpret).is_err());
+        assert!(split(b"a\\", Escapes::Any).is_err());
+    }
+
+    fn argv(text: &str) -> Vec<String> {
+        let (argv, _) = twice(text.as_bytes(), Escapes::Any, Escapes::Any).unwrap();
+        argv.into_iter().map(|a| String::from_utf8(a).unwrap()).collect()
+    }
+
+    /// Each was run by keepalived 2.2.7.
+    #[test]
+    fn commands_are_split_as_keepalived_does() {
+        for (text, expected) in [
+            (r#""S \"a b\" c""#, &["S", "a b", "c"][..]),
+            (r#""S \\x y""#, &["S", "x", "y"]),
+            (r#""S \\x41 z""#, &["S", "A", "z"]),
+            (r#""S \x41 z""#, &["S", "A", "z"]),
+            (r#""S \\\"a b\\\" c""#, &["S", "\"a", "b\"", "c"]),
+            (r#""S '\"a' c""#, &["S", "\"a", "c"]),
+            (r#"'S "a b" c'"#, &["S", "a b", "c"]),
+            (r#"S" a b""#, &["S", "a", "b"]),
+            (r#""S "'a b'"#, &["S", "a", "b"]),
+            (r#"S\ a b"#, &["S", "a"]),
+            (r#""S \a\b\E\f\n\r\t\v|""#, &["S", "\x07\x08\x1b", "|"]),
+            (r#""S \\a\\b\\E\\f\\n\\r\\t\\v|""#, &["S", "\x07\x08\x1b\x0c\n\r\t\x0b|"]),
+            (r#""S x\101y \1012 \0507""#, &["S", "xAy", "A2", "(7"]),
+            (r#""S \cAx \cax \c?""#, &["S", "\x01x", "\x01x", "\x1f"]),
+            (r#""S \x4142 \x4g \xg""#, &["S", "B", "\x04g", "xg"]),
+            (r#""S \q\. a\ b""#, &["S", "q.", "a", "b"]),
+            (r#""S \\q\\. a\\ b""#, &["S", "q.", "a b"]),
+            (r#""S \\\\""#, &["S", "\\"]),
+            (r#""S \\'a b\\' c""#, &["S", "'a", "b'", "c"]),
+            (r#""S \'a b\' c""#, &["S", "a b", "c"]),
+            (r#""S '' \"\" x""#, &["S", "", "", "x"]),
+            (r#""S '\x41'""#, &["S", "A"]),
+        ] {
+            assert_eq!(argv(text), expected, "{text}");
+        }
     }
 }
