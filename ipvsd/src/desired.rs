@@ -1,6 +1,6 @@
 //! What the peers want of the ledger now.
 
-use crate::ledger::{DestKey, Ledger};
+use crate::ledger::Ledger;
 use crate::plan::Removal;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
@@ -140,15 +140,15 @@ impl Desired {
         let known = |(link, addr, len): &AddrName| new.record(link, *addr, *len).is_some();
         next.orphan_addrs.retain(|name| !known(name));
         next.outdated_addrs.retain(known);
-        next.orphan_services.extend(old.services().map(|(_, service)| service.key));
+        next.orphan_services.extend(old.services().flat_map(|(_, service)| service.keys.iter().copied()));
         next.orphan_services.retain(|key| new.service_with(key).is_none());
         for (idx, standing) in self.reals() {
-            if let Some(same) = real_key(old, idx).and_then(|key| new.real_with(&key)) {
+            if let Some(same) = new.same_real(old, idx) {
                 next.set_real(same, standing);
             }
         }
         for (idx, standing) in self.sorries() {
-            let same = old.service(idx).and_then(|service| new.service_with(&service.key));
+            let same = old.service(idx).and_then(|service| new.same_service(service));
             if let Some(same) = same.filter(|idx| new.service(*idx).is_some_and(|s| s.sorry.is_some())) {
                 next.set_sorry(same, standing);
             }
@@ -160,11 +160,4 @@ impl Desired {
 /// Whether two records of one address make it the same, wherever they are written and however the interface is numbered.
 fn looks_the_same(old: &AddrSpec, new: &AddrSpec) -> bool {
     *old == AddrSpec { origin: old.origin.clone(), link: old.link, ..new.clone() }
-}
-
-/// What makes that real server the same in another generation.
-pub fn real_key(ledger: &Ledger, idx: RealIdx) -> Option<DestKey> {
-    let real = ledger.real(idx)?;
-    let service = ledger.service(real.service)?;
-    Some((service.key, real.dest.addr, real.dest.port))
 }

@@ -27,7 +27,9 @@ pub fn text(ledger: &Ledger, desired: &Desired, network: &Network) -> String {
     }
     text.push_str("------< LVS >------\n");
     for (idx, service) in ledger.services() {
-        text.push_str(&format!(" {}, {}\n", crate::show::service(&service.key), service.scheduler));
+        for key in &service.keys {
+            text.push_str(&format!(" {}, {}\n", crate::show::service(key), service.scheduler));
+        }
         for (real, record) in ledger.reals_of(idx).iter().filter_map(|real| Some((real, ledger.real(*real)?))) {
             let standing = desired.real(*real).map_or_else(|| String::from("not said"), |s| format!("{s:?}"));
             text.push_str(&format!(

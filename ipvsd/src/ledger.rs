@@ -8,13 +8,9 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Real, Service, ServiceKey};
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
-use ipc::net::Family;
 
 /// IFNAMSIZ and IP_VS_SCHEDNAME_MAXLEN without their closing zero.
 const NAME_LIMIT: usize = 15;
-
-/// What makes a destination the same destination, over generations as well.
-pub type DestKey = (ServiceKey, IpAddr, u16);
 
 /// A configuration that has been checked, with its lookups.
 #[derive(Clone, Debug, Default)]
@@ -23,7 +19,7 @@ pub struct Ledger {
     /// Every record of an address: instance and place in its list.
     virtual_addrs: BTreeMap<IpAddr, Vec<(InstanceIdx, usize)>>,
     services: BTreeMap<ServiceKey, ServiceIdx>,
-    reals: BTreeMap<DestKey, RealIdx>,
+    reals: BTreeMap<(ServiceIdx, IpAddr, u16), RealIdx>,
     by_service: BTreeMap<ServiceIdx, Vec<RealIdx>>,
 }
 
@@ -43,18 +39,20 @@ impl Ledger {
         }
         for (idx, service) in config.services.iter() {
             check_service(service).map_err(|why| format!("{}: virtual_server: {why}", service.origin))?;
-            if ledger.services.insert(service.key, idx).is_some() {
-                return Err(format!("{}: virtual_server: this one is there twice", service.origin));
+            for key in &service.keys {
+                if ledger.services.insert(*key, idx).is_some() {
+                    return Err(format!("{}: virtual_server: this one is there twice", service.origin));
+                }
             }
         }
         for (idx, real) in config.reals.iter() {
-            let Some(service) = config.services.at(real.service) else {
+            if !config.services.has(real.service) {
                 return Err(format!("{}: real_server of no virtual_server", real.origin));
-            };
+            }
             dest(&real.dest).map_err(|why| format!("{}: real_server: {why}", real.origin))?;
             ledger.by_service.entry(real.service).or_default().push(idx);
             // Two lines for one destination: the first one counts for what is carried over a reload.
-            ledger.reals.entry((service.key, real.dest.addr, real.dest.port)).or_insert(idx);
+            ledger.reals.entry((real.service, real.dest.addr, real.dest.port)).or_insert(idx);
         }
         ledger.config = config;
         Ok(ledger)
@@ -132,9 +130,16 @@ impl Ledger {
         self.config.reals.at(idx)
     }
 
-    /// The real server with that key.
-    pub fn real_with(&self, key: &DestKey) -> Option<RealIdx> {
-        self.reals.get(key).copied()
+    /// The service of an earlier ledger, here: one that has a key of it.
+    pub fn same_service(&self, earlier: &Service) -> Option<ServiceIdx> {
+        earlier.keys.iter().find_map(|key| self.service_with(key))
+    }
+
+    /// The real server of an earlier ledger, here: one of the same service with its address and port.
+    pub fn same_real(&self, earlier: &Ledger, idx: RealIdx) -> Option<RealIdx> {
+        let real = earlier.real(idx)?;
+        let service = self.same_service(earlier.service(real.service)?)?;
+        self.reals.get(&(service, real.dest.addr, real.dest.port)).copied()
     }
 
     /// Whether there is any service.
@@ -173,8 +178,11 @@ fn address(config: &IpvsConfig, spec: &AddrSpec) -> Result<(), String> {
 
 fn check_service(service: &Service) -> Result<(), String> {
     name(&service.scheduler).map_err(|why| format!("scheduler {:?} {why}", service.scheduler))?;
-    match service.key {
-        ServiceKey::Fwmark { mark: 0, .. } => Err("firewall mark 0 means none".into()),
+    match service.keys.as_slice() {
+        [] => Err("it has neither an address nor a mark".into()),
+        keys if keys.iter().any(|key| matches!(key, ServiceKey::Fwmark { mark: 0, .. })) => {
+            Err("firewall mark 0 means none".into())
+        }
         _ => service.sorry.as_ref().map_or(Ok(()), |d| dest(d).map_err(|why| format!("sorry_server: {why}"))),
     }
 }
@@ -184,12 +192,4 @@ fn dest(dest: &Dest) -> Result<(), String> {
         return Err(format!("weight {} is more than 2147483647", dest.weight));
     }
     Ok(())
-}
-
-/// The family of a service.
-pub fn family(key: &ServiceKey) -> Family {
-    match key {
-        ServiceKey::Addr { addr, .. } => Family::of(*addr),
-        ServiceKey::Fwmark { family, .. } => *family,
-    }
 }

@@ -8,7 +8,7 @@ mod common;
 use common::vips::{Monitor, applied, config, origin, set, shown, sorted, spec, synced};
 use common::{Ipvsd, eventually, ip, link, namespace};
 use ipc::config::InstanceIdx;
-use ipc::config::ipvs::{AddrSpec, Protocol, Service, ServiceKey};
+use ipc::config::ipvs::{AddrSpec, Granularity, Protocol, Service, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::msg::Role;
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence, VrrpToIpvs};
@@ -273,11 +273,12 @@ fn addresses_do_not_depend_on_ipvs() {
     let mut config = config(&[("VI_1", vec![spec("10.9.0.1/32")])]);
     let key = ServiceKey::Addr { addr: "10.9.0.1".parse().expect("v4"), port: 80, protocol: Protocol::Tcp };
     let service = Service {
-        key,
+        keys: vec![key],
+        group: None,
         scheduler: "rr".into(),
         flags: 0,
         persistence: None,
-        netmask: u32::MAX,
+        granularity: Granularity::WHOLE,
         sorry: None,
         engine: None,
         sorry_inhibit: Switch::Off,

@@ -7,7 +7,7 @@
 mod common;
 
 use common::{Ipvsd, Line, eventually, link, namespace, run};
-use ipc::config::ipvs::{Dest, IpvsConfig, Method, Protocol, Real, Service, ServiceKey};
+use ipc::config::ipvs::{Dest, Granularity, IpvsConfig, Method, Protocol, Real, Service, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Origin, RealIdx, ServiceIdx};
 use ipc::msg::Role;
@@ -26,11 +26,12 @@ fn tcp(at: &str) -> Service {
 
 fn service(key: ServiceKey) -> Service {
     Service {
-        key,
+        keys: vec![key],
+        group: None,
         scheduler: "wlc".into(),
         flags: 0,
         persistence: None,
-        netmask: u32::MAX,
+        granularity: Granularity::WHOLE,
         sorry: None,
         engine: None,
         sorry_inhibit: Switch::Off,
@@ -96,14 +97,23 @@ fn becomes(expected: &[&str]) {
 fn ipvs_kernel_every_kind_of_service_and_destination() {
     namespace();
     link();
-    let persistent = Service { persistence: Some(300), netmask: 0xffff_ff00, ..tcp("10.9.0.1:443") };
+    let persistent = Service {
+        persistence: Some(300),
+        granularity: Granularity { mask: 0xffff_ff00, prefix: 128 },
+        ..tcp("10.9.0.1:443")
+    };
     let udp = Service {
         flags: 0x4,
         scheduler: "rr".into(),
         ..service(ServiceKey::Addr { addr: "10.9.0.1".parse().expect("v4"), port: 53, protocol: Protocol::Udp })
     };
     let sctp = service(ServiceKey::Addr { addr: "10.9.0.1".parse().expect("v4"), port: 9, protocol: Protocol::Sctp });
-    let six = Service { persistence: Some(60), netmask: 64, scheduler: "wrr".into(), ..tcp("[fd00::1]:443") };
+    let six = Service {
+        persistence: Some(60),
+        granularity: Granularity { mask: u32::MAX, prefix: 64 },
+        scheduler: "wrr".into(),
+        ..tcp("[fd00::1]:443")
+    };
     let mark =
         Service { flags: 0x18, scheduler: "sh".into(), ..service(ServiceKey::Fwmark { mark: 7, family: Family::V4 }) };
     let mark6 = service(ServiceKey::Fwmark { mark: 8, family: Family::V6 });

@@ -140,8 +140,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
             d.server_groups.push(server_group::read(r, s, name));
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new("SSL", Args::Flag, "", "keys of SSL_GET", |r, s, d: &mut Draft| {
         d.tls = TlsContext::default();
         keyword::read(r, &[SSL], "`SSL`", s.children(), &mut d.tls);

@@ -16,7 +16,7 @@ use ipc::net::Family;
 pub struct ServerGroup {
     /// Its name.
     pub name: At<String>,
-    /// Its lines that make sense.
+    /// Its lines that make sense; none when the block as a whole does not.
     pub entries: Vec<GroupEntry>,
     /// Its first line.
     pub span: Span,
@@ -36,7 +36,27 @@ pub fn read(r: &mut Reader<'_>, s: Statement<'_>, name: At<String>) -> ServerGro
         };
         group.entries.extend(entry);
     }
+    if let Some(message) = unusable(&group) {
+        r.diags
+            .push(Diagnostic::error(Code::INCOMPLETE, group.span, message).label("virtual servers of it are ignored"));
+        group.entries.clear();
+    }
     group
+}
+
+/// COMPAT: keepalived 2.2.7: the family of a mark is that of the real servers, which cannot be both.
+fn unusable(group: &ServerGroup) -> Option<String> {
+    let has = |f: fn(&GroupEntry) -> bool| group.entries.iter().any(f);
+    let name = &group.name.value;
+    if group.entries.is_empty() {
+        return Some(format!("`virtual_server_group {name}` has no address and no mark"));
+    }
+    let mixed = has(|e| matches!(e, GroupEntry::Fwmark { family: None, .. }))
+        && has(|e| matches!(e, GroupEntry::Addrs { first: IpAddr::V4(_), .. }))
+        && has(|e| matches!(e, GroupEntry::Addrs { first: IpAddr::V6(_), .. }));
+    mixed.then(|| {
+        format!("`virtual_server_group {name}` has addresses of both families, so its marks need `inet` or `inet6`")
+    })
 }
 
 fn extra(r: &mut Reader<'_>, line: Statement<'_>, from: usize) {

@@ -303,7 +303,7 @@ virtual_server_group g {\nfd00::1-f 80\nfwmark 3\n}\ntrack_file f {\nfile /run/f
     let bfd = &bundle.check.bfds.rows()[0];
     assert_eq!((bfd.min_rx, bfd.min_tx), (Duration::from_micros(1500), Duration::from_millis(10)));
     assert_eq!((bfd.ttl, bfd.max_hops, bfd.multiplier), (64, Some(64), 5));
-    let group = &bundle.ipvs.groups[0];
+    let group = &bundle.ipvs.groups.rows()[0];
     let (first, last) = ("fd00::1".parse().unwrap(), "fd00::f".parse().unwrap());
     assert_eq!(
         group.entries,

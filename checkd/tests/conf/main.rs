@@ -9,6 +9,7 @@ mod keywords;
 mod lexical;
 mod properties;
 mod seeds;
+mod server_groups;
 mod servers;
 mod tracking;
 mod vrrp;

@@ -4,7 +4,7 @@ use crate::common::{bundle, codes, load, problems, problems_of, server};
 use checkd::conf::diag::Code;
 use core::time::Duration;
 use ipc::config::check::{CheckerKind, HttpProtocol};
-use ipc::config::ipvs::{Method, Protocol, ServiceKey};
+use ipc::config::ipvs::{Granularity, Method, Protocol, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::net::Family;
 
@@ -15,8 +15,8 @@ fn the_defaults_are_keepaliveds() {
     let bundle = bundle(server("", "TCP_CHECK {\n}\nHTTP_GET {\nurl {\npath /\n}\n}"));
     let service = &bundle.ipvs.services.rows()[0];
     let key = ServiceKey::Addr { addr: "192.0.2.9".parse().unwrap(), port: 80, protocol: Protocol::Tcp };
-    assert_eq!((service.key, service.scheduler.as_str(), service.flags), (key, "wlc", 0));
-    assert_eq!((service.persistence, service.netmask, service.sorry), (None, u32::MAX, None));
+    assert_eq!((&service.keys[..], service.scheduler.as_str(), service.flags), (&[key][..], "wlc", 0));
+    assert_eq!((service.persistence, service.granularity, service.sorry), (None, Granularity::WHOLE, None));
     let dest = bundle.ipvs.reals.rows()[0].dest;
     assert_eq!((dest.port, dest.method, dest.weight, dest.upper, dest.lower), (80, Method::Nat, 1, 0, 0));
     let checked = &bundle.check.services.rows()[0];
@@ -93,7 +93,7 @@ fn persistence() {
     let of = |lines: &str| {
         let bundle = bundle(server(lines, ""));
         let service = &bundle.ipvs.services.rows()[0];
-        (service.persistence, service.netmask)
+        (service.persistence, service.granularity.mask)
     };
     assert_eq!(of("persistence_timeout"), (Some(360), u32::MAX));
     assert_eq!(of("persistence_timeout 50\npersistence_granularity 255.255.255.0"), (Some(50), 0xffff_ff00));
@@ -139,8 +139,8 @@ fn firewall_marks() {
     let compiled = load(text);
     assert_eq!(problems(&compiled), ["9:1 error[R003] this checker does not know which port to connect to"]);
     let bundle = compiled.bundle.unwrap();
-    assert_eq!(bundle.ipvs.services.rows()[0].key, ServiceKey::Fwmark { mark: 5, family: Family::V4 });
-    assert_eq!(bundle.ipvs.services.rows()[1].key, ServiceKey::Fwmark { mark: 6, family: Family::V6 });
+    assert_eq!(bundle.ipvs.services.rows()[0].keys, [ServiceKey::Fwmark { mark: 5, family: Family::V4 }]);
+    assert_eq!(bundle.ipvs.services.rows()[1].keys, [ServiceKey::Fwmark { mark: 6, family: Family::V6 }]);
     assert_eq!(bundle.check.services.rows()[0].label, "FWM 5");
     assert_eq!(bundle.check.services.rows()[0].sorry.as_deref(), Some("[192.0.2.7]:none:80"));
     assert_eq!(bundle.check.reals.rows()[0].label, "[192.0.2.1]:none:80");
@@ -204,11 +204,11 @@ virtual_server 192.0.2.10 80 {\nlvs_method DR\nprotocol TCP\nreal_server 192.0.2
         problems(&compiled),
         [
             "1:1 error[R003] virtual server [192.0.2.9]:tcp:80 has no `real_server`",
-            "4:1 error[R001] there is no `virtual_server_group g`",
+            "4:22 error[R001] there is no `virtual_server_group g`",
             "12:1 warning[V003] with DR and TUN packets keep their port: 8080 becomes 80",
             "15:1 error[R002] real server [192.0.2.1]:tcp:80 is in this virtual server already",
             "17:1 error[R005] 2001:db8::1 is not of the address family of its virtual server",
-            "20:1 error[R002] virtual server [192.0.2.10]:tcp:80 is there already"
+            "20:1 warning[R002] virtual server [192.0.2.10]:tcp:80 is there already"
         ]
     );
     let bundle = compiled.bundle.unwrap();

@@ -3,8 +3,8 @@
 use super::lvs::Lvs;
 use super::route::Statics;
 use super::vrrp::{Link, Switch};
-use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServiceIdx};
-use crate::net::Prefix;
+use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServerGroupIdx, ServiceIdx};
+use crate::net::{Family, Prefix};
 use crate::table::Table;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -21,8 +21,8 @@ pub struct IpvsConfig {
     pub services: Table<ServiceIdx, Service>,
     /// `real_server` entries of all services.
     pub reals: Table<RealIdx, Real>,
-    /// `virtual_server_group` blocks; services of groups are not run yet.
-    pub groups: Vec<ServiceGroup>,
+    /// `virtual_server_group` blocks, as they are written; a service of one has its own [`Service::keys`].
+    pub groups: Table<ServerGroupIdx, ServiceGroup>,
     /// What is always there; not installed yet.
     pub statics: Statics,
     /// `lvs_…` of `global_defs`; has no effect yet.
@@ -108,7 +108,7 @@ pub enum GroupEntry {
         /// The mark.
         mark: u32,
         /// `inet`, `inet6`
-        family: Option<crate::net::Family>,
+        family: Option<Family>,
     },
 }
 
@@ -123,7 +123,7 @@ pub enum Protocol {
     Sctp,
 }
 
-/// What makes a service the same service: the kernel's key.
+/// What makes a service the same service in the kernel: its key there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ServiceKey {
     /// By address, port and protocol.
@@ -140,8 +140,26 @@ pub enum ServiceKey {
         /// The mark.
         mark: u32,
         /// Family of the service.
-        family: crate::net::Family,
+        family: Family,
     },
+}
+
+impl ServiceKey {
+    /// Its address family.
+    pub fn family(self) -> Family {
+        match self {
+            ServiceKey::Addr { addr, .. } => Family::of(addr),
+            ServiceKey::Fwmark { family, .. } => family,
+        }
+    }
+
+    /// Its port, 0 for any and for a mark.
+    pub fn port(self) -> u16 {
+        match self {
+            ServiceKey::Addr { port, .. } => port,
+            ServiceKey::Fwmark { .. } => 0,
+        }
+    }
 }
 
 /// Checksums of a tunnel: `nocsum`, `csum`, `remcsum`.
@@ -179,20 +197,45 @@ pub enum Method {
     },
 }
 
-/// An IPVS service.
+/// `persistence_granularity`: clients of one network count as one. Without persistence it is not looked at: the kernel is told a whole
+/// address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Granularity {
+    /// Netmask of IPv4 services as `u32::from(Ipv4Addr)`: 255.255.255.0 is 0xffff_ff00.
+    pub mask: u32,
+    /// Prefix length of IPv6 services, 1..=128.
+    pub prefix: u8,
+}
+
+impl Granularity {
+    /// Each client by itself.
+    pub const WHOLE: Granularity = Granularity { mask: u32::MAX, prefix: 128 };
+
+    /// What the kernel calls the netmask of a service.
+    pub fn of(self, family: Family) -> u32 {
+        match family {
+            Family::V4 => self.mask,
+            Family::V6 => u32::from(self.prefix),
+        }
+    }
+}
+
+/// A `virtual_server`: one service of the kernel, or with `group` several that have the same real servers in the same state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
-    /// Kernel key.
-    pub key: ServiceKey,
+    /// The kernel's services, at least one; of a group those of all its lines in order, ranges spelled out. No key is there twice in a
+    /// configuration.
+    pub keys: Vec<ServiceKey>,
+    /// `virtual_server group NAME`
+    pub group: Option<ServerGroupIdx>,
     /// Scheduler name as the kernel knows it (`rr`, `wlc`, …), at most 15 bytes.
     pub scheduler: String,
     /// Scheduler flags (IP_VS_SVC_F_SCHED1..3 and ONEPACKET); PERSISTENT is derived from `persistence`.
     pub flags: u32,
     /// Persistence timeout in seconds.
     pub persistence: Option<u32>,
-    /// `persistence_granularity`: IPv4 netmask as `u32::from(Ipv4Addr)` (255.255.255.0 is 0xffff_ff00), or IPv6 prefix
-    /// length. Without persistence it is not looked at: the kernel is told a whole address.
-    pub netmask: u32,
+    /// `persistence_granularity`
+    pub granularity: Granularity,
     /// `persistence_engine`, with persistence only. Has no effect yet.
     pub engine: Option<String>,
     /// `sorry_server`
@@ -219,7 +262,8 @@ pub struct Real {
 pub struct Dest {
     /// Address.
     pub addr: IpAddr,
-    /// Port, already normalised (service's own for DR and TUN, 0 for fwmark without NAT).
+    /// Port. NAT: where packets go, 0 for the port they came to. DR and TUN change no port: of a service with one key it is the key's, of
+    /// a group 0; [`Dest::under`] gives each key's.
     pub port: u16,
     /// Forwarding method.
     pub method: Method,
@@ -229,4 +273,17 @@ pub struct Dest {
     pub upper: u32,
     /// `lthreshold`, 0 for none.
     pub lower: u32,
+}
+
+impl Dest {
+    /// How it stands in the table under one key of its service; `None` when it cannot: only a tunnel leads to another address family.
+    /// COMPAT: keepalived 2.2.7 writes the same ports: those of the key with DR and TUN, 0 with a mark, the written one with NAT.
+    pub fn under(self, key: ServiceKey) -> Option<Dest> {
+        let (crosses, port) = match self.method {
+            Method::Nat => (false, self.port),
+            Method::Dr => (false, key.port()),
+            Method::Tun | Method::Gue { .. } | Method::Gre { .. } => (true, key.port()),
+        };
+        (crosses || Family::of(self.addr) == key.family()).then_some(Dest { port, ..self })
+    }
 }

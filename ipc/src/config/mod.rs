@@ -39,8 +39,10 @@ crate::index! {
     TrackProcessIdx(u16);
     /// A command that the configuration lists; the only thing the supervisor will execute.
     ScriptIdx(u16);
-    /// A virtual service (one IPVS service).
+    /// A `virtual_server`.
     ServiceIdx(u32);
+    /// A `virtual_server_group`.
+    ServerGroupIdx(u16);
     /// A real server of a service.
     RealIdx(u32);
     /// A `track_file`.

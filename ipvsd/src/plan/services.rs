@@ -8,17 +8,16 @@
 
 use super::Removal;
 use crate::desired::Desired;
-use crate::ledger::{Ledger, family};
+use crate::ledger::Ledger;
 use crate::observed::{DestFact, ServiceFact, Table};
 use crate::patience::{Item, Patience};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ServiceIdx;
-use ipc::config::ipvs::{Dest, Method, Service, ServiceKey};
+use ipc::config::ipvs::{Dest, Granularity, Method, Service, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::msg::reals::Standing;
-use ipc::net::Family;
 
 /// IP_VS_SVC_F_PERSISTENT
 pub const PERSISTENT: u32 = 0x1;
@@ -83,10 +82,11 @@ pub fn plan(ledger: &Ledger, desired: &Desired, table: &Table, patience: &Patien
         let orphans = desired.orphan_services.iter().filter(|key| table.service(key).is_some());
         plan.ops.extend(orphans.map(|key| IpvsOp::RemoveService(*key)).filter(|op| patience.allows(&op.item())));
     }
-    for (idx, service) in ledger.services() {
-        let wanted = fact(service);
-        let item = Item::Service(service.key);
-        let there = table.service(&service.key);
+    let entries = ledger.services().flat_map(|(idx, service)| service.keys.iter().map(move |key| (idx, service, *key)));
+    for (idx, service, key) in entries {
+        let wanted = fact(service, key);
+        let item = Item::Service(key);
+        let there = table.service(&key);
         match there {
             Some(there) if same(&there.fact, &wanted) => plan.settled.push(item),
             _ if !patience.allows(&item) => {}
@@ -94,7 +94,7 @@ pub fn plan(ledger: &Ledger, desired: &Desired, table: &Table, patience: &Patien
             None => plan.ops.push(IpvsOp::AddService(wanted)),
         }
         if there.is_some() || patience.allows(&item) {
-            dests(ledger, desired, table, patience, removal, idx, &mut plan);
+            dests(ledger, desired, table, patience, removal, (idx, key), &mut plan);
         }
     }
     plan
@@ -104,7 +104,7 @@ pub fn plan(ledger: &Ledger, desired: &Desired, table: &Table, patience: &Patien
 /// COMPAT: keepalived removes each real server, then the virtual server.
 pub fn release(ledger: &Ledger, desired: &Desired, table: &Table, patience: &Patience) -> IpvsPlan {
     let mut plan = IpvsPlan::default();
-    let ours = ledger.services().map(|(_, s)| &s.key).chain(&desired.orphan_services);
+    let ours = ledger.services().flat_map(|(_, s)| &s.keys).chain(&desired.orphan_services);
     for key in ours {
         let Some(service) = table.service(key) else { continue };
         plan.ops.extend(service.dests.keys().map(|(addr, port)| IpvsOp::RemoveDest(*key, *addr, *port)));
@@ -120,23 +120,23 @@ fn dests(
     table: &Table,
     patience: &Patience,
     removal: Removal,
-    idx: ServiceIdx,
+    (idx, key): (ServiceIdx, ServiceKey),
     plan: &mut IpvsPlan,
 ) {
     let Some(service) = ledger.service(idx) else { return };
-    let (order, wishes) = wishes(ledger, desired, idx, service);
-    let there = table.service(&service.key).map(|s| &s.dests);
+    let (order, wishes) = wishes(ledger, desired, (idx, key), service);
+    let there = table.service(&key).map(|s| &s.dests);
     for at in &order {
         let Some((wish, dest)) = wishes.get(at) else { continue };
         if *wish < Wish::Inhibited {
             continue;
         }
-        let item = Item::Dest(service.key, dest.addr, dest.port);
+        let item = Item::Dest(key, dest.addr, dest.port);
         match there.and_then(|dests| dests.get(at)) {
             Some(found) if found == dest => plan.settled.push(item),
             _ if !patience.allows(&item) => {}
-            Some(_) => plan.ops.push(IpvsOp::EditDest(service.key, *dest)),
-            None => plan.ops.push(IpvsOp::AddDest(service.key, *dest)),
+            Some(_) => plan.ops.push(IpvsOp::EditDest(key, *dest)),
+            None => plan.ops.push(IpvsOp::AddDest(key, *dest)),
         }
     }
     if removal == Removal::NotYet {
@@ -144,22 +144,28 @@ fn dests(
     }
     for (addr, port) in there.into_iter().flat_map(BTreeMap::keys) {
         let gone = wishes.get(&(*addr, *port)).is_none_or(|(wish, _)| *wish == Wish::Gone);
-        if gone && patience.allows(&Item::Dest(service.key, *addr, *port)) {
-            plan.ops.push(IpvsOp::RemoveDest(service.key, *addr, *port));
+        if gone && patience.allows(&Item::Dest(key, *addr, *port)) {
+            plan.ops.push(IpvsOp::RemoveDest(key, *addr, *port));
         }
     }
 }
 
 type Wishes = BTreeMap<(IpAddr, u16), (Wish, DestFact)>;
 
-/// The destinations of a service in the order of the file, the sorry server last. Where two lines name the same
+/// The destinations under a key of a service in the order of the file, the sorry server last. Where two lines name the same
 /// destination (a sorry server that is a real server too) the greater wish counts.
-fn wishes(ledger: &Ledger, desired: &Desired, idx: ServiceIdx, service: &Service) -> (Vec<(IpAddr, u16)>, Wishes) {
+fn wishes(
+    ledger: &Ledger,
+    desired: &Desired,
+    (idx, key): (ServiceIdx, ServiceKey),
+    service: &Service,
+) -> (Vec<(IpAddr, u16)>, Wishes) {
     let reals = ledger.reals_of(idx).iter().filter_map(|real| Some((ledger.real(*real)?.dest, desired.real(*real))));
     let sorry = service.sorry.map(|dest| (dest, unneeded(service.sorry_inhibit, desired.sorry(idx))));
     let mut order = Vec::new();
     let mut wishes = Wishes::new();
     for (dest, standing) in reals.chain(sorry) {
+        let Some(dest) = dest.under(key) else { continue };
         let (wish, weight) = match standing {
             Some(Standing::Serving) => (Wish::Serving, dest.weight),
             Some(Standing::Inhibited) => (Wish::Inhibited, 0),
@@ -206,17 +212,14 @@ fn dest_fact(dest: &Dest, weight: u32) -> DestFact {
 }
 
 /// A service as the kernel shall show it.
-pub fn fact(service: &Service) -> ServiceFact {
-    let whole = match family(&service.key) {
-        Family::V4 => u32::MAX,
-        Family::V6 => 128,
-    };
+pub fn fact(service: &Service, key: ServiceKey) -> ServiceFact {
+    let granularity = if service.persistence.is_some() { service.granularity } else { Granularity::WHOLE };
     ServiceFact {
-        key: service.key,
+        key,
         scheduler: service.scheduler.clone(),
         flags: (service.flags & !HASHED & !PERSISTENT) | if service.persistence.is_some() { PERSISTENT } else { 0 },
         timeout: service.persistence.unwrap_or(0),
-        netmask: if service.persistence.is_some() { service.netmask } else { whole },
+        netmask: granularity.of(key.family()),
     }
 }
 

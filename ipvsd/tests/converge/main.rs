@@ -6,7 +6,7 @@
 mod kernel;
 
 use ipc::config::ipvs::{
-    AddrMore, AddrSpec, Dest, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceKey,
+    AddrMore, AddrSpec, Dest, Granularity, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceKey,
 };
 use ipc::config::vrrp::{Link, Switch};
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, RealIdx, ServiceIdx};
@@ -58,7 +58,7 @@ fn key(n: u8) -> ServiceKey {
 }
 
 /// Three configurations to change between: instances and services come, go, change their order and their properties;
-/// an address belongs to two instances, a real server is the sorry server as well.
+/// an address belongs to two instances, a real server is the sorry server as well, a service of a group has two keys.
 fn config(variant: usize) -> IpvsConfig {
     let origin = Origin::default;
     let links = ["e0", "e1"].map(|name| Link { name: name.into(), origin: origin() });
@@ -67,22 +67,27 @@ fn config(variant: usize) -> IpvsConfig {
         1 => vec![("C", vec![spec(0, 2)]), ("A", vec![spec(0, 1), spec(1, 4)]), ("D", vec![])],
         _ => vec![("B", vec![spec(0, 3), spec(1, 3)])],
     };
-    let services: Vec<(u8, &str, Option<u32>, Vec<Dest>)> = match variant {
-        0 => vec![(1, "rr", None, vec![dest(1, 1), dest(2, 5)]), (2, "wlc", Some(50), vec![dest(1, 1), dest(9, 1)])],
-        1 => vec![(2, "rr", None, vec![dest(3, 1), dest(1, 7)]), (3, "sh", None, vec![])],
+    type Line<'a> = (&'a [u8], &'a str, Option<u32>, Vec<Dest>);
+    let services: Vec<Line<'_>> = match variant {
+        0 => vec![
+            (&[1], "rr", None, vec![dest(1, 1), dest(2, 5)]),
+            (&[2, 4], "wlc", Some(50), vec![dest(1, 1), dest(9, 1)]),
+        ],
+        1 => vec![(&[5, 2], "rr", None, vec![dest(3, 1), dest(1, 7)]), (&[3], "sh", None, vec![])],
         _ => vec![],
     };
     let mut config = IpvsConfig { links: links.into_iter().collect(), ..IpvsConfig::default() };
     for (name, addrs) in instances {
         config.instances.push(InstanceAddrs { name: name.into(), addrs, hold: HOLD }).expect("room");
     }
-    for (n, scheduler, persistence, dests) in services {
+    for (keys, scheduler, persistence, dests) in services {
         let service = Service {
-            key: key(n),
+            keys: keys.iter().copied().map(key).collect(),
+            group: None,
             scheduler: scheduler.into(),
             flags: 0,
             persistence,
-            netmask: u32::MAX,
+            granularity: Granularity::WHOLE,
             sorry: Some(dest(9, 1)),
             engine: None,
             sorry_inhibit: Switch::Off,
@@ -408,8 +413,9 @@ impl World {
 
     fn assert_services(&self, reals: &[Standing], sorries: &[Standing]) {
         let config = config(self.variant);
-        for (idx, service) in config.services.iter() {
-            let (fact, dests) = self.kernel.services.get(&service.key).expect("the service is there");
+        let services = config.services.iter().flat_map(|(idx, s)| s.keys.iter().map(move |key| (idx, s, key)));
+        for (idx, service, key) in services {
+            let (fact, dests) = self.kernel.services.get(key).expect("the service is there");
             assert_eq!(fact.scheduler, service.scheduler);
             assert_eq!(fact.flags & 1 == 1, service.persistence.is_some());
             let mut expected: BTreeMap<IpAddr, u32> = BTreeMap::new();
@@ -425,7 +431,7 @@ impl World {
                 }
             }
             let found: BTreeMap<IpAddr, u32> = dests.values().map(|d| (d.addr, d.weight)).collect();
-            assert_eq!(found, expected, "{:?}", service.key);
+            assert_eq!(found, expected, "{key:?}");
         }
     }
 
@@ -436,7 +442,7 @@ impl World {
         for variant in 0..3 {
             let config = config(variant);
             addrs.extend(config.instances.rows().iter().flat_map(|i| &i.addrs).map(|s| (s.prefix.addr, s.prefix.len)));
-            services.extend(config.services.rows().iter().map(|s| s.key));
+            services.extend(config.services.rows().iter().flat_map(|s| s.keys.clone()));
         }
         assert!(self.kernel.touched_addrs.is_subset(&addrs), "{:?}", self.kernel.touched_addrs);
         assert!(self.kernel.touched_services.is_subset(&services), "{:?}", self.kernel.touched_services);
@@ -494,7 +500,7 @@ proptest! {
             .collect();
         world.assert_addresses(&absent);
         for (_, service) in config(world.variant).services.iter() {
-            assert!(!world.kernel.services.contains_key(&service.key));
+            assert!(service.keys.iter().all(|key| !world.kernel.services.contains_key(key)));
         }
         world.assert_untouched();
     }

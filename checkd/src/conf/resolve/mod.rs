@@ -13,6 +13,7 @@ mod options;
 mod reals;
 mod scripts;
 mod servers;
+mod service_keys;
 mod statics;
 mod strict;
 mod trackers;

@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use super::checkers::Of;
-use super::servers::endpoint_label;
+use super::service_keys::Served;
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::real::Real as Draft;
@@ -10,7 +10,7 @@ use crate::conf::server::Server;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use ipc::config::check::Real;
-use ipc::config::ipvs::{self, Dest, Method, ServiceKey};
+use ipc::config::ipvs::{self, Dest, Method};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Bundle, ServiceIdx};
 
@@ -20,7 +20,7 @@ impl Resolver<'_, '_> {
         &mut self,
         v: &Server,
         service: ServiceIdx,
-        key: ServiceKey,
+        served: &Served,
         method: Method,
         draft: &All,
         bundle: &mut Bundle,
@@ -28,22 +28,23 @@ impl Resolver<'_, '_> {
         let mut seen = BTreeMap::new();
         let mut weights = 0_u64;
         for d in &v.reals {
-            if !self.same_family(d.addr, key, d.span) {
+            let method = d.method.as_ref().map_or(method, |m| m.value);
+            if !self.reachable(d.addr, served, method, d.span) {
                 continue;
             }
-            let method = d.method.as_ref().map_or(method, |m| m.value);
-            let port = self.dest_port(d.port, key, method, d.span);
+            let port = self.dest_port(d.port, served, method, d.span);
+            let shown = if served.group.is_some() { d.port.unwrap_or(0) } else { port };
             if let Some(first) = seen.insert((d.addr, port), d.span) {
                 // COMPAT: the second one is removed.
                 let message =
-                    format!("real server {} is in this virtual server already", endpoint_label(d.addr, port, key));
+                    format!("real server {} is in this virtual server already", served.endpoint(d.addr, shown));
                 let again = Diagnostic::error(Code::DUPLICATE, d.span, message).label("ignored");
                 self.r.diags.push(again.also(first, "the first one"));
                 continue;
             }
             let weight = d.weight.as_ref().or(v.weight.as_ref()).map_or(1, |w| w.value);
             let (upper, lower) = self.thresholds(d);
-            let label = endpoint_label(d.addr, port, key);
+            let label = served.endpoint(d.addr, shown);
             let of = format!("real_server {label}");
             let origin = self.r.sources.origin(d.span);
             let real = Real {
@@ -64,7 +65,7 @@ impl Resolver<'_, '_> {
             weights = weights.saturating_add(u64::from(weight));
             for checker in &d.checkers {
                 // What is asked is the port that connections get; a mark has none, so there the written one.
-                let port = if port == 0 { d.port.unwrap_or(0) } else { port };
+                let port = if port == 0 { d.port.or(served.port()).unwrap_or(0) } else { port };
                 self.checker(checker, &Of { d, v, real: index, port, draft }, bundle);
             }
         }

@@ -40,7 +40,10 @@ impl Resolver<'_, '_> {
         for g in &draft.server_groups {
             let origin = self.r.sources.origin(g.span);
             let group = ServiceGroup { name: g.name.value.clone(), entries: g.entries.clone(), origin };
-            bundle.ipvs.groups.push(group);
+            if bundle.ipvs.groups.push(group).is_err() {
+                let message = "the configuration has more than 65536 `virtual_server_group` blocks";
+                self.r.diags.push(Diagnostic::error(Code::TOO_MANY, g.span, message).label("ignored"));
+            }
         }
     }
 

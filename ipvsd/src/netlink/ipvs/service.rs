@@ -203,7 +203,7 @@ pub fn key(key: &ServiceKey) -> Vec<ServiceAttr> {
 
 /// A whole service.
 pub fn whole(fact: &ServiceFact) -> Vec<ServiceAttr> {
-    let netmask = match crate::ledger::family(&fact.key) {
+    let netmask = match fact.key.family() {
         Family::V4 => fact.netmask.to_be_bytes(),
         Family::V6 => fact.netmask.to_ne_bytes(),
     };

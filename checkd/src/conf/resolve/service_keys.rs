@@ -1,0 +1,220 @@
+//! What a `virtual_server` stands for in the kernel: one key, or those of all lines of its group.
+
+use super::Resolver;
+use crate::conf::Draft as All;
+use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::keyword::At;
+use crate::conf::server::{Key, Server};
+use crate::conf::source::Span;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use ipc::config::ServerGroupIdx;
+use ipc::config::ipvs::{GroupEntry, Protocol, ServiceKey};
+use ipc::net::Family;
+
+/// Most keys that all services of groups have together: each is a service of the kernel.
+pub(super) const GROUP_KEYS: usize = 262_144;
+
+/// What was given away already.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Keys and who has them.
+    keys: BTreeMap<ServiceKey, Span>,
+    /// How many of them are of groups.
+    of_groups: usize,
+    /// How many services of each group there were; COMPAT: keepalived 2.2.7 numbers them.
+    numbers: BTreeMap<String, u32>,
+}
+
+/// What a `virtual_server` stands for.
+pub(super) struct Served {
+    /// Its keys, at least one.
+    pub keys: Vec<ServiceKey>,
+    /// `group NAME`
+    pub group: Option<ServerGroupIdx>,
+    /// As keepalived writes it in logs.
+    pub label: String,
+    /// As keepalived writes it in logs of its real servers: `tcp`, `udp`, `sctp`, and `none` for marks.
+    pub protocol: &'static str,
+    /// What its destinations are, tunnels excepted. COMPAT: keepalived 2.2.7: in a group what the first real server is.
+    pub family: Family,
+}
+
+impl Served {
+    /// The key, of a service that has one of its own.
+    pub(super) fn single(&self) -> Option<ServiceKey> {
+        self.keys.first().copied().filter(|_| self.group.is_none())
+    }
+
+    /// The port that all keys have, if they have one.
+    pub(super) fn port(&self) -> Option<u16> {
+        let first = self.keys.first()?.port();
+        self.keys.iter().all(|key| key.port() == first).then_some(first).filter(|port| *port != 0)
+    }
+
+    /// Whether some key is of a family.
+    pub(super) fn has(&self, family: Family) -> bool {
+        self.keys.iter().any(|key| key.family() == family)
+    }
+
+    /// Whether an address without a port is among the keys.
+    pub(super) fn any_port(&self) -> bool {
+        self.keys.iter().any(|key| matches!(key, ServiceKey::Addr { port: 0, .. }))
+    }
+
+    /// `[192.168.1.1]:tcp:80`
+    pub(super) fn endpoint(&self, addr: IpAddr, port: u16) -> String {
+        format!("[{addr}]:{}:{port}", self.protocol)
+    }
+}
+
+impl Resolver<'_, '_> {
+    /// The keys of a virtual server that nobody has yet; nothing when it cannot be used, which has been reported.
+    pub(super) fn served(&mut self, v: &Server, draft: &All, taken: &mut Taken) -> Option<Served> {
+        let served = match v.key.as_ref()? {
+            Key::Group(name) => self.of_group(v, name, draft, taken)?,
+            Key::Fwmark(mark) => {
+                let key = ServiceKey::Fwmark { mark: *mark, family: family_of_marks(v) };
+                let label = format!("FWM {mark}");
+                Served { keys: Vec::from([key]), group: None, label, protocol: "none", family: key.family() }
+            }
+            &Key::Addr(addr, port) => {
+                let protocol = self.protocol(v);
+                let key = ServiceKey::Addr { addr, port, protocol };
+                let label = format!("[{addr}]:{}:{port}", name_of(protocol));
+                let family = key.family();
+                Served { keys: Vec::from([key]), group: None, label, protocol: name_of(protocol), family }
+            }
+        };
+        if v.reals.is_empty() {
+            // COMPAT: it is ignored.
+            let message = format!("virtual server {} has no `real_server`", served.label);
+            self.r.diags.push(Diagnostic::error(Code::INCOMPLETE, v.span, message).label("ignored"));
+            return None;
+        }
+        self.free(v, served, taken)
+    }
+
+    /// Leaves out what somebody else has already. COMPAT: keepalived 2.2.7 takes both, and what the kernel does with them is the sum.
+    fn free(&mut self, v: &Server, mut served: Served, taken: &mut Taken) -> Option<Served> {
+        let all = served.keys.len();
+        let (mut lost, mut other) = (0_usize, None);
+        served.keys.retain(|key| match taken.keys.get(key) {
+            Some(owner) => {
+                if *owner != v.span {
+                    lost = lost.saturating_add(1);
+                    other.get_or_insert(*owner);
+                }
+                false
+            }
+            None => {
+                taken.keys.insert(*key, v.span);
+                true
+            }
+        });
+        if let Some(owner) = other {
+            let (message, label) = if served.keys.is_empty() {
+                (format!("virtual server {} is there already", served.label), "ignored")
+            } else {
+                (
+                    format!("{lost} of the {all} addresses of {} have a virtual server already", served.label),
+                    "the rest counts",
+                )
+            };
+            let again = Diagnostic::warning(Code::DUPLICATE, v.span, message).label(label);
+            self.r.diags.push(again.also(owner, "the first one"));
+        }
+        (!served.keys.is_empty()).then_some(served)
+    }
+
+    fn of_group(&mut self, v: &Server, name: &At<String>, draft: &All, taken: &mut Taken) -> Option<Served> {
+        let Some(place) = draft.server_groups.iter().position(|g| g.name.value == name.value) else {
+            let message = format!("there is no `virtual_server_group {}`", name.value);
+            let missing = Diagnostic::error(Code::UNDEFINED, name.span, message);
+            self.r.diags.push(missing.label("this virtual server is ignored"));
+            return None;
+        };
+        // A group that cannot be used has been reported and has no entries.
+        let entries = draft.server_groups.get(place).map_or(&[][..], |g| &g.entries);
+        let has_addresses = entries.iter().any(|e| matches!(e, GroupEntry::Addrs { .. }));
+        // COMPAT: keepalived 2.2.7: marks have no protocol, so a group of nothing else needs none.
+        let protocol = if has_addresses { self.protocol(v) } else { Protocol::Udp };
+        let count = entries.iter().fold(0_usize, |sum, e| sum.saturating_add(keys_of(e)));
+        let room = GROUP_KEYS.saturating_sub(taken.of_groups);
+        if count > room {
+            let message =
+                format!("`virtual_server_group {}` has {count} addresses, and {room} more are allowed", name.value);
+            let help = format!("services of groups may have {GROUP_KEYS} addresses together");
+            self.r.diags.push(Diagnostic::error(Code::TOO_MANY, name.span, message).label("ignored").help(help));
+            return None;
+        }
+        taken.of_groups = taken.of_groups.saturating_add(count);
+        let mut keys = Vec::with_capacity(count);
+        for entry in entries {
+            expand(entry, protocol, family_of_marks(v), &mut keys);
+        }
+        let number = taken.numbers.entry(name.value.clone()).or_default();
+        let label = format!("[{}]:{number}", name.value);
+        *number = number.saturating_add(1);
+        let group = u16::try_from(place).ok().map(ServerGroupIdx);
+        let protocol = if has_addresses { name_of(protocol) } else { "none" };
+        let family = family_of_marks(v);
+        (!keys.is_empty()).then_some(Served { keys, group, label, protocol, family })
+    }
+
+    fn protocol(&mut self, v: &Server) -> Protocol {
+        v.protocol.as_ref().map(|p| p.value).unwrap_or_else(|| {
+            // COMPAT: keepalived reports it and takes UDP.
+            let message = "this virtual server has no `protocol`; it is taken as UDP";
+            self.r.diags.push(Diagnostic::error(Code::INCOMPLETE, v.span, message).help("protocol TCP"));
+            Protocol::Udp
+        })
+    }
+}
+
+/// A mark serves what its real servers are, unless the file says.
+fn family_of_marks(v: &Server) -> Family {
+    let written = v.family.as_ref().map(|f| f.value);
+    written.or(v.reals.first().map(|r| Family::of(r.addr))).unwrap_or(Family::V4)
+}
+
+fn name_of(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "tcp",
+        Protocol::Udp => "udp",
+        Protocol::Sctp => "sctp",
+    }
+}
+
+/// How many keys a line has.
+fn keys_of(entry: &GroupEntry) -> usize {
+    match *entry {
+        GroupEntry::Fwmark { .. } => 1,
+        GroupEntry::Addrs { first, last, .. } => match (first, last) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => usize::try_from(b.to_bits().saturating_sub(a.to_bits())),
+            (IpAddr::V6(a), IpAddr::V6(b)) => usize::try_from(b.to_bits().saturating_sub(a.to_bits())),
+            _ => return 0,
+        }
+        .map_or(usize::MAX, |n| n.saturating_add(1)),
+    }
+}
+
+fn expand(entry: &GroupEntry, protocol: Protocol, mark_family: Family, keys: &mut Vec<ServiceKey>) {
+    match *entry {
+        GroupEntry::Fwmark { mark, family } => {
+            keys.push(ServiceKey::Fwmark { mark, family: family.unwrap_or(mark_family) });
+        }
+        GroupEntry::Addrs { first: IpAddr::V4(first), last: IpAddr::V4(last), port } => {
+            let addrs = (first.to_bits()..=last.to_bits()).map(|bits| IpAddr::V4(bits.into()));
+            keys.extend(addrs.map(|addr| ServiceKey::Addr { addr, port, protocol }));
+        }
+        GroupEntry::Addrs { first: IpAddr::V6(first), last: IpAddr::V6(last), port } => {
+            let addrs = (first.to_bits()..=last.to_bits()).map(|bits| IpAddr::V6(bits.into()));
+            keys.extend(addrs.map(|addr| ServiceKey::Addr { addr, port, protocol }));
+        }
+        GroupEntry::Addrs { .. } => {} // of two families: its reader refused it
+    }
+}
