@@ -1,9 +1,17 @@
-//! Health checks without I/O: what is said to a server ([`http`], [`tcp`]), what its answer means ([`Verdict`]), and when it is
-//! asked again ([`schedule`]).
+//! Health checks without I/O: what is said to a server ([`dialogue`] and the kinds it is made of), what its answer means
+//! ([`Verdict`]), and when it is asked again ([`schedule`]).
 
+pub mod dialogue;
+pub mod dns;
 pub mod http;
+pub mod ping;
+pub mod reply;
 pub mod schedule;
+pub mod smtp;
 pub mod tcp;
+pub mod udp;
+
+pub use dialogue::{Asked, Dialogue, Next, Outcome};
 
 use core::time::Duration;
 
@@ -43,6 +51,14 @@ pub enum Fault {
     Status(u16),
     /// Another digest.
     Digest,
+    /// No 220 to begin with.
+    Greeting,
+    /// No 250 after HELO.
+    Helo,
+    /// A response with this code (RFC 1035 §4.1.1), 1..=15.
+    Rcode(u8),
+    /// Another datagram than the right one.
+    Reply,
 }
 
 /// The bound of a probe as a whole.

@@ -6,6 +6,7 @@
 //! [`ANSWER_WAIT`], then it begins without. A later activation is a reload ([`reload`]): what is the same keeps its state.
 
 mod begin;
+mod chance;
 mod conversation;
 mod deadlines;
 mod dump;
@@ -18,12 +19,13 @@ mod standing;
 mod stop;
 
 pub use conversation::ANSWER_WAIT;
-pub use io::{Action, Event, ProbeEvent, ProbeId};
+pub use io::{Action, Event, ProbeEvent, ProbeId, Route, Transport};
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
+use chance::Chance;
 use conversation::{Conversation, Held};
 use deadlines::Deadlines;
 use ipc::config::check::CheckConfig;
@@ -47,6 +49,7 @@ pub struct Engine {
     queue: VecDeque<CheckerIdx>,
     probing: BTreeMap<ProbeId, CheckerIdx>,
     last_probe: u64,
+    chance: Chance,
 }
 
 /// How far it is.
@@ -83,6 +86,7 @@ impl Engine {
             queue: VecDeque::new(),
             probing: BTreeMap::new(),
             last_probe: 0,
+            chance: Chance::default(),
         }
     }
 
@@ -96,6 +100,7 @@ impl Engine {
     }
 
     fn configure(&mut self, configured: Box<Configured>, out: &mut Vec<Action>) {
+        self.chance.stir(configured.seed);
         let answer = match live::check(&configured.config) {
             Ok(()) => {
                 self.prepared = Some(configured);

@@ -19,6 +19,15 @@ pub struct Timing {
     delay_before_retry: Duration,
     retry: u32,
     rounds: Rounds,
+    first: First,
+}
+
+/// Whether the first failure of a server counts, whatever `retry`, as long as nothing is known of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Counts,
+    /// COMPAT: keepalived 2.2.7, measured: SMTP_CHECK and MISC_CHECK.
+    Tolerated,
 }
 
 /// What makes a server that was down come up.
@@ -41,17 +50,26 @@ impl Timing {
     /// Of a checker.
     pub fn of(checker: &Checker) -> Timing {
         let rounds = match &checker.kind {
-            CheckerKind::Tcp => Rounds::Single,
+            CheckerKind::Tcp
+            | CheckerKind::Smtp { .. }
+            | CheckerKind::Dns { .. }
+            | CheckerKind::Udp(_)
+            | CheckerKind::Ping => Rounds::Single,
             CheckerKind::Http(http) => Rounds::Urls {
                 count: http.urls.len().max(1),
                 pace: if http.fast_recovery == Switch::On { Pace::BackToBack } else { Pace::DelayLoop },
             },
+        };
+        let first = match &checker.kind {
+            CheckerKind::Smtp { .. } => First::Tolerated,
+            _ => First::Counts,
         };
         Timing {
             delay_loop: checker.delay_loop.max(LEAST),
             delay_before_retry: checker.delay_before_retry,
             retry: checker.retry,
             rounds,
+            first,
         }
     }
 
@@ -178,7 +196,7 @@ impl Schedule {
 
     /// How many failures it would tolerate if it were up.
     pub fn tolerates(&self, timing: &Timing) -> u32 {
-        if self.judged == Judged::Strictly { 0 } else { timing.retry }
+        if self.judged == Judged::Strictly && timing.first == First::Counts { 0 } else { timing.retry }
     }
 
     /// Takes the verdict of the probe of [`Schedule::url`].

@@ -168,8 +168,7 @@ pub static SOCKET: &[Keyword<Checker>] = &[
     }),
     Keyword::new("bind_if", Args::Count(1, 1), "INTERFACE", "by which it leaves", |r, s, c: &mut Checker| {
         set(&mut c.bind_if, s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value), s);
-    })
-    .not_yet(),
+    }),
     Keyword::new("fwmark", Args::Count(1, 1), "INT 0..4294967295", "mark of its packets", |r, s, c: &mut Checker| {
         set(&mut c.fwmark, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
     })

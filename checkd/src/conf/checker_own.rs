@@ -8,6 +8,7 @@ use super::keyword::{self, Args, At, Keyword, Reader, Tables};
 use super::script::Command;
 use super::tree::{Statement, Word};
 use super::value::secs;
+use crate::check::dns;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -114,7 +115,8 @@ static DNS_OWN: &[Keyword<Checker>] = &[
 /// RFC 1035 §2.3.4: at most 255 bytes on the wire, labels of 1 to 63.
 fn is_domain(name: &str) -> bool {
     let inner = name.strip_suffix('.').unwrap_or(name);
-    name == "." || (inner.len() <= 253 && inner.split('.').all(|label| (1..=63).contains(&label.len())))
+    let labels = inner.len() <= 253 && inner.split('.').all(|label| (1..=63).contains(&label.len()));
+    name == "." || (labels && dns::query(0, DnsType::Soa, name).is_some())
 }
 
 /// `UDP_CHECK`

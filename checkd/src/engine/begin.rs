@@ -1,5 +1,6 @@
 //! The first configuration of this process begins to count: everything as it is configured, or as an earlier process left it.
 
+use super::chance::mix;
 use super::{Action, Configured, Engine, Stage, lines};
 use crate::check::schedule::{Begin, FIRST_RUN, Health};
 use crate::engine::conversation::Held;
@@ -125,12 +126,9 @@ fn resumed_quorum(live: &Live, held: &Held, idx: ServiceIdx) -> Option<Quorum> {
     Some(quorum::after(service, before, state.weight))
 }
 
-/// A part of `warmup` that is random among checkers and generations (splitmix64).
+/// A part of `warmup` that is random among checkers and generations.
 fn part_of(warmup: Duration, seed: u64, idx: CheckerIdx) -> Duration {
-    let mut x = seed.wrapping_add(u64::from(idx.0).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^= x >> 31;
+    let x = mix(seed.wrapping_add(u64::from(idx.0).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
     let nanos = u64::try_from(warmup.as_nanos()).unwrap_or(u64::MAX);
     let part = u128::from(x).saturating_mul(u128::from(nanos)) >> 64;
     Duration::from_nanos(u64::try_from(part).unwrap_or(u64::MAX))

@@ -68,6 +68,10 @@ impl Engine {
             let kind = match checker.kind {
                 CheckerKind::Tcp => "TCP_CHECK",
                 CheckerKind::Http(_) => "HTTP_GET",
+                CheckerKind::Smtp { .. } => "SMTP_CHECK",
+                CheckerKind::Dns { .. } => "DNS_CHECK",
+                CheckerKind::Udp(_) => "UDP_CHECK",
+                CheckerKind::Ping => "PING_CHECK",
             };
             let doing = match state.phase {
                 Phase::Waiting => "waiting",

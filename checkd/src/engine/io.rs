@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use ipc::config::Generation;
-use ipc::config::check::CheckConfig;
+use ipc::config::check::{CheckConfig, Checker, CheckerKind};
 use ipc::machine::Timeout;
 use ipc::msg::control::{DumpKind, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
@@ -14,6 +14,43 @@ use ipc::report::Line;
 /// One connection to one server. Never used twice, so what is still said of one that was given up is recognised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProbeId(pub u64);
+
+/// How a server is reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// By what.
+    pub transport: Transport,
+    /// Where to.
+    pub target: SocketAddr,
+    /// From where; port 0 for any.
+    pub bind: Option<SocketAddr>,
+    /// By which interface; `None` as the routes have it.
+    pub bind_if: Option<String>,
+}
+
+/// What a server is reached by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// TCP: bytes.
+    Tcp,
+    /// UDP: each [`ProbeEvent::Bytes`] is a datagram, an ICMP error is [`ProbeEvent::Broken`].
+    Udp,
+    /// ICMP or ICMPv6 echoes, whole messages; errors as with UDP.
+    Ping,
+}
+
+impl Route {
+    /// How a checker reaches its server.
+    pub fn of(checker: &Checker) -> Route {
+        let transport = match checker.kind {
+            CheckerKind::Tcp | CheckerKind::Http(_) | CheckerKind::Smtp { .. } => Transport::Tcp,
+            CheckerKind::Dns { .. } | CheckerKind::Udp(_) => Transport::Udp,
+            CheckerKind::Ping => Transport::Ping,
+        };
+        let Checker { target, bind, bind_if, .. } = checker;
+        Route { transport, target: *target, bind: *bind, bind_if: bind_if.clone() }
+    }
+}
 
 /// What can happen.
 #[derive(Clone, Debug)]
@@ -26,7 +63,7 @@ pub enum Event {
         generation: Generation,
         /// The slice.
         config: Box<CheckConfig>,
-        /// Random bits, for spreading first probes over `warmup`.
+        /// Random bits, for spreading first probes over `warmup` and for what only the server shall know of a question.
         seed: u64,
     },
     /// The prepared configuration counts from now on. Answered by `Up::Activated`.
@@ -89,12 +126,10 @@ pub enum Action {
     Connect {
         /// The new connection.
         probe: ProbeId,
-        /// Where to.
-        target: SocketAddr,
-        /// From where; port 0 for any.
-        bind: Option<SocketAddr>,
+        /// How and where to.
+        route: Route,
     },
-    /// Write these bytes.
+    /// Write these bytes, or this datagram.
     Send {
         /// On this connection.
         probe: ProbeId,

@@ -93,9 +93,14 @@ pub(super) fn shutting_down(service: &Service, real: &Real, inhibited: bool, out
 
 /// The server was judged well, first or again.
 pub(super) fn succeeded(real: &Real, checker: &Checker, out: &mut Vec<Action>) {
+    let label = &real.label;
     let text = match &checker.kind {
-        CheckerKind::Tcp => format!("TCP connection to {} success.", real.label),
-        CheckerKind::Http(_) => format!("Remote Web server {} succeed on service.", real.label),
+        CheckerKind::Tcp => format!("TCP connection to {label} success."),
+        CheckerKind::Http(_) => format!("Remote Web server {label} succeed on service."),
+        CheckerKind::Smtp { .. } => format!("Remote SMTP server {label} succeed on service."),
+        CheckerKind::Dns { .. } => format!("DNS_CHECK ({label}) success."),
+        CheckerKind::Udp(_) => format!("UDP connection to {label} success."),
+        CheckerKind::Ping => format!("ICMP connection to {label} success."),
     };
     say(Level::Info, text, out);
 }
@@ -106,13 +111,27 @@ pub(super) fn url_succeeded(real: &Real, url: &Url, out: &mut Vec<Action>) {
     say(Level::Info, format!("{what} success to {} url({})", real.label, url.path), out);
 }
 
+/// Whether the line of the last failure is all that keepalived says when a server is given up.
+pub(super) fn fault_is_the_summary(checker: &Checker) -> bool {
+    matches!(checker.kind, CheckerKind::Smtp { .. } | CheckerKind::Dns { .. })
+}
+
 /// The server is given up, after `retries`. COMPAT: HTTP_GET names the configured number even when the first failure counted.
 pub(super) fn failed(real: &Real, checker: &Checker, retries: u32, out: &mut Vec<Action>) {
     let label = &real.label;
-    let text = match &checker.kind {
-        CheckerKind::Tcp if retries == 0 => format!("TCP_CHECK on service {label} failed."),
-        CheckerKind::Tcp => format!("TCP_CHECK on service {label} failed after {retries} retries."),
-        CheckerKind::Http(_) => format!("HTTP_CHECK on service {label} failed after {} retries.", checker.retry),
+    let (what, retries) = match &checker.kind {
+        CheckerKind::Tcp => ("TCP_CHECK", retries),
+        CheckerKind::Udp(_) => ("UDP_CHECK", retries),
+        CheckerKind::Ping => ("ICMP CHECK", retries),
+        CheckerKind::Http(_) => {
+            let text = format!("HTTP_CHECK on service {label} failed after {} retries.", checker.retry);
+            return say(Level::Notice, text, out);
+        }
+        CheckerKind::Smtp { .. } | CheckerKind::Dns { .. } => return,
+    };
+    let text = match retries {
+        0 => format!("{what} on service {label} failed."),
+        retries => format!("{what} on service {label} failed after {retries} retries."),
     };
     say(Level::Notice, text, out);
 }
@@ -120,22 +139,57 @@ pub(super) fn failed(real: &Real, checker: &Checker, retries: u32, out: &mut Vec
 /// One attempt failed (`log_all_failures`). Lines that keepalived does not have say what ours adds.
 pub(super) fn attempt_failed(real: &Real, checker: &Checker, fault: Fault, out: &mut Vec<Action>) {
     let label = &real.label;
-    let text = match (&checker.kind, fault) {
-        (CheckerKind::Tcp, Fault::ConnectTimeout) => format!("TCP connection to {label} timeout."),
-        (CheckerKind::Tcp, _) => format!("TCP connection to {label} failed."),
-        (CheckerKind::Http(_), Fault::NotConnected) => format!("Connection failed server {label}."),
-        (CheckerKind::Http(_), Fault::ConnectTimeout) => format!("Timeout connecting server {label}."),
-        (CheckerKind::Http(_), Fault::Broken) => format!("Read error with server {label}."),
-        (CheckerKind::Http(_), Fault::ReadTimeout) => format!("Timeout WEB read server {label}."),
-        (CheckerKind::Http(_), Fault::NoAnswer) => format!("Read, no data received from  server {label}."),
-        (CheckerKind::Http(_), Fault::Status(_) | Fault::Malformed) => {
-            format!("HTTP status code error to server {label}.")
-        }
-        (CheckerKind::Http(_), Fault::Digest) => format!("MD5 digest error to server {label}."),
-        (CheckerKind::Http(_), Fault::TooSlow) => format!("Answer of server {label} takes too long."),
-        (CheckerKind::Http(_), Fault::HeadTooLong) => format!("Header of server {label} is too long."),
+    let text = match &checker.kind {
+        CheckerKind::Tcp => match fault {
+            Fault::ConnectTimeout => format!("TCP connection to {label} timeout."),
+            _ => format!("TCP connection to {label} failed."),
+        },
+        CheckerKind::Http(_) => web_failed(label, fault),
+        CheckerKind::Smtp { .. } => format!("SMTP_CHECK {}", smtp_failed(checker, fault)),
+        CheckerKind::Dns { .. } => match fault {
+            Fault::Rcode(code) => format!("DNS_CHECK ({label}) read error occurred. (rcode = {code})"),
+            Fault::ReadTimeout | Fault::TooSlow => format!("DNS_CHECK ({label}) read timeout from socket"),
+            _ => format!("DNS_CHECK ({label}) failed to read socket; refused or unreachable"),
+        },
+        CheckerKind::Udp(_) => match fault {
+            Fault::Reply => format!("UDP check to {label} reply data mismatch."),
+            Fault::ReadTimeout | Fault::TooSlow => format!("UDP connection to {label} timeout."),
+            _ => format!("UDP connection to {label} failed."),
+        },
+        CheckerKind::Ping => match fault {
+            Fault::ReadTimeout | Fault::TooSlow => format!("ICMP connection to address {label} timeout."),
+            _ => format!("ICMP connection to address {label} failed."),
+        },
     };
     say(Level::Info, text, out);
+}
+
+fn web_failed(label: &str, fault: Fault) -> String {
+    match fault {
+        Fault::NotConnected => format!("Connection failed server {label}."),
+        Fault::ConnectTimeout => format!("Timeout connecting server {label}."),
+        Fault::ReadTimeout => format!("Timeout WEB read server {label}."),
+        Fault::NoAnswer => format!("Read, no data received from  server {label}."),
+        Fault::Status(_) | Fault::Malformed => format!("HTTP status code error to server {label}."),
+        Fault::Digest => format!("MD5 digest error to server {label}."),
+        Fault::TooSlow => format!("Answer of server {label} takes too long."),
+        Fault::HeadTooLong => format!("Header of server {label} is too long."),
+        Fault::Broken | Fault::Greeting | Fault::Helo | Fault::Rcode(_) | Fault::Reply => {
+            format!("Read error with server {label}.")
+        }
+    }
+}
+
+/// As mails say it, too.
+pub(super) fn smtp_failed(checker: &Checker, fault: Fault) -> String {
+    let what = match fault {
+        Fault::NotConnected | Fault::ConnectTimeout => "Could not connect to server",
+        Fault::Greeting => "Bad greeting banner from server",
+        Fault::Helo => "Bad HELO response from server",
+        Fault::ReadTimeout | Fault::TooSlow => "Read timeout from server",
+        _ => "Read failure from server",
+    };
+    format!("{what} [{}]:{}", checker.target.ip(), checker.target.port())
 }
 
 /// A probe could not be made for a reason of this machine.

@@ -1,10 +1,9 @@
 //! The configuration that counts, with the state of everything in it.
 
-use crate::check::http::Response;
+use crate::check::Dialogue;
 use crate::check::schedule::{Begin, Health, Schedule, Timing};
 use crate::engine::ProbeId;
 use crate::quorum::{self, Quorum};
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -73,14 +72,7 @@ pub(super) struct Probe {
     pub id: ProbeId,
     /// When it must be over.
     pub limit: Mono,
-    pub step: ProbeStep,
-}
-
-/// How far it is.
-#[derive(Debug)]
-pub(super) enum ProbeStep {
-    Connecting,
-    Reading(Box<Response>),
+    pub dialogue: Dialogue,
 }
 
 /// Refuses what the compiler must not produce, in words.

@@ -1,13 +1,11 @@
 //! Probes: begun in the order in which they became due, at most [`Engine::connections`](super::Engine) at a time, each ended by a
 //! verdict, by its step's `connect_timeout`, or by the bound of the whole.
 
-use super::live::{Phase, Probe, ProbeStep};
-use super::{Action, Engine, ProbeEvent, ProbeId, Stage, lines};
-use crate::check::http::{Answer, Lengths, Progress, Response, request};
+use super::live::{Phase, Probe};
+use super::{Action, Engine, ProbeEvent, ProbeId, Route, Stage, lines};
 use crate::check::schedule::{Change, Health, Judgement, LEAST};
 use crate::check::tcp::{self, Attempt};
-use crate::check::{Fault, Verdict, probe_limit};
-use alloc::boxed::Box;
+use crate::check::{Asked, Dialogue, Fault, Next, Outcome, Verdict, probe_limit};
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::CheckerIdx;
@@ -37,13 +35,13 @@ impl Engine {
                 self.queue.push_back(idx);
             }
             Phase::Queued => {}
-            Phase::Probing(probe) => {
-                let fault = match probe.step {
-                    _ if now >= probe.limit => Fault::TooSlow,
-                    ProbeStep::Connecting => Fault::ConnectTimeout,
-                    ProbeStep::Reading(_) => Fault::ReadTimeout,
-                };
-                self.ended(now, idx, Verdict::Fail(fault), None, out);
+            Phase::Probing(probe) if now >= probe.limit => {
+                self.ended(now, idx, Verdict::Fail(Fault::TooSlow).into(), out);
+            }
+            Phase::Probing(_) => {
+                let Some((asked, probe)) = self.under_way(idx) else { return };
+                let outcome = probe.dialogue.late(asked);
+                self.ended(now, idx, outcome, out);
             }
         }
         self.begin_probes(now, out);
@@ -60,73 +58,40 @@ impl Engine {
             self.last_probe = self.last_probe.wrapping_add(1);
             let id = ProbeId(self.last_probe);
             let limit = now + probe_limit(step_timeout(checker));
-            state.phase = Phase::Probing(Probe { id, limit, step: ProbeStep::Connecting });
+            state.phase = Phase::Probing(Probe { id, limit, dialogue: Dialogue::default() });
             self.probing.insert(id, idx);
             self.deadlines.set(idx, (now + step_timeout(checker)).min(limit));
-            out.push(Action::Connect { probe: id, target: checker.target, bind: checker.bind });
+            out.push(Action::Connect { probe: id, route: Route::of(checker) });
         }
     }
 
     /// Something happened on a connection. What is said of one that was given up is ignored.
     pub(super) fn probe(&mut self, now: Mono, id: ProbeId, what: ProbeEvent, out: &mut Vec<Action>) {
         let Some(idx) = self.probing.get(&id).copied() else { return };
-        match what {
-            ProbeEvent::Connected => self.connected(now, id, idx, out),
-            ProbeEvent::Bytes(bytes) => self.bytes(now, idx, &bytes, out),
-            ProbeEvent::Refused => self.ended(now, idx, tcp::verdict(Attempt::Refused), None, out),
-            ProbeEvent::NotTried(why) => self.not_tried(now, idx, &why, out),
-            ProbeEvent::Broken => self.broken(now, idx, out),
-            ProbeEvent::Closed => self.answered(now, idx, out),
-        }
-        self.begin_probes(now, out);
-    }
-
-    fn connected(&mut self, now: Mono, id: ProbeId, idx: CheckerIdx, out: &mut Vec<Action>) {
-        let Some((checker, url, probe)) = self.under_way(idx) else { return };
-        match (&checker.kind, url) {
-            (CheckerKind::Http(http), Some(url)) => {
-                if matches!(probe.step, ProbeStep::Reading(_)) {
-                    return;
-                }
-                let bytes = request(http.protocol, url, checker.target);
-                probe.step = ProbeStep::Reading(Box::default());
-                let deadline = (now + step_timeout(checker)).min(probe.limit);
+        let entropy = if what == ProbeEvent::Connected { self.chance.next() } else { 0 };
+        let Some((asked, probe)) = self.under_way(idx) else { return };
+        let next = match what {
+            ProbeEvent::Connected => probe.dialogue.connected(asked, entropy),
+            ProbeEvent::Bytes(bytes) => probe.dialogue.bytes(asked, &bytes),
+            ProbeEvent::Closed => Next::Over(probe.dialogue.closed(asked)),
+            ProbeEvent::Refused => Next::over(tcp::verdict(Attempt::Refused)),
+            ProbeEvent::Broken => Next::Over(probe.dialogue.broken()),
+            ProbeEvent::NotTried(why) => {
+                self.not_tried(now, idx, &why, out);
+                return self.begin_probes(now, out);
+            }
+        };
+        let deadline = (now + step_timeout(asked.checker)).min(probe.limit);
+        match next {
+            Next::Wait => {}
+            Next::Again => self.deadlines.set(idx, deadline),
+            Next::Say(bytes) => {
                 self.deadlines.set(idx, deadline);
                 out.push(Action::Send { probe: id, bytes });
             }
-            _ => self.ended(now, idx, tcp::verdict(Attempt::Connected), None, out),
+            Next::Over(outcome) => self.ended(now, idx, outcome, out),
         }
-    }
-
-    fn bytes(&mut self, now: Mono, idx: CheckerIdx, bytes: &[u8], out: &mut Vec<Action>) {
-        let Some((checker, _, probe)) = self.under_way(idx) else { return };
-        let ProbeStep::Reading(response) = &mut probe.step else { return };
-        match response.feed(bytes) {
-            Progress::More => {
-                let deadline = (now + step_timeout(checker)).min(probe.limit);
-                self.deadlines.set(idx, deadline);
-            }
-            Progress::Enough => self.answered(now, idx, out),
-        }
-    }
-
-    /// The server has closed, or enough has come.
-    fn answered(&mut self, now: Mono, idx: CheckerIdx, out: &mut Vec<Action>) {
-        let Some((_, url, probe)) = self.under_way(idx) else { return };
-        let answer = match (&mut probe.step, url) {
-            (ProbeStep::Reading(response), Some(url)) => core::mem::take::<Response>(response).end(url),
-            _ => Answer { verdict: tcp::verdict(Attempt::Refused), mismatch: None },
-        };
-        self.ended(now, idx, answer.verdict, answer.mismatch, out);
-    }
-
-    fn broken(&mut self, now: Mono, idx: CheckerIdx, out: &mut Vec<Action>) {
-        let Some((_, _, probe)) = self.under_way(idx) else { return };
-        let fault = match probe.step {
-            ProbeStep::Connecting => Fault::NotConnected,
-            ProbeStep::Reading(_) => Fault::Broken,
-        };
-        self.ended(now, idx, Verdict::Fail(fault), None, out);
+        self.begin_probes(now, out);
     }
 
     /// COMPAT: keepalived 2.4.3, behaviour §15: a failed bind is rescheduled, not counted.
@@ -140,15 +105,15 @@ impl Engine {
         self.deadlines.set(idx, now + state.timing.delay_loop());
     }
 
-    /// The probe of a checker with its URL, if one is under way.
-    fn under_way(&mut self, idx: CheckerIdx) -> Option<(&Checker, Option<&Url>, &mut Probe)> {
+    /// The probe of a checker with what it asks, if one is under way.
+    fn under_way(&mut self, idx: CheckerIdx) -> Option<(Asked<'_>, &mut Probe)> {
         let Stage::Live(live) = &mut self.stage else { return None };
         let live = &mut **live;
         let checker = live.config.checkers.at(idx)?;
         let state = live.checkers.at_mut(idx)?;
         let url = url_of(checker, state.schedule.url());
         match &mut state.phase {
-            Phase::Probing(probe) => Some((checker, url, probe)),
+            Phase::Probing(probe) => Some((Asked { checker, url }, probe)),
             Phase::Waiting | Phase::Queued => None,
         }
     }
@@ -164,7 +129,8 @@ impl Engine {
     }
 
     /// A probe has its verdict.
-    fn ended(&mut self, now: Mono, idx: CheckerIdx, verdict: Verdict, note: Option<Lengths>, out: &mut Vec<Action>) {
+    fn ended(&mut self, now: Mono, idx: CheckerIdx, outcome: Outcome, out: &mut Vec<Action>) {
+        let Outcome { verdict, mismatch } = outcome;
         self.close(idx, out);
         let Stage::Live(live) = &mut self.stage else { return };
         let live = &mut **live;
@@ -177,7 +143,7 @@ impl Engine {
         let step = state.schedule.record(&state.timing, verdict);
         self.deadlines.set(idx, now + step.delay);
 
-        match (note, url) {
+        match (mismatch, url) {
             // Once, until it is right again.
             (Some(lengths), Some(url)) if !state.mismatch_noted => {
                 state.mismatch_noted = true;
@@ -186,20 +152,22 @@ impl Engine {
             (None, Some(_)) if verdict == Verdict::Pass => state.mismatch_noted = false,
             _ => {}
         }
+        let settled = step.change != Change::Stays || step.judgement == Judgement::First;
         match verdict {
             Verdict::Pass => {
                 if let (Health::Down, Some(url)) = (before, url) {
                     lines::url_succeeded(real, url, out);
                 }
-                if step.change == Change::CameUp || step.judgement == Judgement::First {
+                if settled {
                     lines::succeeded(real, checker, out);
                 }
             }
             Verdict::Fail(fault) => {
-                if before == Health::Up && lines::wants_all(live.config.log_all_failures, checker) {
+                let every = before == Health::Up && lines::wants_all(live.config.log_all_failures, checker);
+                if every || (settled && lines::fault_is_the_summary(checker)) {
                     lines::attempt_failed(real, checker, fault, out);
                 }
-                if step.change == Change::WentDown || step.judgement == Judgement::First {
+                if settled {
                     lines::failed(real, checker, retries, out);
                 }
             }
@@ -216,8 +184,8 @@ impl Engine {
 
 fn url_of(checker: &Checker, n: usize) -> Option<&Url> {
     match &checker.kind {
-        CheckerKind::Tcp => None,
         CheckerKind::Http(http) => http.urls.get(n),
+        _ => None,
     }
 }
 

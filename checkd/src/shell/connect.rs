@@ -1,6 +1,6 @@
 //! The connections of probes: non-blocking, never waited for, at most [`CONNECTIONS`] at a time (the engine sees to that).
 
-use checkd::engine::{ProbeEvent, ProbeId};
+use checkd::engine::{ProbeEvent, ProbeId, Route, Transport};
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::evloop::{EventLoop, Ready};
@@ -15,11 +15,11 @@ use std::os::fd::AsRawFd;
 /// Most connections at a time; checkers beyond that wait for one, first come, first served.
 pub const CONNECTIONS: usize = 4_096;
 
-/// Bytes read at once.
-const READ_BYTES: usize = 16 * 1024;
+/// Bytes read at once: the longest datagram.
+const READ_BYTES: usize = 64 * 1024;
 
 /// Reads of one connection in one turn of the loop: one server that sends without end does not keep the others waiting.
-const READS_PER_TURN: u32 = 16;
+const READS_PER_TURN: u32 = 8;
 
 /// Connections by the token they are registered with.
 pub struct Connections {
@@ -32,6 +32,7 @@ pub struct Connections {
 struct Connection {
     probe: ProbeId,
     socket: Socket,
+    transport: Transport,
     state: State,
     /// What the socket did not take yet.
     unsent: Vec<u8>,
@@ -62,14 +63,8 @@ impl Connections {
     }
 
     /// Begins to connect. What is known at once is returned, the rest comes from [`Connections::ready`].
-    pub fn connect(
-        &mut self,
-        probe: ProbeId,
-        target: SocketAddr,
-        bind: Option<SocketAddr>,
-        events: &mut EventLoop,
-    ) -> Option<ProbeEvent> {
-        let (socket, state, told) = match begin(target, bind) {
+    pub fn connect(&mut self, probe: ProbeId, route: &Route, events: &mut EventLoop) -> Option<ProbeEvent> {
+        let (socket, state, told) = match begin(route) {
             Ok(Begun::Connected(socket)) => (socket, State::Connected, Some(ProbeEvent::Connected)),
             Ok(Begun::Connecting(socket)) => (socket, State::Connecting, None),
             Err(event) => return Some(event),
@@ -78,7 +73,7 @@ impl Connections {
         if let Err(e) = events.add(&mut SourceFd(&socket.as_raw_fd()), Token(token)) {
             return Some(ProbeEvent::NotTried(format!("the connection cannot be watched: {e}")));
         }
-        self.open.insert(token, Connection { probe, socket, state, unsent: Vec::new() });
+        self.open.insert(token, Connection { probe, socket, transport: route.transport, state, unsent: Vec::new() });
         told
     }
 
@@ -121,7 +116,7 @@ impl Connections {
         }
         for _ in 0..READS_PER_TURN {
             match (&connection.socket).read(&mut self.buffer) {
-                Ok(0) => return out.push((probe, ProbeEvent::Closed)),
+                Ok(0) if connection.transport == Transport::Tcp => return out.push((probe, ProbeEvent::Closed)),
                 Ok(n) => {
                     let bytes = self.buffer.get(..n).unwrap_or_default().to_vec();
                     out.push((probe, ProbeEvent::Bytes(bytes)));
@@ -155,26 +150,45 @@ impl Connection {
                 Ok(n) => drop(self.unsent.drain(..n.min(self.unsent.len()))),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                // Reading tells.
+                // Reading tells. A datagram that does not go out is one that is lost, an error that came before it is told there too.
                 Err(_) => return self.unsent.clear(),
             }
         }
     }
 }
 
-fn begin(target: SocketAddr, bind: Option<SocketAddr>) -> Result<Begun, ProbeEvent> {
+fn begin(route: &Route) -> Result<Begun, ProbeEvent> {
+    let Route { transport, target, bind, bind_if } = route;
     let here = |what: &str, e: io::Error| ProbeEvent::NotTried(format!("{what}: {e}"));
-    let socket = Socket::new(Domain::for_address(target), Type::STREAM.nonblocking(), Some(Protocol::TCP))
-        .map_err(|e| here("no socket", e))?;
+    let (kind, protocol) = match (transport, target) {
+        (Transport::Tcp, _) => (Type::STREAM, Protocol::TCP),
+        (Transport::Udp, _) => (Type::DGRAM, Protocol::UDP),
+        (Transport::Ping, SocketAddr::V4(_)) => (Type::DGRAM, Protocol::ICMPV4),
+        (Transport::Ping, SocketAddr::V6(_)) => (Type::DGRAM, Protocol::ICMPV6),
+    };
+    let socket = Socket::new(Domain::for_address(*target), kind.nonblocking(), Some(protocol)).map_err(|e| {
+        if *transport == Transport::Ping && e.kind() == io::ErrorKind::PermissionDenied {
+            let why = "the kernel does not let checkd ping: its group is not within net.ipv4.ping_group_range";
+            return ProbeEvent::NotTried(why.to_owned());
+        }
+        here("no socket", e)
+    })?;
+    if let Some(name) = bind_if {
+        socket.bind_device(Some(name.as_bytes())).map_err(|e| here(&format!("cannot bind to interface {name}"), e))?;
+    }
     if let Some(from) = bind {
-        if from.port() != 0 {
+        if from.port() != 0 && *transport != Transport::Ping {
             // The same port is used for every probe: a connection that lingers after its end would block the next.
             socket.set_reuse_address(true).map_err(|e| here("SO_REUSEADDR", e))?;
-            socket.set_linger(Some(Duration::ZERO)).map_err(|e| here("SO_LINGER", e))?;
+            if *transport == Transport::Tcp {
+                socket.set_linger(Some(Duration::ZERO)).map_err(|e| here("SO_LINGER", e))?;
+            }
         }
+        // The port of a ping socket is the identifier of its messages.
+        let from = if *transport == Transport::Ping { SocketAddr::new(from.ip(), 0) } else { *from };
         socket.bind(&SockAddr::from(from)).map_err(|e| here(&format!("cannot bind to {from}"), e))?;
     }
-    match socket.connect(&SockAddr::from(target)) {
+    match socket.connect(&SockAddr::from(*target)) {
         Ok(()) => Ok(Begun::Connected(socket)),
         Err(e) if e.raw_os_error() == Some(Errno::EINPROGRESS as i32) => Ok(Begun::Connecting(socket)),
         Err(e) => Err(refusal(&e)),

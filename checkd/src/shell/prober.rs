@@ -85,8 +85,8 @@ impl Prober {
 
     fn act(&mut self, action: Action, events: &mut EventLoop) {
         match action {
-            Action::Connect { probe, target, bind } => {
-                if let Some(what) = self.connections.connect(probe, target, bind, events) {
+            Action::Connect { probe, route } => {
+                if let Some(what) = self.connections.connect(probe, &route, events) {
                     self.happened.push((probe, what));
                 }
             }

@@ -1,7 +1,8 @@
-//! Probes over real sockets against real and against hostile servers, each test in a network namespace of its own. Needs root, `ip`
-//! and nginx.
+//! Probes over real sockets against real and against hostile servers, each test in a network namespace of its own. Needs root, `ip`,
+//! nginx, aiosmtpd, dnsmasq and socat.
 
 mod bench;
 mod hostile;
 mod nginx;
+mod servers;
 mod sockets;

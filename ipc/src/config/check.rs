@@ -3,7 +3,7 @@
 use super::bfd::Bfd;
 use super::file::TrackFile;
 use super::global::Mail;
-use super::probe::{LaterKind, Regex, TlsContext};
+use super::probe::{DnsType, LaterKind, Regex, TlsContext, Udp};
 use super::vrrp::Switch;
 use super::{BfdIdx, CheckerIdx, FileIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
@@ -99,7 +99,7 @@ pub struct Checker<Kind = CheckerKind> {
     pub target: SocketAddr,
     /// `bindto`, `bind_port`.
     pub bind: Option<SocketAddr>,
-    /// `bind_if`, by name. Has no effect yet.
+    /// `bind_if`, by name.
     pub bind_if: Option<String>,
     /// `fwmark` of its packets (SO_MARK), 0 for none. Has no effect yet.
     pub fwmark: u32,
@@ -130,6 +130,22 @@ pub enum CheckerKind {
     Tcp,
     /// `HTTP_GET`
     Http(Http),
+    /// `SMTP_CHECK`
+    Smtp {
+        /// `helo_name`, default `smtpchecker.keepalived.org`.
+        helo: String,
+    },
+    /// `DNS_CHECK`
+    Dns {
+        /// `type`, default SOA.
+        query: DnsType,
+        /// `name`, default the root `.`.
+        name: String,
+    },
+    /// `UDP_CHECK`
+    Udp(Udp),
+    /// `PING_CHECK`
+    Ping,
 }
 
 /// `HTTP_GET`

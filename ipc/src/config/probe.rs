@@ -1,4 +1,4 @@
-//! Checkers that are read, typed and checked, and not run yet. Each goes to [`super::check::CheckerKind`] when checkd learns to run it.
+//! What checkers are made of, and those that are read, typed and checked and not run yet ([`LaterKind`]).
 
 use super::check::Http;
 use super::file::FileWeight;
@@ -12,22 +12,6 @@ use serde::{Deserialize, Serialize};
 pub enum LaterKind {
     /// `SSL_GET`
     Ssl(Http, Tls),
-    /// `SMTP_CHECK`
-    Smtp {
-        /// `helo_name`, default `smtpchecker.keepalived.org`.
-        helo: String,
-    },
-    /// `DNS_CHECK`
-    Dns {
-        /// `type`, default SOA.
-        query: DnsType,
-        /// `name`, default the root `.`.
-        name: String,
-    },
-    /// `UDP_CHECK`
-    Udp(Udp),
-    /// `PING_CHECK`
-    Ping,
     /// `MISC_CHECK`
     Misc {
         /// What is run; the supervisor knows its timeout (`misc_timeout`, default the virtual server's `delay_loop`).
@@ -101,7 +85,7 @@ pub enum DnsType {
 /// `UDP_CHECK`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Udp {
-    /// `payload`; empty: random bytes.
+    /// `payload`; empty: the 32 bytes that keepalived sends.
     pub payload: Vec<u8>,
     /// `require_reply`
     pub reply: Reply,

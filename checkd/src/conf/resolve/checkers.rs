@@ -41,19 +41,32 @@ impl Resolver<'_, '_> {
     /// Adds a checker to those that are run, or to the others.
     pub(super) fn checker(&mut self, c: &Draft, of: &Of<'_>, bundle: &mut Bundle) {
         let Some(like) = self.common(c, of) else { return };
-        match c.kind {
-            Kind::Tcp => {
-                let _too_many = bundle.check.checkers.push(with(like, CheckerKind::Tcp)); // u32: more than memory holds
-            }
-            Kind::Http => {
-                let kind = CheckerKind::Http(http(c, of.d, of.v));
-                let _too_many = bundle.check.checkers.push(with(like, kind));
-            }
-            _ => {
+        let run = match self.run(c, of) {
+            Some(kind) => kind,
+            None => {
                 let kind = self.later(c, of, like.delay_loop);
                 bundle.check.not_run.extend(kind.map(|kind| with(like, kind)));
+                return;
             }
-        }
+        };
+        let _too_many = bundle.check.checkers.push(with(like, run)); // u32: more than memory holds
+    }
+
+    /// What is asked, of kinds that are run.
+    fn run(&mut self, c: &Draft, of: &Of<'_>) -> Option<CheckerKind> {
+        let own = &c.own;
+        Some(match c.kind {
+            Kind::Tcp => CheckerKind::Tcp,
+            Kind::Http => CheckerKind::Http(http(c, of.d, of.v)),
+            Kind::Smtp => CheckerKind::Smtp { helo: own.helo.clone().unwrap_or_else(|| HELO.into()) },
+            Kind::Dns => CheckerKind::Dns {
+                query: own.dns_type.unwrap_or(DnsType::Soa),
+                name: own.dns_name.clone().unwrap_or_else(|| ".".into()),
+            },
+            Kind::Udp => CheckerKind::Udp(self.udp(c)),
+            Kind::Ping => CheckerKind::Ping,
+            Kind::Ssl | Kind::Misc | Kind::File | Kind::Bfd => return None,
+        })
     }
 
     fn common(&mut self, c: &Draft, of: &Of<'_>) -> Option<Checker<()>> {
@@ -97,15 +110,8 @@ impl Resolver<'_, '_> {
     fn later(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<LaterKind> {
         let own = &c.own;
         Some(match c.kind {
-            Kind::Tcp | Kind::Http => return None,
+            Kind::Tcp | Kind::Http | Kind::Smtp | Kind::Dns | Kind::Udp | Kind::Ping => return None,
             Kind::Ssl => LaterKind::Ssl(http(c, of.d, of.v), c.tls.clone()),
-            Kind::Smtp => LaterKind::Smtp { helo: own.helo.clone().unwrap_or_else(|| HELO.into()) },
-            Kind::Dns => LaterKind::Dns {
-                query: own.dns_type.unwrap_or(DnsType::Soa),
-                name: own.dns_name.clone().unwrap_or_else(|| ".".into()),
-            },
-            Kind::Udp => LaterKind::Udp(self.udp(c)),
-            Kind::Ping => LaterKind::Ping,
             Kind::Misc => {
                 let timeout = own.timeout.unwrap_or(delay_loop);
                 let user = own.user.as_ref().map(|u| &u.value);

@@ -114,7 +114,8 @@ impl World {
 
     fn act(&mut self, action: Action, todo: &mut VecDeque<Event>) {
         match action {
-            Action::Connect { probe, target, .. } => {
+            Action::Connect { probe, route } => {
+                let target = route.target;
                 self.connects.push((self.now, target));
                 self.open.insert(probe, target);
                 self.most_open = self.most_open.max(self.open.len());
