@@ -7,4 +7,5 @@ extern crate alloc;
 pub mod check;
 pub mod conf;
 pub mod engine;
+pub mod lint;
 pub mod quorum;

@@ -126,6 +126,64 @@ codes! {
     UNUSED = "R007";
     /// More of something than there can be.
     TOO_MANY = "R008";
+    /// Two instances have one `virtual_router_id`, one interface and one address family. Each hears the other's adverts as those of
+    /// its own router; keepalived does not start with that either. Give each instance a number of its own, the same on all machines.
+    SAME_ROUTER = "R009";
+    /// `nopreempt` has no effect on a router that starts as MASTER or has priority 255: it takes over whenever it starts. Write
+    /// `state BACKUP` on all routers; the one with the highest priority becomes master when none is there yet.
+    NOPREEMPT_MASTER = "W101";
+    /// `nopreempt` in an instance without `priority`. Its priority is 100, and so is that of every router that has none: between
+    /// equals the higher address decides who becomes master first.
+    EQUAL_PRIORITIES = "W102";
+    /// The members of a `vrrp_sync_group` change together, but do not agree about `state` or `nopreempt`. The one that wants to be
+    /// master takes the others along, so that what they say does not count.
+    MEMBERS_DISAGREE = "W103";
+    /// A `vrrp_sync_group` with a single member has nothing to synchronise. Is a name missing in `group`?
+    ONE_MEMBER = "W104";
+    /// A virtual address with a prefix brings a route to its subnet. Where the subnet is reached by another interface, or the
+    /// interface leads nowhere, the master loses its way to it. Write /32 (/128 for IPv6) or add `noprefixroute`.
+    SUBNET_ROUTE = "W105";
+    /// In strict mode a router that is not the address owner (priority 255) drops whatever is sent to the virtual addresses, ping and
+    /// connections included (RFC 9568 §6.4.3). That is right for a router that forwards only; `no_accept` says that it is meant.
+    /// Elsewhere leave `vrrp_strict` out, or use `version 3` with `accept`.
+    STRICT_UNREACHABLE = "W106";
+    /// An `auth_pass` has room for eight bytes in an advert; what is longer is cut. Routers agree as long as the first eight bytes
+    /// are the same, and the rest protects nothing.
+    LONG_PASSWORD = "W107";
+    /// `!` and `#` start a comment anywhere outside `"…"`, also in the middle of a word: `auth_pass ab!cd` is the password `ab`.
+    /// Write it in double quotes. Where a comment is meant, put a blank before it.
+    CUT_SHORT = "W108";
+    /// An instance has `unicast_src_ip` or `unicast_peer` and no usable peer, so it sends to the multicast group like any other.
+    /// List the other routers in `unicast_peer`, or say `unicast_fault_no_peer` to stay in FAULT until there are some.
+    NO_PEERS = "W109";
+    /// One `virtual_router_id` on two interfaces that seem to be in one network: their addresses are neighbours, or both send from the
+    /// MAC address that belongs to the number. They will hear each other. Give each instance of one network a number of its own.
+    SAME_ID = "W110";
+    /// A `unicast_peer` is this router's own address, or a virtual address, which leads to whoever is master. List the own addresses
+    /// of the other routers.
+    NO_PEER_OF_IT = "W111";
+    /// Adverts are to be sent from a virtual address. A router that is not master does not have it and cannot send from it.
+    VIRTUAL_SOURCE = "W112";
+    /// One address in two instances on one interface. When one of them ceases to be master it takes the address away from the other.
+    SHARED_ADDRESS = "W113";
+    /// A script without `timeout` (`misc_timeout`) may run as long as its `interval` (`delay_loop`); then it is killed and counts as
+    /// failed. On a busy machine that is a failover that nobody asked for. Say how long it may take.
+    NO_TIMEOUT = "W201";
+    /// The words after a command name the user and the group that run it. Arguments belong to the command, within its quotes:
+    /// `notify_master "/etc/holdfast/notify.sh up"`.
+    UNQUOTED_COMMAND = "W202";
+    /// Without `alpha` a real server counts as up until a checker has said otherwise: at every start clients are sent to servers that
+    /// may not be there. `alpha` in `virtual_server` or `real_server` lets it count as down until it has passed.
+    NO_ALPHA = "W301";
+    /// A real server without a checker is used whether it answers or not.
+    NO_CHECKER = "W302";
+    /// `connect_timeout` is longer than `delay_loop`. The next check begins `delay_loop` after the end of the last one, so a server
+    /// that does not answer is checked less often, and found out later, than `delay_loop` says.
+    SLOW_TIMEOUT = "W303";
+    /// A `real_server` is a virtual address, so that packets for it come back to the director.
+    REAL_IS_VIRTUAL = "W304";
+    /// There are recipients in `notification_email` and no `smtp_server` to hand mail to: none is sent.
+    NO_MAIL_SERVER = "W401";
 }
 
 /// A place with a word on it.

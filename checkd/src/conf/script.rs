@@ -10,6 +10,7 @@ use super::diag::{Code, Diagnostic};
 use super::keyword::{At, Reader};
 use super::source::Span;
 use super::tree::Statement;
+use crate::lint;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -34,6 +35,11 @@ impl Reader<'_> {
     /// `CMD [USER [[:]GROUP]]`
     pub fn command(&mut self, s: Statement<'_>) -> Option<Command> {
         let (argv, rest) = self.argv(s)?;
+        if let (Some((user, first)), Some((_, last))) = (rest.first(), rest.last()) {
+            let raw = s.raw(1);
+            let user = String::from_utf8_lossy(user).into_owned();
+            lint::script::unquoted(self, s, &user, raw.span(first.clone()), raw.span(0..last.end));
+        }
         let mut words = rest.iter().map(|(bytes, _)| String::from_utf8_lossy(bytes).into_owned());
         let run_as = words.next().map(|user| RunAs { user, group: words.next().and_then(group) });
         if let Some((_, range)) = rest.get(2) {
@@ -49,7 +55,12 @@ impl Reader<'_> {
         if let (Some((_, first)), Some((_, last))) = (rest.first(), rest.last()) {
             let span = s.raw(1).span(first.start..last.end);
             let message = "only the first word is the command; this is ignored";
-            self.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, span, message).help(QUOTE_HELP));
+            let mut ignored = Diagnostic::warning(Code::EXTRA_WORDS, span, message).help(QUOTE_HELP);
+            let whole = s.raw(1).span(0..last.end);
+            if let Some(text) = lint::script::quotable(self, whole) {
+                ignored = ignored.patch(whole, alloc::format!("\"{text}\""));
+            }
+            self.diags.push(ignored);
         }
         Some(Command { argv, run_as: None, span: s.whole() })
     }

@@ -94,7 +94,8 @@ fn auth_pass(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     let password = word.bytes.get(..PASSWORD_BYTES).unwrap_or(word.bytes);
     if word.bytes.len() > PASSWORD_BYTES {
         let message = format!("`auth_pass` has {} bytes, only the first {PASSWORD_BYTES} count", word.bytes.len());
-        r.adjusted(word, message);
+        let cut = Diagnostic::warning(Code::LONG_PASSWORD, word.span, message);
+        r.diags.push(cut.help("what is longer protects nothing; the other routers cut it as well"));
     }
     set(&mut i.auth_pass, Some(password.to_vec()), s);
 }

@@ -43,7 +43,11 @@ impl Resolver<'_, '_> {
             }
             if members.len() == 1 {
                 let message = format!("`vrrp_sync_group {}` has a single member", block.name.value);
-                self.r.diags.push(Diagnostic::warning(Code::INCOMPLETE, block.name.span, message));
+                self.r.diags.push(
+                    Diagnostic::warning(Code::ONE_MEMBER, block.name.span, message)
+                        .label("nothing changes with it")
+                        .help("is a name missing in `group`?"),
+                );
             }
             self.group_trackers(block, scripts, &members, &mut bundle.vrrp.instances);
             let group = SyncGroup {

@@ -63,7 +63,7 @@ impl Resolver<'_, '_> {
         match keys.get(&key) {
             Some(first) => {
                 let message = format!("`virtual_router_id` {} is used twice on one interface", instance.vrid);
-                self.r.diags.push(Diagnostic::fatal(Code::DUPLICATE, span, message).also(*first, "the first one"));
+                self.r.diags.push(Diagnostic::fatal(Code::SAME_ROUTER, span, message).also(*first, "the first one"));
             }
             None => {
                 keys.insert(key, span);
@@ -181,9 +181,12 @@ impl Resolver<'_, '_> {
         let asked = d.preempt_delay.as_ref();
         if let Some(span) = nopreempt.filter(|_| wanted == Wanted::Master || priority == 255) {
             let message = "`nopreempt` has no effect with `state MASTER` or priority 255";
-            let mut ignored = Diagnostic::warning(Code::CONFLICT, span, message).label("ignored");
+            let mut ignored = Diagnostic::warning(Code::NOPREEMPT_MASTER, span, message).label("ignored");
             if let Some(state) = d.state.as_ref().filter(|s| s.value == Wanted::Master) {
-                ignored = ignored.also(state.span, "because of this").help("use `state BACKUP` on all routers");
+                ignored = ignored
+                    .also(state.span, "because of this")
+                    .help("use `state BACKUP` on all routers")
+                    .patch(state.span, "state BACKUP");
             }
             self.r.diags.push(ignored);
             nopreempt = None;

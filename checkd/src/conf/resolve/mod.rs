@@ -24,6 +24,7 @@ use super::Draft;
 use super::keyword::Reader;
 use super::tree::Tree;
 use super::value::secs;
+use crate::lint;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::time::Duration;
@@ -65,12 +66,14 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     // COMPAT: keepalived 2.4.3, -P and -C: the other half is not even looked at closely.
     if facts.parts != Parts::CheckOnly {
         resolver.vrrp(draft, &mut bundle);
+        lint::vrrp(resolver.r, tree, draft, &bundle);
     }
     if facts.parts != Parts::VrrpOnly {
         resolver.check(tree, draft, &mut bundle);
     } else {
         resolver.check_unused(tree, draft);
     }
+    lint::all(resolver.r, tree, draft);
     bundle.ipvs.statics = resolver.statics(draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
     bundle.ipvs.links = resolver.links.clone();

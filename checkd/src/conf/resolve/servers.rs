@@ -7,6 +7,7 @@ use crate::conf::diag::{Code, Diagnostic, Severity};
 use crate::conf::server::{self, Granularity, Server};
 use crate::conf::source::Span;
 use crate::conf::tree::Tree;
+use crate::lint::servers::Servers as Lints;
 use alloc::format;
 use alloc::string::String;
 use core::net::IpAddr;
@@ -34,17 +35,20 @@ impl Resolver<'_, '_> {
         bundle.check.rs_init_notifies = draft.global.rs_init_notifies;
         let mut taken = Taken::default();
         let mut balanced = Switch::Off;
+        let mut lints = Lints::new(draft);
         for id in &draft.servers {
             let Some(server) = tree.statement(*id).and_then(|s| server::read(self.r, s)) else { continue };
             if !server.reals.is_empty() {
                 balanced = Switch::On;
             }
+            lints.look(self.r, &server);
             self.service(&server, draft, &mut taken, bundle);
             if self.mode != CompileMode::Load {
                 // Only the problems and the commands are wanted.
                 (bundle.ipvs.reals, bundle.check.reals, bundle.check.checkers) = Default::default();
             }
         }
+        lints.finish(self.r);
         if balanced == Switch::On {
             self.no_mail_yet(draft);
         }

@@ -49,7 +49,7 @@ impl Resolver<'_, '_> {
                 let message = format!("`vrrp_instance {}` has no unicast peer and uses multicast", d.name.value);
                 self.r
                     .diags
-                    .push(Diagnostic::warning(Code::CONFLICT, span, message).help("unicast_peer { 192.0.2.1 }"));
+                    .push(Diagnostic::warning(Code::NO_PEERS, span, message).help("unicast_peer { 192.0.2.1 }"));
             }
             if let Some(ttl) = &d.unicast_ttl {
                 let message = "`unicast_ttl` has no effect without `unicast_peer`";
