@@ -7,7 +7,7 @@ use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::keyword::Reader;
 use crate::conf::source::Span;
 use crate::conf::vrrp::Instance;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use core::net::IpAddr;
@@ -19,16 +19,16 @@ type Subnet = (u128, u8, bool);
 
 /// Looks at the addresses of all instances.
 pub fn look(r: &mut Reader<'_>, draft: &Draft) {
-    let mut places: BTreeMap<(IpAddr, &str), Span> = BTreeMap::new();
+    let mut places: BTreeMap<(IpAddr, &str), (usize, Span)> = BTreeMap::new();
     let mut subnets: BTreeMap<Subnet, (&str, Span)> = BTreeMap::new();
-    for instance in &draft.instances {
+    let mut told = BTreeSet::new();
+    for (n, instance) in draft.instances.iter().enumerate() {
         for address in instance.vips.iter().chain(&instance.excluded) {
             let Some(link) = link_of(instance, address) else { continue };
             let at = address.span;
-            if let Some(first) = places.get(&(address.prefix.addr, link)) {
-                twice(r, address, *first);
-            } else {
-                places.insert((address.prefix.addr, link), at);
+            let (of, first) = *places.entry((address.prefix.addr, link)).or_insert((n, at));
+            if of != n {
+                twice(r, address, first);
             }
             if host_bits(address.prefix) == 0 || address.more.noprefixroute == Switch::On {
                 continue;
@@ -36,7 +36,9 @@ pub fn look(r: &mut Reader<'_>, draft: &Draft) {
             let subnet = subnet(address.prefix.addr, address.prefix.len);
             let other = subnets.entry(subnet).or_insert((link, at));
             let elsewhere = Some(*other).filter(|(first, _)| *first != link).map(|(_, span)| span);
-            subnet_route(r, instance, address, link, elsewhere);
+            if !told.contains(&(subnet, link)) && subnet_route(r, instance, address, link, elsewhere) {
+                told.insert((subnet, link)); // once, however many addresses it has
+            }
         }
         as_source(r, instance);
     }
@@ -66,7 +68,13 @@ pub(super) fn subnet(addr: IpAddr, len: u8) -> Subnet {
 
 /// The kernel adds a route to the subnet with every address that has a prefix. On the interface where the subnet is anyway that
 /// changes nothing; so only what stands against that in the file is told.
-fn subnet_route(r: &mut Reader<'_>, instance: &Instance, address: &Address, link: &str, elsewhere: Option<Span>) {
+fn subnet_route(
+    r: &mut Reader<'_>,
+    instance: &Instance,
+    address: &Address,
+    link: &str,
+    elsewhere: Option<Span>,
+) -> bool {
     let Prefix { addr, len } = address.prefix;
     let own = instance.link.as_ref().is_some_and(|own| own.value == link);
     let inside = |ip: IpAddr| ip.is_ipv4() == addr.is_ipv4() && subnet(ip, len) == subnet(addr, len);
@@ -86,7 +94,7 @@ fn subnet_route(r: &mut Reader<'_>, instance: &Instance, address: &Address, link
     } else if let Some(span) = elsewhere {
         (format!("packets to that subnet will leave by `{link}`"), Some((span, "the same subnet on another interface")))
     } else {
-        return;
+        return false;
     };
     let message = format!("with the prefix /{len} this address brings a route to its whole subnet: {why}");
     let mut warning = Diagnostic::warning(Code::SUBNET_ROUTE, address.span, message);
@@ -99,6 +107,7 @@ fn subnet_route(r: &mut Reader<'_>, instance: &Instance, address: &Address, link
         warning = warning.patch(word, wanted);
     }
     r.diags.push(warning);
+    true
 }
 
 /// Whoever releases it takes it from the other.

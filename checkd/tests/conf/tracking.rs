@@ -115,7 +115,8 @@ fn weights_have_a_range() {
 }
 
 fn two(lines: &str, group: &str) -> String {
-    let b = instance(lines).replace(" A ", " B ").replace("router_id 1", "router_id 2");
+    let b =
+        instance(lines).replace(" A ", " B ").replace("router_id 1", "router_id 2").replace("192.0.2.9", "192.0.2.10");
     format!("{}{b}vrrp_sync_group G {{\n{group}\n}}\n", instance(lines))
 }
 
@@ -133,7 +134,7 @@ fn groups_have_members() {
     assert_eq!(
         problems,
         [
-            "17:17 warning[R003] `vrrp_sync_group G` has a single member",
+            "17:17 warning[W104] `vrrp_sync_group G` has a single member",
             "20:1 error[R002] `A` is in a sync group already",
             "21:1 error[R001] there is no `vrrp_instance Z`"
         ]

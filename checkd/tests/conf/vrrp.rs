@@ -112,7 +112,7 @@ fn unicast_needs_a_peer() {
     assert_eq!(
         problems,
         [
-            "7:1 warning[R005] `vrrp_instance A` has no unicast peer and uses multicast",
+            "7:1 warning[W109] `vrrp_instance A` has no unicast peer and uses multicast",
             "8:1 warning[R005] `unicast_ttl` has no effect without `unicast_peer`"
         ]
     );
@@ -139,6 +139,7 @@ fn addresses_have_options() {
     assert_eq!(
         problems(&compiled),
         [
+            "7:13 warning[W105] with the prefix /24 this address brings a route to its whole subnet: packets to that subnet will leave by `eth0`",
             "8:13 error[R002] 192.0.2.9 is an address of this instance already",
             "9:13 error[V001] `192.0.2.12/33` is not an address with a prefix of 0 to 32 bits",
             "10:13 error[R006] IPv6 addresses cannot be run yet"
@@ -204,7 +205,13 @@ fn what_an_instance_cannot_do_without_is_fatal() {
     }
     let twice = format!("{}{}", instance(""), instance("").replace(" A ", " B "));
     let compiled = load(twice);
-    assert_eq!(problems(&compiled), ["11:1 fatal[R002] `virtual_router_id` 1 is used twice on one interface"]);
+    assert_eq!(
+        problems(&compiled),
+        [
+            "11:1 fatal[R009] `virtual_router_id` 1 is used twice on one interface",
+            "13:1 warning[W113] 192.0.2.9 is an address of two instances on one interface"
+        ]
+    );
 }
 
 #[test]
