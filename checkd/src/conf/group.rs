@@ -59,9 +59,10 @@ impl Group {
     }
 }
 
-fn members(r: &mut Reader<'_>, s: Statement<'_>, g: &mut Group) {
-    if g.members.is_some() {
-        let message = "a sync group has one `group` block";
+/// The words of a `group` block. COMPAT: the first block counts.
+pub(super) fn names(r: &mut Reader<'_>, s: Statement<'_>, owner: &str, slot: &mut Option<Vec<At<String>>>) {
+    if slot.is_some() {
+        let message = alloc::format!("a {owner} has one `group` block");
         r.diags.push(Diagnostic::error(Code::REPEATED, s.span(), message).label("ignored"));
         return;
     }
@@ -70,12 +71,15 @@ fn members(r: &mut Reader<'_>, s: Statement<'_>, g: &mut Group) {
         no_block(r, line);
         names.extend(line.words(0).filter_map(|w| r.text(w)));
     }
-    g.members = Some(names);
+    *slot = Some(names);
 }
 
 /// `vrrp_sync_group`
 pub static GROUP: &[Keyword<Group>] = &[
-    Keyword::new("group", Args::Flag, "", "names of its instances", members).block(),
+    Keyword::new("group", Args::Flag, "", "names of its instances", |r, s, g: &mut Group| {
+        names(r, s, "sync group", &mut g.members);
+    })
+    .block(),
     Keyword::new("track_interface", Args::Flag, "", "interfaces that matter to all", |r, s, g: &mut Group| {
         track::uses(r, s, &mut g.track_links);
     })

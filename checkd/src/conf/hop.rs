@@ -1,14 +1,18 @@
 //! Next hops of routes: `via`, `dev`, `onlink`, `realms`, `encap`, and several of them after `nexthop`.
 
 use super::diag::{Code, Diagnostic};
-use super::keyword::Reader;
+use super::keyword::{At, Reader};
 use super::options::{Options, number, realms, tos, up_to};
 use super::tree::Word;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use ipc::config::route::{Encap, Hop, TunnelKey};
+use ipc::config::route::{Encap, TunnelKey};
 use ipc::config::vrrp::Switch;
 use ipc::net::{Family, Prefix};
+
+/// A hop as it is written.
+pub type Hop = ipc::config::route::Hop<At<String>>;
 
 /// The destination that is everything.
 pub fn any(family: Family) -> Prefix {
@@ -31,7 +35,7 @@ pub fn option(
         "via" | "gw" => return via(r, option, options, hop).map(Some),
         "dev" | "oif" => {
             let word = options.value(r, option)?;
-            hop.link = Some(r.link_name(word)?.value);
+            hop.link = Some(r.link_name(word)?);
         }
         "realms" => {
             let word = options.value(r, option)?;

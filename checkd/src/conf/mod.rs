@@ -51,6 +51,7 @@ pub mod server_group;
 pub mod source;
 pub mod ssl;
 pub mod track;
+pub mod track_group;
 pub mod track_process;
 pub mod transport;
 pub mod tree;

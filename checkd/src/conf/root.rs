@@ -8,11 +8,12 @@ use super::global::{self, Global};
 use super::group::{GROUP, Group};
 use super::keyword::{self, Args, At, Keyword, Reader};
 use super::root_vrrp::RootVrrp;
-use super::route;
-use super::rule;
+use super::route::{self, Route};
+use super::rule::{self, Rule};
 use super::server_group::{self, ServerGroup};
 use super::ssl::SSL;
 use super::track::{SCRIPT, Script};
+use super::track_group::{TRACK_GROUP, TrackGroup};
 use super::tree::{Statement, StatementId, Tree};
 use super::vrrp::Instance;
 use super::walk;
@@ -20,7 +21,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::probe::TlsContext;
-use ipc::config::route::{Route, Rule};
 use ipc::config::vrrp::Switch;
 
 /// Everything that was read, before names are resolved.
@@ -42,6 +42,8 @@ pub struct Draft {
     pub bfds: Vec<Bfd>,
     /// `virtual_server_group` blocks; no two of one name.
     pub server_groups: Vec<ServerGroup>,
+    /// `track_group` blocks; no two of one name.
+    pub track_groups: Vec<TrackGroup>,
     /// `static_ipaddress`
     pub static_addrs: Vec<Address>,
     /// `static_routes`
@@ -117,7 +119,14 @@ pub static ROOT: &[Keyword<Draft>] = &[
     })
     .block()
     .not_yet(),
-    Keyword::later("track_group", Args::Count(1, 1), "NAME", "instances of static addresses").block(),
+    Keyword::new("track_group", Args::Count(1, 1), "NAME", "instances of static addresses", |r, s, d: &mut Draft| {
+        let Some(name) = name(r, s, d, "track_group") else { return };
+        let mut group = TrackGroup::new(name, s.whole());
+        keyword::read(r, &[TRACK_GROUP], "`track_group`", s.children(), &mut group);
+        d.track_groups.push(group);
+    })
+    .block()
+    .not_yet(),
     Keyword::new("track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file).block().not_yet(),
     Keyword::new("vrrp_track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file)
         .block()

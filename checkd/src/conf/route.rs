@@ -1,7 +1,7 @@
 //! Route records: the lines of `static_routes` and `virtual_routes`. COMPAT: keepalived 2.4.3, keywords §5.
 
 use super::diag::{Code, Diagnostic};
-use super::hop;
+use super::hop::{self, Hop};
 use super::keyword::{At, Reader, no_block};
 use super::options::{Options, destination, network, protocol, scope, table, tos, unknown, up_to};
 use super::tree::{Statement, Word};
@@ -9,9 +9,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
-use ipc::config::route::{Hop, Metric, MetricKind, Placement, Route, RouteType, Tracked};
+use ipc::config::route::{Metric, MetricKind, Placement, RouteType, Tracked};
 use ipc::config::vrrp::Switch;
 use ipc::net::{Family, Prefix};
+
+/// A route as it is written.
+pub type Route = ipc::config::route::Route<At<String>, At<String>>;
 
 /// COMPAT: what is tracked is marked as keepalived's own (rtnetlink(7) `RTPROT_KEEPALIVED`).
 const TRACKED_PROTOCOL: u8 = 18;
@@ -243,7 +246,7 @@ fn one(
                 "metric" | "priority" | "preference" => route.metric = Some(up_to(r, value, ALL)?),
                 "expires" => route.expires = Some(up_to(r, value, ALL)?),
                 "pref" => route.pref = Some(pref(r, value)?),
-                "vrf" => route.vrf = Some(r.link_name(value)?.value),
+                "vrf" => route.vrf = Some(r.link_name(value)?),
                 "track_group" => seen.group = Some(r.text(value)?),
                 "ttl-propagate" => match value.text() {
                     "enabled" => route.ttl_propagate = Some(Switch::On),
@@ -364,10 +367,10 @@ pub fn group(
     statics: Switch,
     link: bool,
     needs: &str,
-) -> Option<String> {
+) -> Option<At<String>> {
     let group = group?;
     let message = match (statics, link) {
-        (Switch::On, true) => return Some(group.value),
+        (Switch::On, true) => return Some(group),
         (Switch::On, false) => format!("`track_group` needs {needs}"),
         (Switch::Off, _) => String::from("`track_group` is for static lines"),
     };

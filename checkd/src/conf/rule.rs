@@ -7,9 +7,12 @@ use super::tree::{Statement, Word};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::route::{Rule, RuleAction, Tracked};
+use ipc::config::route::{RuleAction, Tracked};
 use ipc::config::vrrp::Switch;
 use ipc::net::Family;
+
+/// A rule as it is written.
+pub type Rule = ipc::config::route::Rule<At<String>, At<String>>;
 
 /// Where preferences begin that nobody wrote. COMPAT: counting down.
 const PREFERENCE: u32 = 16_384;
@@ -165,8 +168,8 @@ fn match_value(r: &mut Reader<'_>, name: &str, value: Word<'_>, rule: &mut Rule)
         "realms" => rule.realms = Some(realms(r, value)?),
         "suppress_prefixlength" | "sup_pl" => rule.suppress_prefix = Some(up_to(r, value, 128)?),
         "suppress_ifgroup" | "sup_group" => rule.suppress_group = Some(up_to(r, value, ALL)?),
-        "dev" | "iif" => rule.iif = Some(r.link_name(value)?.value),
-        "oif" => rule.oif = Some(r.link_name(value)?.value),
+        "dev" | "iif" => rule.iif = Some(r.link_name(value)?),
+        "oif" => rule.oif = Some(r.link_name(value)?),
         "tunnel-id" => rule.tunnel = Some(up_to(r, value, u64::MAX)?),
         "uidrange" => rule.uids = Some(range(r, value, ALL)?),
         "protocol" => rule.protocol = Some(protocol(r, value)?),

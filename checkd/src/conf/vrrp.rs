@@ -6,6 +6,8 @@ use super::diag::{Code, Diagnostic};
 use super::global::{Garp, garp_count, garp_seconds, version};
 use super::keyword::{Args, At, Keyword, Reader, set};
 use super::notify::{Notify, notify};
+use super::route::{self, Route};
+use super::rule::{self, Rule};
 use super::source::Span;
 use super::track::{self, Use};
 use super::transport::{AUTHENTICATION, group_ip, peers, source, unicast_source};
@@ -77,6 +79,10 @@ pub struct Instance {
     pub vips: Vec<Address>,
     /// `virtual_ipaddress_excluded`
     pub excluded: Vec<Address>,
+    /// `virtual_routes`
+    pub routes: Vec<Route>,
+    /// `virtual_rules`
+    pub rules: Vec<Rule>,
     /// `no_virtual_ipaddress`
     pub no_vips: Switch,
     /// `garp_…`
@@ -128,6 +134,8 @@ impl Instance {
             v3_checksum_as_v2: None,
             vips: Vec::new(),
             excluded: Vec::new(),
+            routes: Vec::new(),
+            rules: Vec::new(),
             no_vips: Switch::Off,
             garp: Garp::default(),
             lower_prio_no_advert: None,
@@ -387,8 +395,16 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     notify!("notify_stop", stop, "run at the end"),
     notify!("notify", generic, "run at each of these with four arguments"),
     notify!("notify_master_rx_lower_pri", master_rx_lower_pri, "run when a master hears a lower one"),
-    Keyword::later("virtual_routes", Args::Flag, "", "routes of the master").block(),
-    Keyword::later("virtual_rules", Args::Flag, "", "rules of the master").block(),
+    Keyword::new("virtual_routes", Args::Flag, "", "routes of the master", |r, s, i: &mut Instance| {
+        route::records(r, s, Switch::Off, &mut i.routes);
+    })
+    .block()
+    .not_yet(),
+    Keyword::new("virtual_rules", Args::Flag, "", "rules of the master", |r, s, i: &mut Instance| {
+        rule::records(r, s, Switch::Off, &mut i.rules);
+    })
+    .block()
+    .not_yet(),
 ];
 
 /// What an advert interval becomes in a version, and what is said when that is another. COMPAT: keepalived 2.4.3, keywords §10.1.

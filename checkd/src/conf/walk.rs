@@ -20,6 +20,7 @@ use super::root_vrrp::ROOT_VRRP;
 use super::server::SERVER;
 use super::ssl::SSL;
 use super::track::SCRIPT;
+use super::track_group::TRACK_GROUP;
 use super::track_process::TRACK_PROCESS;
 use super::transport::AUTHENTICATION;
 use super::vrrp::{INSTANCE, Instance};
@@ -116,6 +117,7 @@ pub fn all() -> Vec<Entry> {
     put(&mut all, "auth_hmac", &[HMAC]);
     put(&mut all, "vrrp_track_process", &[TRACK_PROCESS]);
     put(&mut all, "garp_group", &[GARP_GROUP]);
+    put(&mut all, "track_group", &[TRACK_GROUP]);
     all
 }
 

@@ -49,9 +49,9 @@ fn text(place: In, line: &str) -> String {
         }
         In::Url => server("", &format!("HTTP_GET {{\nurl {{\npath /\n{line}\n}}\n}}")),
         In::Ssl => format!("SSL {{\n{line}\n}}\n"),
-        In::Addrs => format!("static_ipaddress {{\n{line}\n}}\n"),
-        In::Routes => format!("static_routes {{\n{line}\n}}\n"),
-        In::Rules => format!("static_rules {{\n{line}\n}}\n"),
+        In::Addrs => format!("track_group g {{\n}}\nstatic_ipaddress {{\n{line}\n}}\n"),
+        In::Routes => format!("track_group g {{\n}}\nstatic_routes {{\n{line}\n}}\n"),
+        In::Rules => format!("track_group g {{\n}}\nstatic_rules {{\n{line}\n}}\n"),
     }
 }
 
@@ -320,7 +320,8 @@ static_routes {\nblackhole 10.0.0.0/8 no_track\ndefault via fd00::1\ndefault via
 static_rules {\nfrom 10.0.0.0/8 table 100\nto 10.0.0.0/8 table 101\n}\n";
     let bundle = bundle(text);
     let statics = &bundle.ipvs.statics;
-    assert_eq!((statics.addrs[0].link.as_str(), statics.addrs[0].prefix.len), ("eth0", 30));
+    let link = |idx| bundle.ipvs.links.at(idx).unwrap().name.as_str();
+    assert_eq!((link(statics.addrs[0].link), statics.addrs[0].prefix.len), ("eth0", 30));
     let [hole, six, four, two] = &statics.routes[..] else { panic!("{:?}", statics.routes) };
     assert_eq!((hole.kind, hole.protocol), (RouteType::Blackhole, None));
     assert_eq!((six.family, six.to.addr.is_ipv6(), six.to.len, six.protocol), (ipc::net::Family::V6, true, 0, None));
@@ -331,4 +332,54 @@ static_rules {\nfrom 10.0.0.0/8 table 100\nto 10.0.0.0/8 table 101\n}\n";
     let preferences: Vec<u32> = statics.rules.iter().map(|r| r.preference).collect();
     assert_eq!(preferences, [16_384, 16_383]);
     assert_eq!(statics.rules[1].action, RuleAction::Table(101));
+}
+
+/// COMPAT: keepalived 2.4.3, behaviour §5: the interfaces of tracked routes and rules matter to the instance.
+#[test]
+fn routes_and_rules_move_with_their_instance() {
+    let text = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n192.0.2.9\n}
+virtual_routes {\n10.0.0.0/8 via 192.0.2.1 dev eth1\n10.1.0.0/16 via 192.0.2.1\n10.2.0.0/16 dev ens33 no_track\n}
+virtual_rules {\nfrom 10.0.0.0/8 iif eth0 oif eth1 table 100 preference 5\n}\n}
+track_group G {\ngroup {\nA A\n}\n}
+static_routes {\n10.3.0.0/16 dev eth0 track_group G\n10.4.0.0/16 dev eth0 track_group H\n}\n";
+    let compiled = crate::common::load(text);
+    let problems = crate::common::problems(&compiled);
+    assert_eq!(problems.iter().filter(|p| p.contains("there is no `track_group H`")).count(), 1, "{problems:?}");
+    let bundle = compiled.bundle.unwrap();
+    let [it] = bundle.ipvs.instances.rows() else { panic!("one instance") };
+    let name = |idx| bundle.ipvs.links.at(idx).unwrap().name.as_str();
+    let hops: Vec<Option<&str>> = it.routes.iter().map(|r| r.hop.link.map(name)).collect();
+    assert_eq!(hops, [Some("eth1"), None, Some("ens33")]);
+    assert_eq!(it.routes.iter().map(|r| r.protocol).collect::<Vec<_>>(), [Some(18), None, None]);
+    assert_eq!((it.rules[0].iif.map(name), it.rules[0].oif.map(name)), (Some("eth0"), Some("eth1")));
+    let watched: Vec<&str> = bundle.vrrp.instances.rows()[0].track_links.iter().map(|t| name(t.link)).collect();
+    assert_eq!(watched, ["eth0", "eth1"]);
+    let group = &bundle.vrrp.track_groups.rows()[0];
+    assert_eq!((group.name.as_str(), group.members.len()), ("G", 1));
+    let tracked: Vec<bool> = bundle.ipvs.statics.routes.iter().map(|r| r.tracked.group.is_some()).collect();
+    assert_eq!(tracked, [true, false]);
+}
+
+/// COMPAT: keepalived 2.4.3, keywords §3.2.
+#[test]
+fn mail_is_asked_for_by_the_innermost_word() {
+    let text = |global: &str, own: &str| {
+        format!(
+            "global_defs {{\n{global}\n}}\nvrrp_sync_group G {{\ngroup {{\nA B\n}}\n{own}\n}}\n{}{}",
+            crate::common::instance(own),
+            crate::common::instance("").replace("vrrp_instance A", "vrrp_instance B").replace("id 1", "id 2")
+        )
+    };
+    for (global, own, group, a, b) in [
+        ("", "", Switch::Off, Switch::Off, Switch::Off),
+        ("smtp_alert", "", Switch::On, Switch::On, Switch::On),
+        ("smtp_alert\nsmtp_alert_vrrp off", "", Switch::Off, Switch::Off, Switch::Off),
+        ("smtp_alert_vrrp", "smtp_alert off", Switch::Off, Switch::Off, Switch::On),
+        ("smtp_alert_checker", "smtp_alert", Switch::On, Switch::On, Switch::Off),
+    ] {
+        let bundle = bundle(text(global, own));
+        let [one, two] = bundle.vrrp.options.rows() else { panic!("two instances") };
+        let found = (bundle.vrrp.group_options.rows()[0].smtp_alert, one.smtp_alert, two.smtp_alert);
+        assert_eq!(found, (group, a, b), "{global} {own}");
+    }
 }

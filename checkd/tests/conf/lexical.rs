@@ -153,7 +153,7 @@ fn near_keywords_are_suggested() {
 
 #[test]
 fn keywords_of_later_work_are_told_once_each() {
-    let text = instance("use_vmac vrrp.1\nuse_vmac_x\nvirtual_routes {\n192.0.2.0/24 via 192.0.2.1\n}");
+    let text = instance("use_vmac vrrp.1\nuse_vmac_x\nvirtual_routes {\n192.0.2.0/24 via 192.0.2.1 dev eth0\n}");
     assert_eq!(
         problems_of(&text),
         [

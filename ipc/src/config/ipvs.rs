@@ -1,7 +1,7 @@
 //! ipvsd's slice: the ledger of everything it may ever put into the kernel.
 
 use super::lvs::Lvs;
-use super::route::Statics;
+use super::route::{Route, Rule, Statics};
 use super::vrrp::{Link, Switch};
 use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServerGroupIdx, ServiceIdx};
 use crate::net::{Family, Prefix};
@@ -23,19 +23,23 @@ pub struct IpvsConfig {
     pub reals: Table<RealIdx, Real>,
     /// `virtual_server_group` blocks, as they are written; a service of one has its own [`Service::keys`].
     pub groups: Table<ServerGroupIdx, ServiceGroup>,
-    /// What is always there; not installed yet.
+    /// What is always there; not installed yet. `track_group`s are vrrpd's.
     pub statics: Statics,
     /// `lvs_…` of `global_defs`; has no effect yet.
     pub lvs: Lvs,
 }
 
-/// What may be put on an interface for one instance.
+/// What may be put into the kernel for one instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceAddrs {
     /// The instance's name; matches the same instance across a reload.
     pub name: String,
     /// `virtual_ipaddress` then `virtual_ipaddress_excluded`, in order.
     pub addrs: Vec<AddrSpec>,
+    /// `virtual_routes`, in order; not installed yet.
+    pub routes: Vec<Route>,
+    /// `virtual_rules`, in order; not installed yet.
+    pub rules: Vec<Rule>,
     /// How long the addresses stay when vrrpd is gone: less than a backup needs to take over.
     pub hold: Duration,
 }

@@ -33,8 +33,8 @@ crate::index! {
     LinkIdx(u16);
     /// A `vrrp_script`.
     TrackScriptIdx(u16);
-    /// A `track_file`.
-    TrackFileIdx(u16);
+    /// A `track_group`.
+    TrackGroupIdx(u16);
     /// A `vrrp_track_process`.
     TrackProcessIdx(u16);
     /// A command that the configuration lists; the only thing the supervisor will execute.

@@ -1,11 +1,12 @@
 //! Addresses, routes and rules that are always there (`static_ipaddress`, `static_routes`, `static_rules`) or move with an instance
 //! (`virtual_routes`, `virtual_rules`). Read and checked; ipvsd does not install routes and rules yet.
 //!
-//! Interfaces, VRFs and track groups are names here; tables, protocols and realms are the numbers the kernel wants.
+//! Tables, protocols and realms are the numbers the kernel wants. `L` is an interface and `G` a track group: indices here, names with
+//! their places while the compiler has not resolved them.
 
-use super::Origin;
 use super::ipvs::AddrMore;
 use super::vrrp::Switch;
+use super::{LinkIdx, Origin, TrackGroupIdx};
 use crate::net::{Family, Prefix};
 use core::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ pub struct StaticAddr {
     /// Address and prefix.
     pub prefix: Prefix,
     /// `dev`, else `default_interface`.
-    pub link: String,
+    pub link: LinkIdx,
     /// `brd`
     pub broadcast: Option<Ipv4Addr>,
     /// `scope`
@@ -43,12 +44,18 @@ pub struct StaticAddr {
 }
 
 /// Whose state an address, a route or a rule has a say in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tracked {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tracked<G = TrackGroupIdx> {
     /// `no_track`
     pub no_track: Switch,
     /// `track_group`, static ones only.
-    pub group: Option<String>,
+    pub group: Option<G>,
+}
+
+impl<G> Default for Tracked<G> {
+    fn default() -> Self {
+        Tracked { no_track: Switch::Off, group: None }
+    }
 }
 
 /// Type of a route (rtnetlink(7) `RTN_…`).
@@ -83,7 +90,7 @@ pub enum Placement {
 
 /// A line of `static_routes` or `virtual_routes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Route {
+pub struct Route<L = LinkIdx, G = TrackGroupIdx> {
     /// Family of the destination.
     pub family: Family,
     /// Type.
@@ -95,9 +102,9 @@ pub struct Route {
     /// `src`
     pub source: Option<IpAddr>,
     /// Next hop of a route that has one: `via`, `dev`, `onlink`, `encap`, `realms`.
-    pub hop: Hop,
+    pub hop: Hop<L>,
     /// `nexthop …`: several, instead of [`Route::hop`].
-    pub hops: Vec<Hop>,
+    pub hops: Vec<Hop<L>>,
     /// `tos`, `dsfield`
     pub tos: Option<u8>,
     /// `table`
@@ -115,7 +122,7 @@ pub struct Route {
     /// `ttl-propagate`
     pub ttl_propagate: Option<Switch>,
     /// `vrf`
-    pub vrf: Option<String>,
+    pub vrf: Option<L>,
     /// `mtu`, `rtt` …
     pub metrics: Vec<Metric>,
     /// `congctl`, and whether it is locked.
@@ -123,18 +130,18 @@ pub struct Route {
     /// `add`, `prepend`, `append`
     pub placement: Placement,
     /// `no_track`, `track_group`
-    pub tracked: Tracked,
+    pub tracked: Tracked<G>,
     /// The line.
     pub origin: Origin,
 }
 
 /// A next hop.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hop {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hop<L = LinkIdx> {
     /// `via`
     pub via: Option<IpAddr>,
     /// `dev`, `oif`
-    pub link: Option<String>,
+    pub link: Option<L>,
     /// `weight` 1..=256, of one among several.
     pub weight: Option<u16>,
     /// `onlink`
@@ -143,6 +150,12 @@ pub struct Hop {
     pub realms: Option<u32>,
     /// `encap`
     pub encap: Option<Encap>,
+}
+
+impl<L> Default for Hop<L> {
+    fn default() -> Self {
+        Hop { via: None, link: None, weight: None, onlink: Switch::Off, realms: None, encap: None }
+    }
 }
 
 /// `encap`
@@ -227,7 +240,7 @@ pub enum RuleAction {
 
 /// A line of `static_rules` or `virtual_rules`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rule {
+pub struct Rule<L = LinkIdx, G = TrackGroupIdx> {
     /// Family.
     pub family: Family,
     /// `not`
@@ -249,9 +262,9 @@ pub struct Rule {
     /// `suppress_ifgroup`
     pub suppress_group: Option<u32>,
     /// `dev`, `iif`
-    pub iif: Option<String>,
+    pub iif: Option<L>,
     /// `oif`
-    pub oif: Option<String>,
+    pub oif: Option<L>,
     /// `tunnel-id`
     pub tunnel: Option<u64>,
     /// `uidrange`, inclusive.
@@ -269,7 +282,7 @@ pub struct Rule {
     /// What it does.
     pub action: RuleAction,
     /// `no_track`, `track_group`
-    pub tracked: Tracked,
+    pub tracked: Tracked<G>,
     /// The line.
     pub origin: Origin,
 }

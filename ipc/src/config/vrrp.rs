@@ -2,8 +2,10 @@
 
 use super::vrrp_global::VrrpGlobals;
 use super::vrrp_options::{GroupOptions, InstanceOptions};
-use super::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, TrackProcess};
-use super::{GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackProcessIdx, TrackScriptIdx};
+use super::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, TrackGroup, TrackProcess};
+use super::{
+    GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackGroupIdx, TrackProcessIdx, TrackScriptIdx,
+};
 use crate::net::Family;
 use crate::table::Table;
 use core::net::IpAddr;
@@ -35,6 +37,8 @@ pub struct VrrpConfig {
     pub linkbeats: Vec<Linkbeat>,
     /// `interface_up_down_delays`
     pub link_delays: Vec<LinkDelays>,
+    /// `track_group` blocks.
+    pub track_groups: Table<TrackGroupIdx, TrackGroup>,
     /// What concerns all instances together.
     pub globals: VrrpGlobals,
 }

@@ -1,7 +1,7 @@
 //! Processes that instances track, and what is told of interfaces as a whole.
 
 use super::vrrp::{Switch, Weight};
-use super::{LinkIdx, Origin};
+use super::{InstanceIdx, LinkIdx, Origin};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -87,4 +87,15 @@ pub struct LinkDelays {
     pub down: Duration,
     /// How long it must be up to count as up, at most 255 s.
     pub up: Duration,
+}
+
+/// A `track_group`: instances that are in FAULT while something static of the group is missing. Has no effect yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackGroup {
+    /// Its name.
+    pub name: String,
+    /// Its instances, each once.
+    pub members: Vec<InstanceIdx>,
+    /// Where its block begins.
+    pub origin: Origin,
 }

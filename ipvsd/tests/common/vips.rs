@@ -35,8 +35,13 @@ pub fn spec(prefix: &str) -> AddrSpec {
 
 pub fn config(instances: &[(&str, Vec<AddrSpec>)]) -> IpvsConfig {
     let hold = Duration::from_millis(500);
-    let instances =
-        instances.iter().map(|(name, addrs)| InstanceAddrs { name: (*name).into(), addrs: addrs.clone(), hold });
+    let instances = instances.iter().map(|(name, addrs)| InstanceAddrs {
+        name: (*name).into(),
+        addrs: addrs.clone(),
+        routes: vec![],
+        rules: vec![],
+        hold,
+    });
     IpvsConfig { links: links(&["v0"]), instances: instances.collect(), ..IpvsConfig::default() }
 }
 

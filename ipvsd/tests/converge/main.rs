@@ -78,7 +78,10 @@ fn config(variant: usize) -> IpvsConfig {
     };
     let mut config = IpvsConfig { links: links.into_iter().collect(), ..IpvsConfig::default() };
     for (name, addrs) in instances {
-        config.instances.push(InstanceAddrs { name: name.into(), addrs, hold: HOLD }).expect("room");
+        config
+            .instances
+            .push(InstanceAddrs { name: name.into(), addrs, routes: vec![], rules: vec![], hold: HOLD })
+            .expect("room");
     }
     for (keys, scheduler, persistence, dests) in services {
         let service = Service {

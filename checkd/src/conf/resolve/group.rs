@@ -58,7 +58,7 @@ impl Resolver<'_, '_> {
             };
             // Fewer groups than instances, so the index always fits.
             let Ok(index) = bundle.vrrp.groups.push(group) else { continue };
-            let options = GroupOptions { smtp_alert: block.smtp_alert.unwrap_or_default() };
+            let options = GroupOptions { smtp_alert: super::options::alert(block.smtp_alert, draft) };
             if bundle.vrrp.group_options.push(options).is_err() {
                 continue;
             }

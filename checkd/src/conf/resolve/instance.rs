@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::ipvs::InstanceAddrs;
+use ipc::config::route::{Route, Rule};
 use ipc::config::vrrp::{Instance, Preemption, Switch, TrackLink, Version, Wanted};
 use ipc::config::{Bundle, LinkIdx};
 use ipc::net::Family;
@@ -36,10 +37,13 @@ impl Resolver<'_, '_> {
                 }
                 Switch::Off => written,
             };
-            let Some((instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
+            let Some((mut instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
             let Some(options) = self.options(block, draft, &instance, &processes) else { continue };
             let hold = instance.advert_int.saturating_mul(u32::from(instance.down_timer_adverts.saturating_sub(1)));
-            let addrs = InstanceAddrs { name: instance.name.clone(), addrs: addresses.specs, hold };
+            let routes: Vec<Route> = block.routes.iter().filter_map(|route| self.route(route, draft)).collect();
+            let rules: Vec<Rule> = block.rules.iter().filter_map(|rule| self.rule(rule, draft)).collect();
+            super::routes::watched(&routes, &rules, instance.link, &mut instance.track_links);
+            let addrs = InstanceAddrs { name: instance.name.clone(), addrs: addresses.specs, routes, rules, hold };
             self.same_router(&instance, block, &mut keys);
             let name = instance.name.clone();
             if bundle.vrrp.instances.push(instance).is_err() || bundle.ipvs.instances.push(addrs).is_err() {
@@ -52,6 +56,7 @@ impl Resolver<'_, '_> {
             }
         }
         self.groups(draft, &scripts, &processes, &places, bundle);
+        self.track_groups(draft, &mut bundle.vrrp);
         bundle.vrrp.globals = draft.global.vrrp.clone();
         bundle.vrrp.startup_delay = draft.global.startup_delay.as_ref().map_or(Duration::ZERO, |d| d.value);
     }

@@ -11,6 +11,7 @@ mod instance;
 mod links;
 mod options;
 mod reals;
+mod routes;
 mod scripts;
 mod servers;
 mod service_keys;
@@ -66,6 +67,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     // COMPAT: keepalived 2.4.3, -P and -C: the other half is not even looked at closely.
     if facts.parts != Parts::CheckOnly {
         resolver.vrrp(draft, &mut bundle);
+        bundle.ipvs.statics = resolver.statics(draft);
         lint::vrrp(resolver.r, tree, draft, &bundle);
     }
     if facts.parts != Parts::VrrpOnly {
@@ -74,7 +76,6 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
         resolver.check_unused(tree, draft);
     }
     lint::all(resolver.r, tree, draft);
-    bundle.ipvs.statics = resolver.statics(draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;

@@ -162,8 +162,15 @@ impl Resolver<'_, '_> {
     ) -> Option<InstanceOptions> {
         let (more, g) = (&d.more, &all.global);
         let strict = super::strict::asked(d, g);
-        if let Some(hmac) = &more.hmac {
-            self.hmac(d, hmac, instance);
+        let hmac = match &more.hmac {
+            Some(hmac) => Some(self.hmac(d, hmac, instance)?),
+            None => None,
+        };
+        if let Some(block) = &more.hmac {
+            // Without what it asks for, anybody could speak for this router.
+            let message = "`auth_hmac` cannot be run yet";
+            let unsupported = Diagnostic::error(Code::UNSUPPORTED, block.span, message);
+            self.r.diags.push(unsupported.also(d.name.span, "this instance is ignored"));
             return None;
         }
         let accept = match &more.accept {
@@ -196,7 +203,7 @@ impl Resolver<'_, '_> {
             vmac_addr: more.vmac_addr,
             vmac_xmit_base: more.vmac_xmit_base,
             promote_secondaries: more.promote_secondaries,
-            hmac: None,
+            hmac,
             unicast_fault_no_peer: more.unicast_fault_no_peer,
             old_unicast_checksum: more.old_unicast_checksum,
             timer_expired_backup: more.timer_expired_backup.as_ref().filter(|_| d.nopreempt.is_some()).map(|t| t.value),
@@ -211,11 +218,11 @@ impl Resolver<'_, '_> {
             track_bfds: self.bfd_uses(&more.track_bfds, all),
             notify_deleted,
             notify_priority_changes: more.notify_priority_changes.unwrap_or(g.vrrp.notify_priority_changes),
-            smtp_alert: more.smtp_alert.unwrap_or(Switch::Off),
+            smtp_alert: alert(more.smtp_alert, all),
         })
     }
 
-    /// Checks an `auth_hmac` block and says that it cannot be run yet.
+    /// An `auth_hmac` block. A key that signs and is not there refuses the configuration: keepalived 2.4.3 goes on without signatures.
     fn hmac(&mut self, d: &Draft, hmac: &HmacDraft, instance: &Instance) -> Option<Hmac> {
         let name = &d.name.value;
         let Some(active) = &hmac.active else {
@@ -228,9 +235,6 @@ impl Resolver<'_, '_> {
             self.r.diags.push(Diagnostic::fatal(Code::UNDEFINED, active.span, message));
             return None;
         }
-        let message = "`auth_hmac` cannot be run yet";
-        let unsupported = Diagnostic::error(Code::UNSUPPORTED, hmac.span, message);
-        self.r.diags.push(unsupported.also(d.name.span, "this instance is ignored"));
         let window = instance.advert_int.as_secs().saturating_mul(3).clamp(5, 300);
         Some(Hmac {
             keys: hmac.keys.iter().map(|(id, key)| (id.value, key.clone())).collect(),
@@ -240,4 +244,10 @@ impl Resolver<'_, '_> {
             mode: hmac.mode.as_ref().map_or_else(Default::default, |m| m.value),
         })
     }
+}
+
+/// Whether an instance or a group mails. COMPAT: keepalived 2.4.3, keywords §3.2: its own word, `smtp_alert_vrrp`, `smtp_alert`, no.
+pub(super) fn alert(own: Option<Switch>, all: &All) -> Switch {
+    let mail = &all.global.mail;
+    own.or(mail.alert_vrrp).or(mail.alert).unwrap_or_default()
 }

@@ -1,32 +1,40 @@
-//! `static_ipaddress`, `static_routes`, `static_rules`.
+//! `static_ipaddress`, `static_routes`, `static_rules`, and the `track_group`s they name.
 
 use super::Resolver;
 use crate::conf::Draft as All;
 use crate::conf::address::Address;
 use crate::conf::diag::{Code, Diagnostic};
+use crate::conf::keyword::{At, nearest};
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
 use ipc::config::route::{StaticAddr, Statics, Tracked};
+use ipc::config::vrrp::VrrpConfig;
+use ipc::config::vrrp_track::TrackGroup;
+use ipc::config::{InstanceIdx, TrackGroupIdx};
+use ipc::table::Index;
 
 impl Resolver<'_, '_> {
     pub(super) fn statics(&mut self, draft: &All) -> Statics {
         Statics {
             addrs: draft.static_addrs.iter().filter_map(|a| self.static_addr(a, draft)).collect(),
-            routes: draft.static_routes.clone(),
-            rules: draft.static_rules.clone(),
+            routes: draft.static_routes.iter().filter_map(|route| self.route(route, draft)).collect(),
+            rules: draft.static_rules.iter().filter_map(|rule| self.rule(rule, draft)).collect(),
         }
     }
 
     /// COMPAT: keepalived 2.4.3, keywords §5: without `dev` it is that of `default_interface`; without either the line is dropped.
     fn static_addr(&mut self, a: &Address, draft: &All) -> Option<StaticAddr> {
-        let written = a.link.as_ref().map(|l| l.value.clone());
-        let Some(link) = written.clone().or(draft.global.identity.default_interface.clone()) else {
+        let default = || Some(At::new(draft.global.identity.default_interface.clone()?, a.span));
+        let Some(link) = a.link.clone().or_else(default) else {
             let message = "this address has no `dev`, and there is no `default_interface`";
             self.r.diags.push(Diagnostic::error(Code::INCOMPLETE, a.span, message).label("ignored"));
             return None;
         };
         let mut group = None;
         if let Some(name) = &a.group {
-            if written.is_some() {
-                group = Some(name.value.clone());
+            if a.link.is_some() {
+                group = self.track_group(name, draft);
             } else {
                 let message = "`track_group` needs `dev`";
                 self.r.diags.push(Diagnostic::error(Code::CONFLICT, name.span, message).label("ignored"));
@@ -34,7 +42,7 @@ impl Resolver<'_, '_> {
         }
         Some(StaticAddr {
             prefix: a.prefix,
-            link,
+            link: self.link(&link)?,
             broadcast: a.broadcast,
             scope: a.scope,
             label: a.label.clone(),
@@ -42,5 +50,44 @@ impl Resolver<'_, '_> {
             tracked: Tracked { no_track: a.no_track, group },
             origin: self.r.sources.origin(a.span),
         })
+    }
+
+    /// The index of a track group: its place in the file.
+    pub(super) fn track_group(&mut self, name: &At<String>, draft: &All) -> Option<TrackGroupIdx> {
+        let groups = &draft.track_groups;
+        let place = groups.iter().position(|g| g.name.value == name.value);
+        if place.is_none() {
+            let message = format!("there is no `track_group {}`", name.value);
+            let mut undefined = Diagnostic::error(Code::UNDEFINED, name.span, message).label("ignored");
+            if let Some(near) = nearest(&name.value, groups.iter().map(|g| g.name.value.as_str())) {
+                undefined = undefined.help(format!("did you mean `{near}`?")).patch(name.span, near);
+            }
+            self.r.diags.push(undefined);
+        }
+        place.and_then(TrackGroupIdx::from_usize)
+    }
+
+    /// The table of track groups.
+    pub(super) fn track_groups(&mut self, draft: &All, vrrp: &mut VrrpConfig) {
+        for block in &draft.track_groups {
+            let mut members: Vec<InstanceIdx> = Vec::new();
+            for name in block.members.iter().flatten() {
+                match vrrp.instances.find(|i| i.name == name.value) {
+                    Some(member) if members.contains(&member) => {}
+                    Some(member) => members.push(member),
+                    None => {
+                        let message = format!("there is no `vrrp_instance {}` that can be used", name.value);
+                        self.r.diags.push(Diagnostic::warning(Code::UNDEFINED, name.span, message).label("ignored"));
+                    }
+                }
+            }
+            let origin = self.r.sources.origin(block.span);
+            let group = TrackGroup { name: block.name.value.clone(), members, origin };
+            if vrrp.track_groups.push(group).is_err() {
+                let message = "the configuration has more than 65536 `track_group` blocks";
+                self.r.diags.push(Diagnostic::error(Code::TOO_MANY, block.span, message).label("ignored"));
+                return;
+            }
+        }
     }
 }
