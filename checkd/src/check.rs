@@ -4,6 +4,7 @@
 pub mod dialogue;
 pub mod dns;
 pub mod http;
+pub mod misc;
 pub mod ping;
 pub mod reply;
 pub mod schedule;
@@ -59,6 +60,14 @@ pub enum Fault {
     Rcode(u8),
     /// Another datagram than the right one.
     Reply,
+    /// The command ended with this status.
+    Exited(u8),
+    /// This signal ended the command.
+    Signalled(u8),
+    /// The command was ended after its timeout.
+    RanTooLong,
+    /// The command could not be started.
+    NotStarted,
 }
 
 /// The bound of a probe as a whole.

@@ -15,8 +15,10 @@ mod lines;
 mod live;
 mod probing;
 mod reload;
+mod scripts;
 mod standing;
 mod stop;
+mod weights;
 
 pub use conversation::ANSWER_WAIT;
 pub use io::{Action, Event, ProbeEvent, ProbeId, Route, Transport};
@@ -29,7 +31,7 @@ use chance::Chance;
 use conversation::{Conversation, Held};
 use deadlines::Deadlines;
 use ipc::config::check::CheckConfig;
-use ipc::config::{CheckerIdx, Generation};
+use ipc::config::{CheckerIdx, Generation, ScriptIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::Up;
 use ipc::report::{Level, Line};
@@ -49,6 +51,8 @@ pub struct Engine {
     queue: VecDeque<CheckerIdx>,
     probing: BTreeMap<ProbeId, CheckerIdx>,
     last_probe: u64,
+    /// Which MISC_CHECK waits for the end of which command.
+    running: BTreeMap<ScriptIdx, CheckerIdx>,
     chance: Chance,
 }
 
@@ -86,6 +90,7 @@ impl Engine {
             queue: VecDeque::new(),
             probing: BTreeMap::new(),
             last_probe: 0,
+            running: BTreeMap::new(),
             chance: Chance::default(),
         }
     }
@@ -151,8 +156,7 @@ impl Machine for Engine {
             Event::Probe { probe, what } => self.probe(now, probe, what, out),
             Event::Stop(mode) => self.stop(mode, out),
             Event::Dump(kind) => self.dump(now, kind, out),
-            // Nothing that this machine runs reports its end yet.
-            Event::ProbeEnded(_) => {}
+            Event::ProbeEnded { generation, ended } => self.script_ended(now, generation, ended, out),
         }
     }
 

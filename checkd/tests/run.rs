@@ -145,7 +145,7 @@ impl Checkd {
                         answer.push(IpvsToCheck::Synced);
                     }
                     CheckToIpvs::SetReal { real, want } => drop(self.reals.insert(real, want)),
-                    CheckToIpvs::SetSorry { .. } | CheckToIpvs::Synced => {}
+                    CheckToIpvs::SetSorry { .. } | CheckToIpvs::SetWeight { .. } | CheckToIpvs::Synced => {}
                 }
             }
         }

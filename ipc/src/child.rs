@@ -64,8 +64,8 @@ pub enum Event<P: Protocol> {
     Dump(DumpKind, OwnedFd),
     /// Say goodbye, release, [`Child::stopped`], exit.
     Stop(StopMode),
-    /// A message of this role alone.
-    Other(P::Own),
+    /// A message of this role alone, and of which generation it speaks.
+    Other(Generation, P::Own),
     /// The supervisor is gone, or spoke nonsense: say goodbye, release, exit. Nothing comes after it.
     SupervisorGone,
 }
@@ -174,7 +174,7 @@ impl<P: Protocol> Child<P> {
         for message in received.frame.messages {
             match P::split(message) {
                 Ok(down) => self.control(generation, down, &mut fds),
-                Err(own) => self.events.push_back(Event::Other(own)),
+                Err(own) => self.events.push_back(Event::Other(generation, own)),
             }
         }
     }

@@ -5,7 +5,8 @@ use crate::plan::Removal;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
-use ipc::config::ipvs::{AddrSpec, ServiceKey};
+use ipc::config::ipvs::{AddrSpec, Dest, ServiceKey};
+use ipc::config::vrrp::Switch;
 use ipc::config::{InstanceIdx, RealIdx, ServiceIdx};
 use ipc::msg::reals::Standing;
 use ipc::msg::vips::{Applied, Presence};
@@ -45,6 +46,7 @@ pub struct Desired {
     /// By instance; missing is [`Vips::default`].
     vips: BTreeMap<InstanceIdx, Vips>,
     reals: BTreeMap<RealIdx, Standing>,
+    weights: BTreeMap<RealIdx, u32>,
     sorry: BTreeMap<ServiceIdx, Standing>,
     /// Addresses that an earlier generation put there and the present one does not know: to be removed.
     pub orphan_addrs: BTreeSet<AddrName>,
@@ -83,6 +85,21 @@ impl Desired {
     /// How a real server shall stand; `None` if that was never said.
     pub fn real(&self, idx: RealIdx) -> Option<Standing> {
         self.reals.get(&idx).copied()
+    }
+
+    /// The weight that checkd gave a real server; `None`: the configured one.
+    pub fn weight(&self, idx: RealIdx) -> Option<u32> {
+        self.weights.get(&idx).copied()
+    }
+
+    /// The destination of a real server with the weight that counts.
+    pub fn weighed(&self, idx: RealIdx, dest: Dest) -> Dest {
+        Dest { weight: self.weight(idx).unwrap_or(dest.weight), ..dest }
+    }
+
+    /// checkd has said with which weight a real server serves. The caller has checked the index, and that it may.
+    pub fn set_weight(&mut self, idx: RealIdx, weight: u32) {
+        self.weights.insert(idx, weight);
     }
 
     /// How a sorry server shall stand; `None` if that was never said.
@@ -145,6 +162,8 @@ impl Desired {
         for (idx, standing) in self.reals() {
             if let Some(same) = new.same_real(old, idx) {
                 next.set_real(same, standing);
+                let weight = self.weight(idx).filter(|_| new.real(same).is_some_and(|r| r.dynamic == Switch::On));
+                next.weights.extend(weight.map(|weight| (same, weight)));
             }
         }
         for (idx, standing) in self.sorries() {

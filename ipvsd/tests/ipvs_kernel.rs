@@ -49,7 +49,10 @@ fn config(services: &[(Service, Vec<Dest>)]) -> IpvsConfig {
     for (service, dests) in services {
         let idx = config.services.push(service.clone()).expect("room");
         for dest in dests {
-            config.reals.push(Real { service: idx, dest: *dest, origin: origin() }).expect("room");
+            config
+                .reals
+                .push(Real { service: idx, dest: *dest, dynamic: Switch::Off, origin: origin() })
+                .expect("room");
         }
     }
     config

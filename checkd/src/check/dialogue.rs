@@ -85,6 +85,8 @@ impl Dialogue {
         let target = asked.checker.target;
         match (&asked.checker.kind, asked.url) {
             (CheckerKind::Tcp, _) | (CheckerKind::Http(_), None) => Next::over(tcp::verdict(Attempt::Connected)),
+            // Never connected to.
+            (CheckerKind::Misc(_), _) => Next::Wait,
             (CheckerKind::Http(http), Some(url)) => {
                 *self = Dialogue::Http(Box::default());
                 Next::Say(request(http.protocol, url, target))

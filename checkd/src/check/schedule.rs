@@ -54,14 +54,15 @@ impl Timing {
             | CheckerKind::Smtp { .. }
             | CheckerKind::Dns { .. }
             | CheckerKind::Udp(_)
-            | CheckerKind::Ping => Rounds::Single,
+            | CheckerKind::Ping
+            | CheckerKind::Misc(_) => Rounds::Single,
             CheckerKind::Http(http) => Rounds::Urls {
                 count: http.urls.len().max(1),
                 pace: if http.fast_recovery == Switch::On { Pace::BackToBack } else { Pace::DelayLoop },
             },
         };
         let first = match &checker.kind {
-            CheckerKind::Smtp { .. } => First::Tolerated,
+            CheckerKind::Smtp { .. } | CheckerKind::Misc(_) => First::Tolerated,
             _ => First::Counts,
         };
         Timing {

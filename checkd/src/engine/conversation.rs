@@ -1,6 +1,7 @@
 //! The conversation with ipvsd: it is asked what it holds, then told how everything shall stand, then every change.
 //! The order is that of [`ipc::msg::reals`].
 
+use super::live::Live;
 use super::{Action, Engine, Stage};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -113,8 +114,7 @@ impl Engine {
                 }
             }
             for (real, _) in live.config.reals.iter() {
-                let want = live.standing(real);
-                out.push(Action::ToIpvs(CheckToIpvs::SetReal { real, want }));
+                tell_real(live, real, out);
             }
             out.push(Action::ToIpvs(CheckToIpvs::Synced));
         }
@@ -123,8 +123,7 @@ impl Engine {
     /// Says how a real server shall stand now.
     pub(super) fn say_real(&self, real: RealIdx, out: &mut Vec<Action>) {
         if let (Conversation::Said, Stage::Live(live)) = (self.conversation, &self.stage) {
-            let want = live.standing(real);
-            out.push(Action::ToIpvs(CheckToIpvs::SetReal { real, want }));
+            tell_real(live, real, out);
         }
     }
 
@@ -140,4 +139,13 @@ impl Engine {
             self.say_real(*real, out);
         }
     }
+}
+
+fn tell_real(live: &Live, real: RealIdx, out: &mut Vec<Action>) {
+    if let Some((config, state)) = live.config.reals.at(real).zip(live.reals.at(real))
+        && state.parts.is_some()
+    {
+        out.push(Action::ToIpvs(CheckToIpvs::SetWeight { real, weight: state.weight(config) }));
+    }
+    out.push(Action::ToIpvs(CheckToIpvs::SetReal { real, want: live.standing(real) }));
 }

@@ -56,7 +56,8 @@ impl Engine {
 
     fn real(&self, now: Mono, live: &Live, idx: RealIdx, checkers: &[CheckerIdx], text: &mut String) {
         let (Some(real), Some(state)) = (live.config.reals.at(idx), live.reals.at(idx)) else { return };
-        let _ = writeln!(text, "   ------< Real server >------\n   RS = {}, WEIGHT = {}", real.label, real.weight);
+        let _ =
+            writeln!(text, "   ------< Real server >------\n   RS = {}, WEIGHT = {}", real.label, state.weight(real));
         let _ = writeln!(text, "   alive = {}", u8::from(state.health() == Health::Up));
         let _ = writeln!(text, "   num failed checkers = {}", state.down);
         let _ = writeln!(text, "   in the table = {:?}", live.standing(idx));
@@ -72,11 +73,13 @@ impl Engine {
                 CheckerKind::Dns { .. } => "DNS_CHECK",
                 CheckerKind::Udp(_) => "UDP_CHECK",
                 CheckerKind::Ping => "PING_CHECK",
+                CheckerKind::Misc(_) => "MISC_CHECK",
             };
             let doing = match state.phase {
                 Phase::Waiting => "waiting",
                 Phase::Queued => "queued",
                 Phase::Probing(_) => "probing",
+                Phase::Running { .. } => "running",
             };
             let next = self.deadlines.of(*checker_idx).map(|at| at.since(now).as_secs_f64()).unwrap_or_default();
             let _ = writeln!(text, "     {kind} of {}, {:?}, {doing}", checker.target, state.schedule.health());

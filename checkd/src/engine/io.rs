@@ -43,7 +43,8 @@ impl Route {
     /// How a checker reaches its server.
     pub fn of(checker: &Checker) -> Route {
         let transport = match checker.kind {
-            CheckerKind::Tcp | CheckerKind::Http(_) | CheckerKind::Smtp { .. } => Transport::Tcp,
+            // A MISC_CHECK connects by itself.
+            CheckerKind::Tcp | CheckerKind::Http(_) | CheckerKind::Smtp { .. } | CheckerKind::Misc(_) => Transport::Tcp,
             CheckerKind::Dns { .. } | CheckerKind::Udp(_) => Transport::Udp,
             CheckerKind::Ping => Transport::Ping,
         };
@@ -88,8 +89,13 @@ pub enum Event {
         /// What.
         what: ProbeEvent,
     },
-    /// A command ended whose end is reported (MISC_CHECK, which comes with later work).
-    ProbeEnded(ProbeEnded),
+    /// The command of a MISC_CHECK has ended.
+    ProbeEnded {
+        /// The generation whose command it is.
+        generation: Generation,
+        /// Which, and how.
+        ended: ProbeEnded,
+    },
     /// Close everything; answered by `Up::Stopped`.
     Stop(StopMode),
     /// Write a dump; answered by [`Action::Dump`].

@@ -9,6 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::check::{Checker, CheckerKind, Real, Service, Url};
+use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::report::{Level, Line};
 
@@ -70,6 +71,19 @@ pub(super) fn real_changed(service: &Service, real: &Real, health: Health, out: 
     say(Level::Notice, text, out);
 }
 
+/// A checker has changed the weight of a real server.
+pub(super) fn weight_changed(
+    service: &Service,
+    real: &Real,
+    (before, after): (u32, u32),
+    health: Health,
+    out: &mut Vec<Action>,
+) {
+    let which = if health == Health::Up { "active" } else { "inactive" };
+    let (label, vs) = (&real.label, &service.label);
+    say(Level::Info, format!("Changing weight from {before} to {after} for {which} service {label} of VS {vs}"), out);
+}
+
 /// A service is not in the new configuration.
 pub(super) fn service_removed(service: &Service, out: &mut Vec<Action>) {
     say(Level::Notice, format!("Removing Virtual Server {}", service.label), out);
@@ -92,7 +106,7 @@ pub(super) fn shutting_down(service: &Service, real: &Real, inhibited: bool, out
 }
 
 /// The server was judged well, first or again.
-pub(super) fn succeeded(real: &Real, checker: &Checker, out: &mut Vec<Action>) {
+pub(super) fn succeeded(service: &Service, real: &Real, checker: &Checker, out: &mut Vec<Action>) {
     let label = &real.label;
     let text = match &checker.kind {
         CheckerKind::Tcp => format!("TCP connection to {label} success."),
@@ -101,6 +115,7 @@ pub(super) fn succeeded(real: &Real, checker: &Checker, out: &mut Vec<Action>) {
         CheckerKind::Dns { .. } => format!("DNS_CHECK ({label}) success."),
         CheckerKind::Udp(_) => format!("UDP connection to {label} success."),
         CheckerKind::Ping => format!("ICMP connection to {label} success."),
+        CheckerKind::Misc(misc) => format!("{} succeeded.", misc_check(service, real, misc)),
     };
     say(Level::Info, text, out);
 }
@@ -117,7 +132,13 @@ pub(super) fn fault_is_the_summary(checker: &Checker) -> bool {
 }
 
 /// The server is given up, after `retries`. COMPAT: HTTP_GET names the configured number even when the first failure counted.
-pub(super) fn failed(real: &Real, checker: &Checker, retries: u32, out: &mut Vec<Action>) {
+pub(super) fn failed(
+    service: &Service,
+    real: &Real,
+    checker: &Checker,
+    (fault, retries): (Fault, u32),
+    out: &mut Vec<Action>,
+) {
     let label = &real.label;
     let (what, retries) = match &checker.kind {
         CheckerKind::Tcp => ("TCP_CHECK", retries),
@@ -128,6 +149,19 @@ pub(super) fn failed(real: &Real, checker: &Checker, retries: u32, out: &mut Vec
             return say(Level::Notice, text, out);
         }
         CheckerKind::Smtp { .. } | CheckerKind::Dns { .. } => return,
+        CheckerKind::Misc(misc) => {
+            let what = misc_check(service, real, misc);
+            let after = match retries {
+                0 => String::new(),
+                1 => String::from(" after 1 retry"),
+                n => format!(" after {n} retries"),
+            };
+            let text = match how_it_ended(fault) {
+                None => format!("{what} timed out{after}."),
+                Some(how) => format!("{what} failed{after} ({how})."),
+            };
+            return say(Level::Notice, text, out);
+        }
     };
     let text = match retries {
         0 => format!("{what} on service {label} failed."),
@@ -137,7 +171,7 @@ pub(super) fn failed(real: &Real, checker: &Checker, retries: u32, out: &mut Vec
 }
 
 /// One attempt failed (`log_all_failures`). Lines that keepalived does not have say what ours adds.
-pub(super) fn attempt_failed(real: &Real, checker: &Checker, fault: Fault, out: &mut Vec<Action>) {
+pub(super) fn attempt_failed(service: &Service, real: &Real, checker: &Checker, fault: Fault, out: &mut Vec<Action>) {
     let label = &real.label;
     let text = match &checker.kind {
         CheckerKind::Tcp => match fault {
@@ -155,6 +189,10 @@ pub(super) fn attempt_failed(real: &Real, checker: &Checker, fault: Fault, out: 
             Fault::Reply => format!("UDP check to {label} reply data mismatch."),
             Fault::ReadTimeout | Fault::TooSlow => format!("UDP connection to {label} timeout."),
             _ => format!("UDP connection to {label} failed."),
+        },
+        CheckerKind::Misc(misc) => match how_it_ended(fault) {
+            None => format!("{} timed out.", misc_check(service, real, misc)),
+            Some(how) => format!("{} failed ({how}).", misc_check(service, real, misc)),
         },
         CheckerKind::Ping => match fault {
             Fault::ReadTimeout | Fault::TooSlow => format!("ICMP connection to address {label} timeout."),
@@ -174,9 +212,22 @@ fn web_failed(label: &str, fault: Fault) -> String {
         Fault::Digest => format!("MD5 digest error to server {label}."),
         Fault::TooSlow => format!("Answer of server {label} takes too long."),
         Fault::HeadTooLong => format!("Header of server {label} is too long."),
-        Fault::Broken | Fault::Greeting | Fault::Helo | Fault::Rcode(_) | Fault::Reply => {
-            format!("Read error with server {label}.")
-        }
+        _ => format!("Read error with server {label}."),
+    }
+}
+
+fn misc_check(service: &Service, real: &Real, misc: &Misc) -> String {
+    let path = misc.command.first().map(|path| String::from_utf8_lossy(path)).unwrap_or_default();
+    format!("Misc check for [{} VS {}] by [{path}]", real.label, service.label)
+}
+
+/// How a command ended that was not ended for its time.
+fn how_it_ended(fault: Fault) -> Option<String> {
+    match fault {
+        Fault::RanTooLong => None,
+        Fault::Exited(status) => Some(format!("exited with status {status}")),
+        Fault::Signalled(signal) => Some(format!("due to signal {signal}")),
+        _ => Some(String::from("it could not be started")),
     }
 }
 

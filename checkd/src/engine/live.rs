@@ -4,6 +4,7 @@ use crate::check::Dialogue;
 use crate::check::schedule::{Begin, Health, Schedule, Timing};
 use crate::engine::ProbeId;
 use crate::quorum::{self, Quorum};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -37,11 +38,22 @@ pub(super) struct ServiceState {
 #[derive(Debug, Default)]
 pub(super) struct RealState {
     pub down: u32,
+    /// What its checkers add to its weight; `None`: none of them has said anything.
+    pub parts: Option<i64>,
 }
+
+/// Greatest weight. The kernel takes it as a signed number.
+const WEIGHT_LIMIT: u32 = 2_147_483_647;
 
 impl RealState {
     pub(super) fn health(&self) -> Health {
         if self.down == 0 { Health::Up } else { Health::Down }
+    }
+
+    /// The weight that counts. COMPAT: keepalived 2.4.3, behaviour §15: the configured one and what checkers add, within bounds.
+    pub(super) fn weight(&self, real: &Real) -> u32 {
+        let sum = i64::from(real.weight).saturating_add(self.parts.unwrap_or_default());
+        u32::try_from(sum.clamp(0, i64::from(WEIGHT_LIMIT))).unwrap_or(WEIGHT_LIMIT)
     }
 }
 
@@ -52,7 +64,28 @@ pub(super) struct CheckerState {
     pub schedule: Schedule,
     /// The answer's length did not match the last time, and that was said.
     pub mismatch_noted: bool,
+    /// What it says of the weight.
+    pub says: Says,
     pub phase: Phase,
+}
+
+/// What a checker says of the weight of its server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Says {
+    #[default]
+    Nothing,
+    /// It is this.
+    Is(u32),
+}
+
+impl Says {
+    /// What that adds to the configured weight.
+    pub(super) fn part(self, configured: u32) -> Option<i64> {
+        match self {
+            Says::Nothing => None,
+            Says::Is(weight) => Some(i64::from(weight).saturating_sub(i64::from(configured))),
+        }
+    }
 }
 
 /// What a checker does.
@@ -62,6 +95,8 @@ pub(super) enum Phase {
     Waiting,
     /// Waits for a connection to become free.
     Queued,
+    /// Waits for the end of the command that was asked for then.
+    Running { since: Mono },
     /// Probes; its deadline is that of the step, or of the probe as a whole.
     Probing(Probe),
 }
@@ -82,7 +117,11 @@ pub(super) fn check(config: &CheckConfig) -> Result<(), String> {
             return Err(format!("real server {} belongs to service {}, which is not there", idx.0, real.service.0));
         }
     }
+    let mut scripts = BTreeSet::new();
     for (idx, checker) in config.checkers.iter() {
+        if matches!(&checker.kind, CheckerKind::Misc(misc) if !scripts.insert(misc.script)) {
+            return Err(format!("checker {} has the script of another", idx.0));
+        }
         if !config.reals.has(checker.real) {
             return Err(format!("checker {} belongs to real server {}, which is not there", idx.0, checker.real.0));
         }
@@ -98,10 +137,12 @@ impl Live {
     pub(super) fn new(generation: Generation, config: CheckConfig, checkers: Table<CheckerIdx, CheckerState>) -> Live {
         let mut reals: Table<RealIdx, RealState> = config.reals.iter().map(|_| RealState::default()).collect();
         for ((_, checker), (_, state)) in config.checkers.iter().zip(checkers.iter()) {
-            if state.schedule.health() == Health::Down
-                && let Some(real) = reals.at_mut(checker.real)
-            {
+            let Some((real, of)) = reals.at_mut(checker.real).zip(config.reals.at(checker.real)) else { continue };
+            if state.schedule.health() == Health::Down {
                 real.down = real.down.saturating_add(1);
+            }
+            if let Some(part) = state.says.part(of.weight) {
+                real.parts = Some(real.parts.unwrap_or_default().saturating_add(part));
             }
         }
         let mut services: Table<ServiceIdx, ServiceState> = config
@@ -113,7 +154,7 @@ impl Live {
             if let Some(service) = services.at_mut(real.service) {
                 service.reals.push(idx);
                 if state.health() == Health::Up {
-                    service.weight = service.weight.saturating_add(u64::from(real.weight));
+                    service.weight = service.weight.saturating_add(u64::from(state.weight(real)));
                 }
             }
         }
@@ -125,7 +166,7 @@ impl Live {
         let timing = Timing::of(checker);
         let configured = if checker.alpha == Switch::On { Health::Down } else { Health::Up };
         let schedule = Schedule::new(health.unwrap_or(configured), begin);
-        CheckerState { timing, schedule, mismatch_noted: false, phase: Phase::Waiting }
+        CheckerState { timing, schedule, mismatch_noted: false, says: Says::Nothing, phase: Phase::Waiting }
     }
 
     /// A service with its state.

@@ -27,14 +27,17 @@ impl Engine {
     }
 
     fn due(&mut self, now: Mono, idx: CheckerIdx, out: &mut Vec<Action>) {
-        let Stage::Live(live) = &mut self.stage else { return };
-        let Some(state) = live.checkers.at_mut(idx) else { return };
+        let Stage::Live(live) = &self.stage else { return };
+        let Some(state) = live.checkers.at(idx) else { return };
         match &state.phase {
+            Phase::Waiting if self.misc_of(idx).is_some() => self.run_script(now, idx, out),
             Phase::Waiting => {
+                let Stage::Live(live) = &mut self.stage else { return };
+                let Some(state) = live.checkers.at_mut(idx) else { return };
                 state.phase = Phase::Queued;
                 self.queue.push_back(idx);
             }
-            Phase::Queued => {}
+            Phase::Queued | Phase::Running { .. } => {}
             Phase::Probing(probe) if now >= probe.limit => {
                 self.ended(now, idx, Verdict::Fail(Fault::TooSlow).into(), out);
             }
@@ -114,7 +117,7 @@ impl Engine {
         let url = url_of(checker, state.schedule.url());
         match &mut state.phase {
             Phase::Probing(probe) => Some((Asked { checker, url }, probe)),
-            Phase::Waiting | Phase::Queued => None,
+            Phase::Waiting | Phase::Queued | Phase::Running { .. } => None,
         }
     }
 
@@ -125,12 +128,25 @@ impl Engine {
         if let Phase::Probing(probe) = core::mem::replace(&mut state.phase, Phase::Waiting) {
             self.probing.remove(&probe.id);
             out.push(Action::Close(probe.id));
+        } else if let Some(script) = self.misc_of(idx).map(|misc| misc.script) {
+            self.running.remove(&script);
+        }
+    }
+
+    /// From when the next one is counted, if not from the end. COMPAT: keepalived 2.4.3, behaviour §15: MISC_CHECK runs every
+    /// `delay_loop`, however long it takes.
+    fn begun(&self, idx: CheckerIdx) -> Option<Mono> {
+        let Stage::Live(live) = &self.stage else { return None };
+        match live.checkers.at(idx)?.phase {
+            Phase::Running { since } => Some(since),
+            Phase::Waiting | Phase::Queued | Phase::Probing(_) => None,
         }
     }
 
     /// A probe has its verdict.
-    fn ended(&mut self, now: Mono, idx: CheckerIdx, outcome: Outcome, out: &mut Vec<Action>) {
+    pub(super) fn ended(&mut self, now: Mono, idx: CheckerIdx, outcome: Outcome, out: &mut Vec<Action>) {
         let Outcome { verdict, mismatch } = outcome;
+        let begun = self.begun(idx).unwrap_or(now);
         self.close(idx, out);
         let Stage::Live(live) = &mut self.stage else { return };
         let live = &mut **live;
@@ -141,7 +157,7 @@ impl Engine {
         let before = state.schedule.health();
         let retries = state.schedule.tolerates(&state.timing);
         let step = state.schedule.record(&state.timing, verdict);
-        self.deadlines.set(idx, now + step.delay);
+        self.deadlines.set(idx, (begun + step.delay).max(now));
 
         match (mismatch, url) {
             // Once, until it is right again.
@@ -159,16 +175,16 @@ impl Engine {
                     lines::url_succeeded(real, url, out);
                 }
                 if settled {
-                    lines::succeeded(real, checker, out);
+                    lines::succeeded(service, real, checker, out);
                 }
             }
             Verdict::Fail(fault) => {
                 let every = before == Health::Up && lines::wants_all(live.config.log_all_failures, checker);
                 if every || (settled && lines::fault_is_the_summary(checker)) {
-                    lines::attempt_failed(real, checker, fault, out);
+                    lines::attempt_failed(service, real, checker, fault, out);
                 }
                 if settled {
-                    lines::failed(real, checker, retries, out);
+                    lines::failed(service, real, checker, (fault, retries), out);
                 }
             }
         }

@@ -10,7 +10,8 @@ use crate::quorum::Quorum;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use ipc::config::check::{CheckConfig, Checker};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind};
+use ipc::config::probe::Misc;
 use ipc::config::{CheckerIdx, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::control::{Cause, Run};
 use ipc::msg::reals::Standing;
@@ -58,6 +59,7 @@ impl Engine {
             .collect();
         let all: Vec<ServiceIdx> = live.config.services.iter().map(|(idx, _)| idx).collect();
         self.stage = Stage::Live(Box::new(live));
+        self.rerun(now);
         for (real, health) in changed {
             self.announce(real, health, out);
         }
@@ -141,6 +143,7 @@ impl CheckerState {
             timing: self.timing,
             schedule: self.schedule,
             mismatch_noted: self.mismatch_noted,
+            says: self.says,
             phase: core::mem::replace(&mut self.phase, Phase::Waiting),
         }
     }
@@ -224,5 +227,13 @@ fn equal(a: &Checker, b: &Checker) -> bool {
         && *warmup == b.warmup
         && *log_all_failures == b.log_all_failures
         && *alpha == b.alpha
-        && *kind == b.kind
+        && same_kind(kind, &b.kind)
+}
+
+/// The same in another generation, where commands have other numbers.
+fn same_kind(a: &CheckerKind, b: &CheckerKind) -> bool {
+    match (a, b) {
+        (CheckerKind::Misc(a), CheckerKind::Misc(b)) => *a == Misc { script: a.script, ..b.clone() },
+        _ => a == b,
+    }
 }

@@ -22,7 +22,9 @@ impl Engine {
         if before == after {
             return;
         }
-        let Some((service_idx, weight)) = live.config.reals.at(idx).map(|r| (r.service, u64::from(r.weight))) else {
+        let Some((service_idx, weight)) =
+            live.config.reals.at(idx).zip(live.reals.at(idx)).map(|(r, state)| (r.service, u64::from(state.weight(r))))
+        else {
             return;
         };
         if let Some(service) = live.services.at_mut(service_idx) {

@@ -1,5 +1,6 @@
 mod laws;
 mod limits;
+mod misc;
 mod reload;
 mod resume;
 mod service;

@@ -145,7 +145,7 @@ impl Driver {
                     }
                 }
                 child::Event::Stop(mode) => self.step(now, Event::Stop(mode)),
-                child::Event::Other(ended) => self.step(now, Event::ProbeEnded(ended)),
+                child::Event::Other(generation, ended) => self.step(now, Event::ProbeEnded { generation, ended }),
                 // Nobody is left to be told anything.
                 child::Event::SupervisorGone => {
                     self.step(now, Event::Stop(StopMode { vips: AtStop::Keep, ipvs: AtStop::Keep }));

@@ -276,14 +276,15 @@ fn checkers_are_typed_with_their_defaults() {
     let CheckerKind::Udp(udp) = run("UDP_CHECK {\npayload 01ff\nrequire_reply 1xXf\n}").kind else { panic!() };
     assert_eq!((udp.payload, udp.min_length, udp.max_length), (vec![1, 255], 0, 255));
     assert_eq!(udp.reply, Reply::Like { bytes: vec![0x10, 0x0f], mask: vec![0xf0, 0x0f] });
+    let misc = run("MISC_CHECK {\nmisc_path \"/bin/true a\"\nmisc_dynamic\n}");
+    let CheckerKind::Misc(kind) = misc.kind else { panic!() };
+    assert_eq!((misc.retry, kind.timeout, kind.dynamic), (0, Duration::from_secs(7), Switch::On));
+    assert_eq!(kind.command, [b"/bin/true".to_vec(), b"a".to_vec()]);
     assert_eq!(run("PING_CHECK {\nbind_if eth0\n}").kind, CheckerKind::Ping);
 }
 
 #[test]
 fn checkers_that_are_not_run_are_typed_with_their_defaults() {
-    let (check, misc) = later("MISC_CHECK {\nmisc_path \"/bin/true a\"\nmisc_dynamic\n}");
-    assert!(matches!(misc, LaterKind::Misc { timeout, dynamic: Switch::On, .. } if timeout == Duration::from_secs(7)));
-    assert_eq!(check.not_run[0].retry, 0);
     let (_, file) = later("FILE_CHECK {\ntrack_file f\n}");
     assert!(matches!(file, LaterKind::File { weight: FileWeight { value: 3, reverse: Switch::Off }, .. }));
     assert!(matches!(later("BFD_CHECK {\nname b\n}").1, LaterKind::Bfd { .. }));

@@ -3,7 +3,7 @@
 use super::bfd::Bfd;
 use super::file::TrackFile;
 use super::global::Mail;
-use super::probe::{DnsType, LaterKind, Regex, TlsContext, Udp};
+use super::probe::{DnsType, LaterKind, Misc, Regex, TlsContext, Udp};
 use super::vrrp::Switch;
 use super::{BfdIdx, CheckerIdx, FileIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
@@ -146,6 +146,8 @@ pub enum CheckerKind {
     Udp(Udp),
     /// `PING_CHECK`
     Ping,
+    /// `MISC_CHECK`
+    Misc(Misc),
 }
 
 /// `HTTP_GET`

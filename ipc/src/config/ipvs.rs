@@ -257,6 +257,8 @@ pub struct Real {
     pub service: ServiceIdx,
     /// The destination.
     pub dest: Dest,
+    /// Whether checkers may change its weight: it has a `misc_dynamic` or a FILE_CHECK with a weight.
+    pub dynamic: Switch,
     /// The line of its block.
     pub origin: Origin,
 }

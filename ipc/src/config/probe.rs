@@ -2,6 +2,7 @@
 
 use super::check::Http;
 use super::file::FileWeight;
+use super::script::RunAs;
 use super::vrrp::Switch;
 use super::{BfdIdx, FileIdx, ScriptIdx};
 use core::time::Duration;
@@ -12,15 +13,6 @@ use serde::{Deserialize, Serialize};
 pub enum LaterKind {
     /// `SSL_GET`
     Ssl(Http, Tls),
-    /// `MISC_CHECK`
-    Misc {
-        /// What is run; the supervisor knows its timeout (`misc_timeout`, default the virtual server's `delay_loop`).
-        script: ScriptIdx,
-        /// The same timeout.
-        timeout: Duration,
-        /// `misc_dynamic`: exit codes 2 to 255 change the weight.
-        dynamic: Switch,
-    },
     /// `FILE_CHECK`
     File {
         /// `track_file`
@@ -93,6 +85,21 @@ pub struct Udp {
     pub min_length: u16,
     /// `max_reply_length`, default 255.
     pub max_length: u16,
+}
+
+/// `MISC_CHECK`: a command that the supervisor runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Misc {
+    /// Which.
+    pub script: ScriptIdx,
+    /// Its words, by which it is the same across a reload; the first stands in messages.
+    pub command: Vec<Vec<u8>>,
+    /// `user`
+    pub run_as: Option<RunAs>,
+    /// `misc_timeout`, default the virtual server's `delay_loop`; the supervisor keeps it.
+    pub timeout: Duration,
+    /// `misc_dynamic`: exit codes 2 to 255 are the weight, and 2.
+    pub dynamic: Switch,
 }
 
 /// What a UDP_CHECK wants to hear.

@@ -16,6 +16,14 @@ pub enum CheckToIpvs {
         /// Wanted state.
         want: Standing,
     },
+    /// The weight with which a real server serves from now on, instead of the configured one. Only where the configuration lets
+    /// checkers change it ([`crate::config::ipvs::Real::dynamic`]).
+    SetWeight {
+        /// Which.
+        real: RealIdx,
+        /// 0..=2147483647.
+        weight: u32,
+    },
     /// How the sorry server of a service shall stand in the table.
     SetSorry {
         /// Which service.
@@ -34,7 +42,7 @@ pub enum Standing {
     Absent,
     /// There with weight 0.
     Inhibited,
-    /// There with its configured weight.
+    /// There with its weight.
     Serving,
 }
 

@@ -160,7 +160,10 @@ fn wishes(
     (idx, key): (ServiceIdx, ServiceKey),
     service: &Service,
 ) -> (Vec<(IpAddr, u16)>, Wishes) {
-    let reals = ledger.reals_of(idx).iter().filter_map(|real| Some((ledger.real(*real)?.dest, desired.real(*real))));
+    let reals = ledger
+        .reals_of(idx)
+        .iter()
+        .filter_map(|real| Some((desired.weighed(*real, ledger.real(*real)?.dest), desired.real(*real))));
     let sorry = service.sorry.map(|dest| (dest, unneeded(service.sorry_inhibit, desired.sorry(idx))));
     let mut order = Vec::new();
     let mut wishes = Wishes::new();

@@ -10,11 +10,15 @@ use crate::plan::{Removal, addrs};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
+use ipc::config::vrrp::Switch;
 use ipc::config::{InstanceIdx, LinkIdx};
 use ipc::msg::Role;
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
 use ipc::report::Level;
+
+/// Greatest weight. The kernel takes it as a signed number.
+const WEIGHT_LIMIT: u32 = 2_147_483_647;
 
 /// How far the conversation with a peer is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -215,6 +219,15 @@ impl Reconciler {
                         return;
                     }
                     self.desired.set_real(real, want);
+                }
+                CheckToIpvs::SetWeight { real, weight } => {
+                    let dynamic = self.ledger.real(real).is_some_and(|r| r.dynamic == Switch::On);
+                    if !dynamic || weight > WEIGHT_LIMIT {
+                        let what = format!("real server {} may not have weight {weight}", real.0);
+                        out.push(Action::Violation(Role::Check, what));
+                        return;
+                    }
+                    self.desired.set_weight(real, weight);
                 }
                 CheckToIpvs::SetSorry { service, want } => {
                     if self.ledger.service(service).is_none_or(|s| s.sorry.is_none()) {

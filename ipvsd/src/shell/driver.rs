@@ -164,7 +164,7 @@ impl Driver {
                     // A dump is small; a file takes it at once. What does not fit is left out.
                     let _ = write(&file, self.machine.dump().as_bytes());
                 }
-                child::Event::Other((_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
+                child::Event::Other(_, (_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
                 child::Event::Stop(mode) => {
                     self.end = End::Begun;
                     self.step(Event::Stop(mode));

@@ -57,6 +57,9 @@ fn key(n: u8) -> ServiceKey {
     ServiceKey::Addr { addr: v4(1, n), port: 80, protocol: Protocol::Tcp }
 }
 
+/// Checkers may change this weight.
+const DYNAMIC: u32 = 5;
+
 /// Three configurations to change between: instances and services come, go, change their order and their properties;
 /// an address belongs to two instances, a real server is the sorry server as well, a service of a group has two keys.
 fn config(variant: usize) -> IpvsConfig {
@@ -98,7 +101,8 @@ fn config(variant: usize) -> IpvsConfig {
         };
         let idx = config.services.push(service).expect("room");
         for dest in dests {
-            config.reals.push(Real { service: idx, dest, origin: origin() }).expect("room");
+            let dynamic = if dest.weight == DYNAMIC { Switch::On } else { Switch::Off };
+            config.reals.push(Real { service: idx, dest, dynamic, origin: origin() }).expect("room");
         }
     }
     config
@@ -584,6 +588,33 @@ fn a_module_that_was_loaded_anew_is_found() {
 }
 
 #[test]
+fn a_weight_that_checkers_may_change() {
+    let mut world = World::new(Has::Yes);
+    world.settle(&[Presence::Absent; 3], &[Standing::Serving; 4], &[Standing::Absent; 2]);
+    let weight = |world: &World| {
+        let (_, dests) = world.kernel.services.get(&key(1)).expect("the service is there");
+        dests.get(&(v4(2, 2), 80)).expect("the destination is there").weight
+    };
+    assert_eq!(weight(&world), DYNAMIC);
+    let real = RealIdx(1);
+    let expected = [
+        (CheckToIpvs::SetWeight { real, weight: 253 }, 253),
+        (CheckToIpvs::SetReal { real, want: Standing::Inhibited }, 0),
+        (CheckToIpvs::SetWeight { real, weight: 7 }, 0),
+        (CheckToIpvs::SetReal { real, want: Standing::Serving }, 7),
+    ];
+    for (word, expected) in expected {
+        world.step(Event::FromCheck(vec![word]));
+        world.pass(Duration::from_secs(1));
+        assert_eq!(weight(&world), expected, "{word:?}");
+    }
+    // A reload does not put it back.
+    world.reload(0);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(weight(&world), 7);
+}
+
+#[test]
 fn an_index_of_nothing_ends_the_trust_in_its_sender() {
     let mut machine = Reconciler::new();
     let mut out = Vec::new();
@@ -592,6 +623,9 @@ fn an_index_of_nothing_ends_the_trust_in_its_sender() {
     let cases = [
         (Event::FromVrrp(vec![VrrpToIpvs::SetVips { instance: InstanceIdx(3), want: Presence::Present }]), Role::Vrrp),
         (Event::FromCheck(vec![CheckToIpvs::SetReal { real: RealIdx(4), want: Standing::Serving }]), Role::Check),
+        (Event::FromCheck(vec![CheckToIpvs::SetWeight { real: RealIdx(4), weight: 1 }]), Role::Check),
+        (Event::FromCheck(vec![CheckToIpvs::SetWeight { real: RealIdx(0), weight: 1 }]), Role::Check),
+        (Event::FromCheck(vec![CheckToIpvs::SetWeight { real: RealIdx(1), weight: 1 << 31 }]), Role::Check),
         (
             Event::FromCheck(vec![CheckToIpvs::SetSorry { service: ServiceIdx(2), want: Standing::Serving }]),
             Role::Check,

@@ -177,7 +177,7 @@ impl Driver {
                     }
                 }
                 child::Event::Stop(mode) => self.stop(now, mode),
-                child::Event::Other(ended) => self.step(now, Event::ProbeEnded(ended)),
+                child::Event::Other(_, ended) => self.step(now, Event::ProbeEnded(ended)),
                 child::Event::SupervisorGone => {
                     self.supervisor = Supervisor::Gone;
                     self.stop(now, StopMode { vips: AtStop::Release, ipvs: AtStop::Release });

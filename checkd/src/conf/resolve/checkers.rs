@@ -16,7 +16,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use ipc::config::check::{Checker, CheckerKind, Http, Url};
 use ipc::config::file::FileWeight;
-use ipc::config::probe::{DnsType, LaterKind, Reply, Udp};
+use ipc::config::probe::{DnsType, LaterKind, Misc, Reply, Udp};
 use ipc::config::script::{Asker, ScriptKind};
 use ipc::config::vrrp::Switch;
 use ipc::config::{BfdIdx, Bundle, FileIdx, RealIdx};
@@ -41,10 +41,10 @@ impl Resolver<'_, '_> {
     /// Adds a checker to those that are run, or to the others.
     pub(super) fn checker(&mut self, c: &Draft, of: &Of<'_>, bundle: &mut Bundle) {
         let Some(like) = self.common(c, of) else { return };
-        let run = match self.run(c, of) {
+        let run = match self.run(c, of, like.delay_loop) {
             Some(kind) => kind,
             None => {
-                let kind = self.later(c, of, like.delay_loop);
+                let kind = self.later(c, of);
                 bundle.check.not_run.extend(kind.map(|kind| with(like, kind)));
                 return;
             }
@@ -53,7 +53,7 @@ impl Resolver<'_, '_> {
     }
 
     /// What is asked, of kinds that are run.
-    fn run(&mut self, c: &Draft, of: &Of<'_>) -> Option<CheckerKind> {
+    fn run(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<CheckerKind> {
         let own = &c.own;
         Some(match c.kind {
             Kind::Tcp => CheckerKind::Tcp,
@@ -65,7 +65,8 @@ impl Resolver<'_, '_> {
             },
             Kind::Udp => CheckerKind::Udp(self.udp(c)),
             Kind::Ping => CheckerKind::Ping,
-            Kind::Ssl | Kind::Misc | Kind::File | Kind::Bfd => return None,
+            Kind::Misc => CheckerKind::Misc(self.misc(c, of, delay_loop)?),
+            Kind::Ssl | Kind::File | Kind::Bfd => return None,
         })
     }
 
@@ -107,19 +108,11 @@ impl Resolver<'_, '_> {
     }
 
     /// What is not run yet; names of files and sessions are looked up.
-    fn later(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<LaterKind> {
+    fn later(&mut self, c: &Draft, of: &Of<'_>) -> Option<LaterKind> {
         let own = &c.own;
         Some(match c.kind {
-            Kind::Tcp | Kind::Http | Kind::Smtp | Kind::Dns | Kind::Udp | Kind::Ping => return None,
+            Kind::Tcp | Kind::Http | Kind::Smtp | Kind::Dns | Kind::Udp | Kind::Ping | Kind::Misc => return None,
             Kind::Ssl => LaterKind::Ssl(http(c, of.d, of.v), c.tls.clone()),
-            Kind::Misc => {
-                let timeout = own.timeout.unwrap_or(delay_loop);
-                let user = own.user.as_ref().map(|u| &u.value);
-                let label = format!("MISC_CHECK of real_server {}", of.d.addr);
-                let kind = ScriptKind::Probe { timeout };
-                let script = self.script(own.command.as_ref()?, user, label, kind, Asker::Check)?;
-                LaterKind::Misc { script, timeout, dynamic: own.dynamic }
-            }
             Kind::File => {
                 let name = own.file.as_ref()?;
                 let Some(at) = of.draft.files.iter().position(|f| f.name.value == name.value) else {
@@ -142,6 +135,17 @@ impl Resolver<'_, '_> {
         let message = format!("there is no `{what} {}`", name.value);
         self.r.diags.push(Diagnostic::error(Code::UNDEFINED, name.span, message).label("this checker is ignored"));
         None
+    }
+
+    fn misc(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<Misc> {
+        let own = &c.own;
+        let timeout = own.timeout.unwrap_or(delay_loop);
+        let user = own.user.as_ref().map(|u| &u.value);
+        let label = format!("MISC_CHECK of real_server {}", of.d.addr);
+        let command = own.command.as_ref()?;
+        let script = self.script(command, user, label, ScriptKind::Probe { timeout }, Asker::Check)?;
+        let run_as = command.run_as.as_ref().or(user).cloned();
+        Some(Misc { script, command: command.argv.clone(), run_as, timeout, dynamic: own.dynamic })
     }
 
     /// COMPAT: a pattern longer than the longest answer can never match.

@@ -4,11 +4,13 @@ use super::Resolver;
 use super::checkers::Of;
 use super::service_keys::Served;
 use crate::conf::Draft as All;
+use crate::conf::checker::{Checker, Kind};
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::real::Real as Draft;
 use crate::conf::server::Server;
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use ipc::config::check::Real;
 use ipc::config::ipvs::{self, Dest, Method};
 use ipc::config::vrrp::Switch;
@@ -60,7 +62,7 @@ impl Resolver<'_, '_> {
                 origin: origin.clone(),
             };
             let dest = Dest { addr: d.addr, port, method, weight, upper, lower };
-            let listed = bundle.ipvs.reals.push(ipvs::Real { service, dest, origin });
+            let listed = bundle.ipvs.reals.push(ipvs::Real { service, dest, dynamic: dynamic(d, draft), origin });
             let (Ok(index), Ok(_)) = (listed, bundle.check.reals.push(real)) else { return weights };
             weights = weights.saturating_add(u64::from(weight));
             for checker in &d.checkers {
@@ -85,6 +87,20 @@ impl Resolver<'_, '_> {
             lower => (upper, lower.as_ref().map_or(0, |l| l.value)),
         }
     }
+}
+
+/// Whether a checker may change the weight.
+fn dynamic(d: &Draft, draft: &All) -> Switch {
+    let changes = |c: &Checker| match c.kind {
+        Kind::Misc => c.own.dynamic == Switch::On,
+        Kind::File => {
+            let named = |name: &String| draft.files.iter().find(|f| f.name.value == *name);
+            let of_file = || named(&c.own.file.as_ref()?.value)?.weight;
+            c.own.weight.or_else(of_file).is_none_or(|weight| weight.value != 0)
+        }
+        _ => false,
+    };
+    if d.checkers.iter().any(changes) { Switch::On } else { Switch::Off }
 }
 
 /// COMPAT: keepalived mails about real servers unless it is told not to.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::machine::Machine;
@@ -55,6 +56,7 @@ pub struct World {
 pub struct Ipvs {
     pub reals: BTreeMap<RealIdx, Standing>,
     pub sorry: BTreeMap<ServiceIdx, Standing>,
+    pub weights: BTreeMap<RealIdx, u32>,
     pub synced: u32,
     /// Every word, in order.
     pub heard: Vec<CheckToIpvs>,
@@ -159,6 +161,7 @@ impl World {
                 todo.extend(words.map(|message| Event::Ipvs { generation, message }));
             }
             CheckToIpvs::SetReal { real, want } => drop(ipvs.reals.insert(real, want)),
+            CheckToIpvs::SetWeight { real, weight } => drop(ipvs.weights.insert(real, weight)),
             CheckToIpvs::SetSorry { service, want } => drop(ipvs.sorry.insert(service, want)),
             CheckToIpvs::Synced => ipvs.synced += 1,
         }
@@ -270,6 +273,23 @@ impl Build {
         };
         edit(&mut checker);
         self.config.checkers.push(checker).unwrap();
+    }
+
+    /// The same with MISC_CHECK, script 500 + index, no retry.
+    pub fn misc(&mut self, command: &str, edit: impl FnOnce(&mut Misc)) {
+        let script = ScriptIdx(500 + self.config.checkers.len() as u16);
+        let mut misc = Misc {
+            script,
+            command: [command.as_bytes().to_vec()].into(),
+            run_as: None,
+            timeout: Duration::from_secs(3),
+            dynamic: Switch::Off,
+        };
+        edit(&mut misc);
+        self.tcp("127.0.0.1:0", |c| {
+            c.retry = 0;
+            c.kind = CheckerKind::Misc(misc);
+        });
     }
 
     /// The same with HTTP_GET.
