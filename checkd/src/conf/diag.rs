@@ -54,77 +54,90 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A comment `holdfast: allow(…)` that silences nothing.
+    /// A comment `holdfast: allow(…)` names a code that it has nothing to silence for: what it was written for has been mended, or
+    /// the comment stands in the wrong place. It counts for its line or, alone on a line, for the next one; when that line opens a
+    /// block for the block; before the first statement of a file for the file. Errors cannot be silenced.
     UNUSED_ALLOW = "A001";
-    /// A comment `holdfast: allow(…)` that cannot be understood.
+    /// A comment `holdfast: allow(…)` that cannot be understood. Codes stand in parentheses, separated by commas: `# holdfast:
+    /// allow(W301, W302)`; a reason may follow.
     BAD_ALLOW = "A002";
-    /// A line longer than the limit is ignored.
+    /// A line is longer than a line may be, as it stands in the file or after parameters were put in, and is ignored as a whole.
     LONG_LINE = "L001";
-    /// A line with a NUL byte is ignored.
+    /// A line with a NUL byte is ignored. The file is damaged here or is not a text file.
     NUL_LINE = "L002";
-    /// A `"` without its partner.
+    /// A quotation mark without its partner on the same line. Text in quotes cannot go on in the next line.
     UNBALANCED_QUOTE = "L003";
-    /// A file is too large or there are too many.
+    /// A file is too large, there are too many of them, or files include one another too deep; often a file includes itself.
     TOO_LARGE = "L004";
     /// A character that only looks like one of the language: full-width punctuation, a no-break space, a typographic quotation mark.
+    /// Editors, chat programs and input methods put them in. It is taken for a letter.
     LOOKALIKE = "L005";
-    /// Backslashes in a command or a pattern that keepalived's releases read in different ways.
+    /// Backslashes in a command or a pattern that keepalived's releases read in different ways. They are read as keepalived 2.2.7
+    /// does; put what is meant into a script, where there is no doubt.
     ESCAPES = "L006";
-    /// A parameter definition that cannot be understood.
+    /// A parameter definition, `$NAME=VALUE`, that cannot be understood or replaces a built-in parameter.
     BAD_DEFINITION = "P001";
-    /// Expansion went past a limit.
+    /// Parameters or loops make more text than one configuration may have, or a parameter is defined by itself. A value is expanded
+    /// where it is used, not where it is defined.
     EXPANSION_LIMIT = "P002";
-    /// `~SEQ` or `~LST` that cannot be understood.
+    /// A `~SEQ` or `~LST` that cannot be understood: `~SEQ(NAME, FIRST, STEP, LAST) TEXT`, `~LST(NAME, A, B, …) TEXT`. A step leads
+    /// from the first value to the last one.
     BAD_LOOP = "P003";
-    /// An include directive that failed.
+    /// An include directive whose file cannot be read, or that matches nothing.
     INCLUDE = "P004";
-    /// A built-in parameter that cannot be used.
+    /// A built-in parameter that cannot be used as it is: `${_RANDOM MIN MAX}` with a MIN above MAX, or `${_ENV …}`, since the
+    /// compiler does not see the environment.
     BAD_BUILTIN = "P005";
-    /// A `}` without its `{`.
+    /// A `}` that closes nothing. Often the `{` of its block is missing, or the block was closed before.
     EXTRA_CLOSE = "T001";
-    /// A `{` without its `}`.
+    /// A `{` whose `}` is missing: the block goes on to the end of the file.
     MISSING_CLOSE = "T002";
-    /// Blocks nested too deep.
+    /// Blocks are nested deeper than the language has a use for.
     TOO_DEEP = "T003";
-    /// A `{` that belongs to nothing.
+    /// A `{` with no keyword before it to belong to.
     STRAY_OPEN = "T004";
-    /// A word that is no keyword here.
+    /// A word that is no keyword in this block. It is skipped, with its block if it has one; the statements after it are read as
+    /// usual.
     UNKNOWN_KEYWORD = "K001";
-    /// A keyword without its argument.
+    /// A keyword without the argument that it needs; the statement is ignored. `!` and `#` start a comment: a value that begins with
+    /// one of them is written in quotes.
     MISSING_ARGUMENT = "K002";
-    /// Words after the last argument.
+    /// Words after the last argument that a keyword takes; they are ignored. Each statement needs a line of its own.
     EXTRA_WORDS = "K003";
-    /// A block where none belongs.
+    /// A block after a keyword that takes none; the block is skipped.
     UNEXPECTED_BLOCK = "K004";
-    /// A block that is missing.
+    /// A keyword whose block is missing; the statement is ignored.
     MISSING_BLOCK = "K005";
-    /// An old keyword that still works.
+    /// An old keyword. It works as the one that has taken its place, which is the one to write.
     DEPRECATED = "K006";
-    /// A keyword that is read and has no effect yet.
+    /// A keyword that is read and checked, and does nothing in this release.
     NO_EFFECT = "K007";
-    /// A keyword given twice.
+    /// A statement that counts once is there again; the first one counts.
     REPEATED = "K008";
-    /// A value that is not of its kind.
+    /// A value that is not what the keyword takes: a word for a number, something that is no address, a name that is none of those
+    /// it could be.
     BAD_VALUE = "V001";
-    /// A value out of its range.
+    /// A number outside the range that the keyword takes; the statement is ignored and the default counts.
     OUT_OF_RANGE = "V002";
-    /// A value that was changed to one that works.
+    /// A value that cannot be used as it stands and is taken as the nearest one that can.
     ADJUSTED = "V003";
-    /// A name that nothing defines.
+    /// A name that nothing in the configuration defines.
     UNDEFINED = "R001";
-    /// Two things with one name or key.
+    /// Two things with one name, or one thing twice.
     DUPLICATE = "R002";
-    /// Something required is missing.
+    /// Something that is required is missing; what cannot do without it is ignored or, when that is all of an instance, the
+    /// configuration cannot be run.
     INCOMPLETE = "R003";
-    /// An interface that does not exist.
+    /// An interface that does not exist on this machine. `-t` fails; a daemon that has been asked to run waits for it in FAULT.
+    /// `dynamic_interfaces` says that it will come.
     NO_INTERFACE = "R004";
-    /// Settings that do not go together.
+    /// Settings that contradict each other or have no effect together; the message says which one counts.
     CONFLICT = "R005";
-    /// Something this release cannot run.
+    /// Something that this release cannot run. It is left out, and the rest works.
     UNSUPPORTED = "R006";
-    /// Something nothing uses.
+    /// Something that nothing uses: a `vrrp_script` that no instance and no group tracks is not run.
     UNUSED = "R007";
-    /// More of something than there can be.
+    /// There are more of something than there can be.
     TOO_MANY = "R008";
     /// Two instances have one `virtual_router_id`, one interface and one address family. Each hears the other's adverts as those of
     /// its own router; keepalived does not start with that either. Give each instance a number of its own, the same on all machines.

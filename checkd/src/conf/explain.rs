@@ -10,7 +10,7 @@ use core::fmt::Write as _;
 /// The explanation, or that there is none; both end in a line end.
 pub fn explain(word: &str) -> Result<String, String> {
     if let Some((code, text)) = Code::DOCS.iter().find(|(code, _)| code.0.eq_ignore_ascii_case(word)) {
-        return Ok(format!("{code}:{text}\n"));
+        return Ok(format!("{code}\n{}", wrapped(text)));
     }
     let all = walk::all();
     let mut text = String::new();
@@ -26,6 +26,27 @@ pub fn explain(word: &str) -> Result<String, String> {
     }
     unknown.push('\n');
     Err(unknown)
+}
+
+/// Width of an explanation, with its indent.
+const COLUMNS: usize = 80;
+
+/// As lines of a few words, indented.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    let mut column = COLUMNS;
+    for word in text.split_whitespace() {
+        let length = word.chars().count().saturating_add(1);
+        if column.saturating_add(length) > COLUMNS {
+            out.push_str(if out.is_empty() { "   " } else { "\n   " });
+            column = 3;
+        }
+        out.push(' ');
+        out.push_str(word);
+        column = column.saturating_add(length);
+    }
+    out.push('\n');
+    out
 }
 
 fn keyword(text: &mut String, entry: &Entry) {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at what it did not expect")]
 
 mod allow;
+mod codes;
 mod common;
 mod expansion;
 mod grammar;

@@ -1,0 +1,78 @@
+//! Each code of a diagnostic has a file that produces it, `../codes/CODE.conf`; each lint also one that looks like it and is right,
+//! `CODE.right.conf`. What a file produces stands in it, in comments: `-> CODE` for this line, `-> CODE at LINE` for another.
+
+use crate::common::facts;
+use checkd::conf::compile;
+use checkd::conf::diag::Code;
+use checkd::conf::explain::explain;
+use ipc::msg::compile::CompileMode;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+type Told = BTreeSet<(u32, String)>;
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/codes")
+}
+
+/// What is told of a file, notes and all; a file that it includes comes from the same directory.
+fn told(path: &Path) -> Told {
+    let facts = ipc::msg::compile::Facts { path: path.file_name().unwrap().to_str().unwrap().into(), ..facts() };
+    let compiled = compile(facts, CompileMode::Test, std::fs::read(path).unwrap(), |request| {
+        let included = std::fs::read(directory().join(&request.pattern)).ok();
+        (included.map(|text| (request.pattern.clone(), text)).into_iter().collect(), Vec::new())
+    });
+    let list = compiled.diags.list().iter();
+    list.map(|d| (compiled.sources.place(d.primary.as_ref().unwrap().span).line, d.code.0.to_owned())).collect()
+}
+
+/// What its comments say.
+fn expected(path: &Path) -> Told {
+    let text = std::fs::read(path).unwrap();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    let mut expected = Told::new();
+    for (n, line) in (1..).zip(text.lines()) {
+        for item in line.split_once("-> ").map_or("", |(_, marks)| marks).split(", ").filter(|item| !item.is_empty()) {
+            let (code, line) =
+                item.trim().split_once(" at ").map_or((item.trim(), n), |(c, l)| (c, l.parse().unwrap()));
+            expected.insert((line, code.to_owned()));
+        }
+    }
+    expected
+}
+
+#[test]
+fn each_code_has_a_file_and_the_files_produce_what_they_say() {
+    let mut wrong = Vec::new();
+    for code in Code::ALL {
+        let path = directory().join(format!("{code}.conf"));
+        if !path.exists() {
+            wrong.push(format!("{code} has no file"));
+        } else if !expected(&path).iter().any(|(_, c)| c == code.0) {
+            wrong.push(format!("{} does not produce {code}", path.display()));
+        }
+        if code.0.starts_with('W') && !directory().join(format!("{code}.right.conf")).exists() {
+            wrong.push(format!("{code} has no file that is right"));
+        }
+    }
+    for entry in std::fs::read_dir(directory()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let (expected, told) = (expected(&path), told(&path));
+        if expected != told {
+            wrong.push(format!("{name}: expected {expected:?}, told {told:?}"));
+        }
+        if name.ends_with(".right.conf") && told.iter().any(|(_, code)| name.starts_with(code)) {
+            wrong.push(format!("{name} is not right"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn each_code_is_explained() {
+    for code in Code::ALL {
+        let text = explain(code.0).unwrap();
+        assert!(text.starts_with(code.0) && text.split_whitespace().count() > 8, "{text}");
+    }
+}
