@@ -1,10 +1,10 @@
 //! What the peers want of the ledger now.
 
-use crate::ledger::Ledger;
+use crate::ledger::{DestKey, Ledger};
 use crate::plan::Removal;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use ipc::config::ipvs::{AddrSpec, Dest, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::config::{InstanceIdx, RealIdx, ServiceIdx};
@@ -54,6 +54,9 @@ pub struct Desired {
     pub outdated_addrs: BTreeSet<AddrName>,
     /// Services of an earlier generation that the present one does not know: to be removed.
     pub orphan_services: BTreeSet<ServiceKey>,
+    /// Destinations of an earlier generation that the present one does not know: without weight until this time, then removed
+    /// (`drain_on_removal`).
+    pub draining: BTreeMap<DestKey, Mono>,
 }
 
 impl Desired {
@@ -75,6 +78,28 @@ impl Desired {
     /// All instances about which something is known.
     pub fn all_vips(&self) -> impl Iterator<Item = (InstanceIdx, &Vips)> {
         self.vips.iter().map(|(idx, vips)| (*idx, vips))
+    }
+
+    /// The destinations of a service that are being drained.
+    pub fn draining_of(&self, key: &ServiceKey) -> impl Iterator<Item = (IpAddr, u16)> {
+        let first = (*key, IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+        self.draining
+            .range(first..)
+            .map(|(at, _)| *at)
+            .take_while(move |(of, ..)| of == key)
+            .map(|(_, addr, port)| (addr, port))
+    }
+
+    /// Ends the draining that has lasted long enough. True if there was some.
+    pub fn drained(&mut self, now: Mono) -> bool {
+        let before = self.draining.len();
+        self.draining.retain(|_, until| *until > now);
+        self.draining.len() != before
+    }
+
+    /// When the first destination has been drained for long enough.
+    pub fn drain_deadline(&self) -> Option<Mono> {
+        self.draining.values().min().copied()
     }
 
     /// When the first held instance is released.
@@ -129,8 +154,9 @@ impl Desired {
 
     /// The same wishes in the words of the next generation: instances are matched by name, services by key, real servers by
     /// service, address and port. What the next generation does not know any more becomes an orphan.
-    pub fn carry(&self, old: &Ledger, new: &Ledger) -> Desired {
+    pub fn carry(&self, now: Mono, old: &Ledger, new: &Ledger) -> Desired {
         let mut next = Desired {
+            draining: self.drain(now, old, new),
             orphan_addrs: self.orphan_addrs.clone(),
             outdated_addrs: self.outdated_addrs.clone(),
             orphan_services: self.orphan_services.clone(),
@@ -157,7 +183,7 @@ impl Desired {
         let known = |(link, addr, len): &AddrName| new.record(link, *addr, *len).is_some();
         next.orphan_addrs.retain(|name| !known(name));
         next.outdated_addrs.retain(known);
-        next.orphan_services.extend(old.services().flat_map(|(_, service)| service.keys.iter().copied()));
+        next.orphan_services.extend(old.keys());
         next.orphan_services.retain(|key| new.service_with(key).is_none());
         for (idx, standing) in self.reals() {
             if let Some(same) = new.same_real(old, idx) {
@@ -173,6 +199,33 @@ impl Desired {
             }
         }
         next
+    }
+}
+
+impl Desired {
+    /// What is to be drained in the words of the next generation. The next one says for how long; of a service that goes, the old one.
+    fn drain(&self, now: Mono, old: &Ledger, new: &Ledger) -> BTreeMap<DestKey, Mono> {
+        let mut draining = self.draining.clone();
+        for (idx, real) in old.reals().filter(|(idx, _)| self.real(*idx) == Some(Standing::Serving)) {
+            let Some(service) = old.service(real.service) else { continue };
+            for key in &service.keys {
+                let next = new.service_with(key).and_then(|idx| new.service(idx));
+                let Some(time) = next.unwrap_or(service).drain else { continue };
+                if let Some(dest) = old.real(idx).and_then(|real| real.dest.under(*key)) {
+                    draining.entry((*key, dest.addr, dest.port)).or_insert(now + time);
+                }
+            }
+        }
+        if !draining.is_empty() {
+            for (_, real) in new.reals() {
+                for key in new.service(real.service).into_iter().flat_map(|service| &service.keys) {
+                    if let Some(dest) = real.dest.under(*key) {
+                        draining.remove(&(*key, dest.addr, dest.port));
+                    }
+                }
+            }
+        }
+        draining
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::desired::Desired;
 use crate::ledger::Ledger;
-use crate::observed::Network;
+use crate::observed::{Counted, Network, Table};
 use crate::plan::addrs;
 use alloc::format;
 use alloc::string::String;
+use ipc::config::ipvs::ServiceKey;
 
 /// One line per thing: instances with their addresses, interfaces, services with their real servers.
-pub fn text(ledger: &Ledger, desired: &Desired, network: &Network) -> String {
+pub fn text(ledger: &Ledger, desired: &Desired, network: &Network, table: &Table, counted: &Counted) -> String {
     let mut text = String::from("------< Addresses >------\n");
     for (idx, instance) in ledger.instances() {
         let vips = desired.vips(idx);
@@ -26,17 +27,42 @@ pub fn text(ledger: &Ledger, desired: &Desired, network: &Network) -> String {
         text.push_str(&format!(" {:?}\n", crate::link::describe(name, ledger, network)));
     }
     text.push_str("------< LVS >------\n");
-    for (idx, service) in ledger.services() {
-        for key in &service.keys {
-            text.push_str(&format!(" {}, {}\n", crate::show::service(key), service.scheduler));
-        }
-        for (real, record) in ledger.reals_of(idx).iter().filter_map(|real| Some((real, ledger.real(*real)?))) {
-            let standing = desired.real(*real).map_or_else(|| String::from("not said"), |s| format!("{s:?}"));
-            text.push_str(&format!(
-                "   {}, wanted {standing}\n",
-                crate::show::dest(record.dest.addr, record.dest.port)
-            ));
-        }
+    for key in ledger.keys() {
+        lvs_service(ledger, desired, table, counted, key, &mut text);
     }
     text
+}
+
+/// A service with its destinations, as the kernel has them and as they are wanted.
+fn lvs_service(
+    ledger: &Ledger,
+    desired: &Desired,
+    table: &Table,
+    counted: &Counted,
+    key: &ServiceKey,
+    text: &mut String,
+) {
+    let there = table.service(key);
+    let scheduler = there.map_or("not in the kernel", |s| s.fact.scheduler.as_str());
+    text.push_str(&format!(" {}, {scheduler}\n", crate::show::service(key)));
+    if let Some(counts) = counted.services.get(key) {
+        text.push_str(&format!("   {}\n", crate::show::counts(counts)));
+    }
+    for idx in ledger.users_of(key) {
+        for (real, record) in ledger.reals_of(idx).iter().filter_map(|real| Some((real, ledger.real(*real)?))) {
+            let Some(dest) = record.dest.under(*key) else { continue };
+            let standing = desired.real(*real).map_or_else(|| String::from("not said"), |s| format!("{s:?}"));
+            let weight = there.and_then(|s| s.dests.get(&(dest.addr, dest.port))).map(|d| d.weight);
+            let weight = weight.map_or_else(|| String::from("not in the kernel"), |n| format!("weight {n}"));
+            text.push_str(&format!("   {}, {weight}, wanted {standing}\n", crate::show::dest(dest.addr, dest.port)));
+            if let Some(counts) = counted.dests.get(&(*key, dest.addr, dest.port)) {
+                let connections =
+                    format!("active {}, inactive {}, persistent {}", counts.active, counts.inactive, counts.persistent);
+                text.push_str(&format!("     {connections}, {}\n", crate::show::counts(counts)));
+            }
+        }
+    }
+    for (addr, port) in desired.draining_of(key) {
+        text.push_str(&format!("   {}, being drained\n", crate::show::dest(addr, port)));
+    }
 }

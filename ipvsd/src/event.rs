@@ -43,6 +43,8 @@ pub enum Event {
     Kernel(Vec<Fact>),
     /// Answer to [`Action::LoadModule`].
     ModuleLoaded(Loaded),
+    /// A dump file is wanted (SIGUSR1); answered by one [`Action::Dump`].
+    Dump,
     /// Release and stop.
     Stop(StopMode),
 }
@@ -74,6 +76,8 @@ pub enum Action {
     LoadModule(Module),
     /// Everything is released.
     Stopped,
+    /// Write this into the dump file.
+    Dump(String),
     /// Log this.
     Log(Line),
 }

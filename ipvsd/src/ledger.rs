@@ -7,10 +7,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Real, Service, ServiceKey};
+use ipc::config::lvs::Lvs;
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
 
 /// IFNAMSIZ and IP_VS_SCHEDNAME_MAXLEN without their closing zero.
 const NAME_LIMIT: usize = 15;
+
+/// What makes a destination of the kernel the same destination, over generations as well.
+pub type DestKey = (ServiceKey, IpAddr, u16);
 
 /// A configuration that has been checked, with its lookups.
 #[derive(Clone, Debug, Default)]
@@ -18,9 +22,19 @@ pub struct Ledger {
     config: IpvsConfig,
     /// Every record of an address: instance and place in its list.
     virtual_addrs: BTreeMap<IpAddr, Vec<(InstanceIdx, usize)>>,
-    services: BTreeMap<ServiceKey, ServiceIdx>,
+    /// The kernel's services in the order of the configuration.
+    keys: Vec<ServiceKey>,
+    users: BTreeMap<ServiceKey, Users>,
     reals: BTreeMap<(ServiceIdx, IpAddr, u16), RealIdx>,
     by_service: BTreeMap<ServiceIdx, Vec<RealIdx>>,
+}
+
+/// The `virtual_server` blocks that have one service of the kernel in common: one, unless groups share an address.
+#[derive(Clone, Debug)]
+struct Users {
+    /// The first decides what the service is like. COMPAT: keepalived 2.4.3, behaviour §15.
+    first: ServiceIdx,
+    others: Vec<ServiceIdx>,
 }
 
 impl Ledger {
@@ -40,10 +54,17 @@ impl Ledger {
         for (idx, service) in config.services.iter() {
             check_service(service).map_err(|why| format!("{}: virtual_server: {why}", service.origin))?;
             for key in &service.keys {
-                if ledger.services.insert(*key, idx).is_some() {
-                    return Err(format!("{}: virtual_server: this one is there twice", service.origin));
+                match ledger.users.get_mut(key) {
+                    Some(users) => users.others.push(idx),
+                    None => {
+                        ledger.keys.push(*key);
+                        ledger.users.insert(*key, Users { first: idx, others: Vec::new() });
+                    }
                 }
             }
+        }
+        if let Some(sync) = &config.lvs.sync {
+            name(&sync.link).map_err(|why| format!("lvs_sync_daemon: interface name {:?} {why}", sync.link))?;
         }
         for (idx, real) in config.reals.iter() {
             if !config.services.has(real.service) {
@@ -110,9 +131,19 @@ impl Ledger {
         self.config.services.at(idx)
     }
 
-    /// The service with that key.
+    /// The kernel's services in the order of the configuration.
+    pub fn keys(&self) -> &[ServiceKey] {
+        &self.keys
+    }
+
+    /// The service that decides what the kernel's is like.
     pub fn service_with(&self, key: &ServiceKey) -> Option<ServiceIdx> {
-        self.services.get(key).copied()
+        self.users.get(key).map(|users| users.first)
+    }
+
+    /// The services that have real servers in the kernel's.
+    pub fn users_of(&self, key: &ServiceKey) -> impl Iterator<Item = ServiceIdx> {
+        self.users.get(key).into_iter().flat_map(|users| [users.first].into_iter().chain(users.others.iter().copied()))
     }
 
     /// The real servers in order.
@@ -130,9 +161,11 @@ impl Ledger {
         self.config.reals.at(idx)
     }
 
-    /// The service of an earlier ledger, here: one that has a key of it.
+    /// The service of an earlier ledger, here: the one with the same keys, else one that has a key of it.
     pub fn same_service(&self, earlier: &Service) -> Option<ServiceIdx> {
-        earlier.keys.iter().find_map(|key| self.service_with(key))
+        let mut users = earlier.keys.first().into_iter().flat_map(|key| self.users_of(key));
+        let same = users.find(|idx| self.service(*idx).is_some_and(|service| service.keys == earlier.keys));
+        same.or_else(|| earlier.keys.iter().find_map(|key| self.service_with(key)))
     }
 
     /// The real server of an earlier ledger, here: one of the same service with its address and port.
@@ -140,6 +173,11 @@ impl Ledger {
         let real = earlier.real(idx)?;
         let service = self.same_service(earlier.service(real.service)?)?;
         self.reals.get(&(service, real.dest.addr, real.dest.port)).copied()
+    }
+
+    /// `lvs_…` of `global_defs`.
+    pub fn lvs(&self) -> &Lvs {
+        &self.config.lvs
     }
 
     /// Whether there is any service.
@@ -178,6 +216,9 @@ fn address(config: &IpvsConfig, spec: &AddrSpec) -> Result<(), String> {
 
 fn check_service(service: &Service) -> Result<(), String> {
     name(&service.scheduler).map_err(|why| format!("scheduler {:?} {why}", service.scheduler))?;
+    if let Some(engine) = &service.engine {
+        name(engine).map_err(|why| format!("persistence engine {engine:?} {why}"))?;
+    }
     match service.keys.as_slice() {
         [] => Err("it has neither an address nor a mark".into()),
         keys if keys.iter().any(|key| matches!(key, ServiceKey::Fwmark { mark: 0, .. })) => {

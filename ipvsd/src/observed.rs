@@ -58,6 +58,8 @@ pub struct ServiceFact {
     pub timeout: u32,
     /// Persistence granularity: IPv4 netmask as `u32::from(Ipv4Addr)`, or IPv6 prefix length.
     pub netmask: u32,
+    /// Persistence engine.
+    pub engine: Option<String>,
 }
 
 /// An IPVS destination as the kernel shows it.
@@ -75,6 +77,85 @@ pub struct DestFact {
     pub upper: u32,
     /// Lower connection threshold.
     pub lower: u32,
+}
+
+/// What the kernel has counted for a service or a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections.
+    pub connections: u64,
+    /// Packets in.
+    pub in_packets: u64,
+    /// Packets out.
+    pub out_packets: u64,
+    /// Bytes in.
+    pub in_bytes: u64,
+    /// Bytes out.
+    pub out_bytes: u64,
+    /// Connections a second.
+    pub connection_rate: u64,
+    /// Packets in a second.
+    pub in_packet_rate: u64,
+    /// Packets out a second.
+    pub out_packet_rate: u64,
+    /// Bytes in a second.
+    pub in_byte_rate: u64,
+    /// Bytes out a second.
+    pub out_byte_rate: u64,
+    /// Active connections; of a destination.
+    pub active: u32,
+    /// Inactive connections; of a destination.
+    pub inactive: u32,
+    /// Persistent connections; of a destination.
+    pub persistent: u32,
+}
+
+/// What is counted for services of the configuration, and for their destinations.
+#[derive(Clone, Debug, Default)]
+pub struct Counted {
+    /// By service.
+    pub services: BTreeMap<ServiceKey, Counts>,
+    /// By destination.
+    pub dests: BTreeMap<(ServiceKey, IpAddr, u16), Counts>,
+}
+
+/// Timeouts of IPVS connections in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Timeouts {
+    /// Established TCP.
+    pub tcp: Option<u32>,
+    /// TCP after a FIN.
+    pub tcp_fin: Option<u32>,
+    /// UDP.
+    pub udp: Option<u32>,
+}
+
+/// What a daemon that synchronises connections does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DaemonState {
+    /// It sends.
+    Master,
+    /// It receives.
+    Backup,
+}
+
+/// A daemon that synchronises connections; what is `None` is the kernel's choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaemonFact {
+    /// What it does.
+    pub state: DaemonState,
+    /// Name of its interface.
+    pub link: String,
+    /// What it sends or listens for.
+    pub id: u32,
+    /// Longest message in bytes.
+    pub max_length: Option<u16>,
+    /// Multicast group.
+    pub group: Option<IpAddr>,
+    /// UDP port.
+    pub port: Option<u16>,
+    /// Time to live.
+    pub ttl: Option<u8>,
 }
 
 /// Links and addresses.
@@ -222,10 +303,14 @@ impl Network {
     }
 }
 
-/// IPVS services and their destinations.
+/// IPVS services and their destinations, and what concerns them all.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     services: BTreeMap<ServiceKey, Service>,
+    /// Daemons that synchronise connections, at most one of each state.
+    pub daemons: BTreeMap<DaemonState, DaemonFact>,
+    /// The timeouts; `None` if they were not asked for.
+    pub timeouts: Option<Timeouts>,
 }
 
 /// One service with its destinations.
@@ -265,6 +350,11 @@ impl Table {
         if let Some(service) = self.services.get_mut(key) {
             service.dests.remove(&(addr, port));
         }
+    }
+
+    /// All services are gone.
+    pub fn clear(&mut self) {
+        self.services.clear();
     }
 
     /// A service.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use ipc::config::ipvs::ServiceKey;
 use ipc::time::Mono;
 
-use crate::observed::AddrKey;
+use crate::observed::{AddrKey, DaemonState};
 
 /// Longest pause between two attempts.
 pub const LONGEST: Duration = Duration::from_secs(60);
@@ -20,6 +20,12 @@ pub enum Item {
     Service(ServiceKey),
     /// A destination of an IPVS service.
     Dest(ServiceKey, IpAddr, u16),
+    /// A daemon that synchronises connections.
+    Daemon(DaemonState),
+    /// The timeouts of IPVS connections.
+    Timeouts,
+    /// The whole IPVS table.
+    Table,
 }
 
 /// Whether something is worth a log line.
@@ -91,6 +97,11 @@ impl Patience {
         let stays = |item: &Item| !matches!(item, Item::Addr(key) if key.ifindex == ifindex);
         self.refused.retain(|item, _| stays(item));
         self.removed.retain(|item, _| stays(item));
+    }
+
+    /// Whether nothing waits or is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.refused.is_empty() && self.removed.is_empty()
     }
 
     /// Whether an attempt may be made.

@@ -1,8 +1,17 @@
 //! The difference between what is desired and what is observed, in the order in which it is made good: [`addrs`] for
-//! addresses, [`services`] for IPVS.
+//! addresses, [`services`] for IPVS, [`whole`] for what concerns IPVS as a whole.
 
 pub mod addrs;
 pub mod services;
+pub mod whole;
+
+use crate::desired::Desired;
+use crate::ledger::Ledger;
+use crate::observed::{DaemonFact, DaemonState, DestFact, ServiceFact, Table, Timeouts};
+use crate::patience::{Item, Patience};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use ipc::config::ipvs::ServiceKey;
 
 /// Whether something may be removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,4 +21,85 @@ pub enum Removal {
     /// It has not yet: what it has not spoken of may still be wanted.
     #[default]
     NotYet,
+}
+
+/// What a plan for IPVS is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What is authorised.
+    pub ledger: &'a Ledger,
+    /// What of it is wanted.
+    pub desired: &'a Desired,
+    /// What is there.
+    pub table: &'a Table,
+    /// What has to wait.
+    pub patience: &'a Patience,
+    /// What checkd has said.
+    pub removal: Removal,
+}
+
+/// One change of IPVS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IpvsOp {
+    /// A new service.
+    AddService(ServiceFact),
+    /// Other properties for a service that is there.
+    EditService(ServiceFact),
+    /// A service goes, with its destinations.
+    RemoveService(ServiceKey),
+    /// A new destination.
+    AddDest(ServiceKey, DestFact),
+    /// Other properties for a destination that is there.
+    EditDest(ServiceKey, DestFact),
+    /// A destination goes.
+    RemoveDest(ServiceKey, IpAddr, u16),
+    /// Everything goes, whosever it is.
+    Flush,
+    /// Timeouts of connections.
+    SetTimeouts(Timeouts),
+    /// A daemon that synchronises connections.
+    StartDaemon(DaemonFact),
+    /// It goes.
+    StopDaemon(DaemonState),
+}
+
+impl IpvsOp {
+    /// What it changes.
+    pub fn item(&self) -> Item {
+        match self {
+            IpvsOp::AddService(fact) | IpvsOp::EditService(fact) => Item::Service(fact.key),
+            IpvsOp::RemoveService(key) => Item::Service(*key),
+            IpvsOp::AddDest(key, dest) | IpvsOp::EditDest(key, dest) => Item::Dest(*key, dest.addr, dest.port),
+            IpvsOp::RemoveDest(key, addr, port) => Item::Dest(*key, *addr, *port),
+            IpvsOp::Flush => Item::Table,
+            IpvsOp::SetTimeouts(_) => Item::Timeouts,
+            IpvsOp::StartDaemon(fact) => Item::Daemon(fact.state),
+            IpvsOp::StopDaemon(state) => Item::Daemon(*state),
+        }
+    }
+}
+
+/// The plan for IPVS.
+#[derive(Clone, Debug, Default)]
+pub struct IpvsPlan {
+    /// What is to be done, in order.
+    pub ops: Vec<IpvsOp>,
+    /// Things that are as they should be, whose failures can be forgotten.
+    pub settled: Vec<Item>,
+}
+
+impl IpvsPlan {
+    /// One more change, unless it has to wait.
+    fn push(&mut self, view: &View<'_>, op: IpvsOp) {
+        if view.patience.allows(&op.item()) {
+            self.ops.push(op);
+        }
+    }
+
+    /// This is as it should be.
+    fn settled(&mut self, view: &View<'_>, item: Item) {
+        if !view.patience.is_empty() {
+            self.settled.push(item);
+        }
+    }
 }

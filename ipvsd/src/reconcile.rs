@@ -75,6 +75,7 @@ impl Machine for Reconciler {
                 }
             }
             Event::ModuleLoaded(loaded) => self.module_loaded(loaded, out),
+            Event::Dump => self.dump_wanted(out),
             Event::Stop(mode) => self.stop(mode, out),
         }
         self.proceed(out);
@@ -84,6 +85,7 @@ impl Machine for Reconciler {
         [
             self.patience.deadline(),
             self.desired.hold_deadline(),
+            self.desired.drain_deadline(),
             self.route.deadline(),
             self.ipvs.deadline(),
             self.stopping.as_ref().and_then(stop::Stopping::deadline),
@@ -100,14 +102,12 @@ impl Reconciler {
         Self::default()
     }
 
-    /// Everything it knows, as text for the dump file (SIGUSR1).
-    pub fn dump(&self) -> String {
-        crate::dump::text(&self.ledger, &self.desired, &self.route.network)
-    }
-
     fn timeout(&mut self, out: &mut Vec<Action>) {
         if self.patience.expire(self.now) {
             self.route.replan();
+            self.ipvs.replan();
+        }
+        if self.desired.drained(self.now) {
             self.ipvs.replan();
         }
         self.release_overdue(out);

@@ -1,5 +1,6 @@
 //! Names of services and destinations for log lines, as keepalived writes them.
 
+use crate::observed::Counts;
 use alloc::format;
 use alloc::string::String;
 use core::net::IpAddr;
@@ -25,4 +26,21 @@ pub fn service(key: &ServiceKey) -> String {
 /// `[10.0.0.2]:80`
 pub fn dest(addr: IpAddr, port: u16) -> String {
     format!("[{addr}]:{port}")
+}
+
+/// What was counted, in numbers of 64 bits.
+pub fn counts(c: &Counts) -> String {
+    format!(
+        "connections {}, packets {} in {} out, bytes {} in {} out; a second: connections {}, packets {} in {} out, bytes {} in {} out",
+        c.connections,
+        c.in_packets,
+        c.out_packets,
+        c.in_bytes,
+        c.out_bytes,
+        c.connection_rate,
+        c.in_packet_rate,
+        c.out_packet_rate,
+        c.in_byte_rate,
+        c.out_byte_rate,
+    )
 }

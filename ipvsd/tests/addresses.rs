@@ -281,6 +281,7 @@ fn addresses_do_not_depend_on_ipvs() {
         granularity: Granularity::WHOLE,
         sorry: None,
         engine: None,
+        drain: None,
         sorry_inhibit: Switch::Off,
         origin: origin(),
     };

@@ -34,6 +34,7 @@ fn service(key: ServiceKey) -> Service {
         granularity: Granularity::WHOLE,
         sorry: None,
         engine: None,
+        drain: None,
         sorry_inhibit: Switch::Off,
         origin: origin(),
     }

@@ -101,11 +101,9 @@ fn taken<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
 
 /// `global_defs`
 pub static LVS: &[Keyword<Global>] = &[
-    Keyword::new("lvs_timeouts", Args::Count(1, 6), "[tcp S] [tcpfin S] [udp S]", "of connections", timeouts).not_yet(),
-    Keyword::flag("lvs_flush", "the IPVS table is emptied at start", |_, _, d: &mut Global| d.lvs.flush = Switch::On)
-        .not_yet(),
-    Keyword::new("lvs_flush_on_stop", Args::Count(0, 1), "[VS]", "the IPVS table is emptied at the end", flush_on_stop)
-        .not_yet(),
+    Keyword::new("lvs_timeouts", Args::Count(1, 6), "[tcp S] [tcpfin S] [udp S]", "of connections", timeouts),
+    Keyword::flag("lvs_flush", "the IPVS table is emptied at start", |_, _, d: &mut Global| d.lvs.flush = Switch::On),
+    Keyword::new("lvs_flush_on_stop", Args::Count(0, 1), "[VS]", "the IPVS table is emptied at the end", flush_on_stop),
     Keyword::new("lvs_flush_onstop", Args::Count(0, 1), "[VS]", "the IPVS table is emptied at the end", flush_on_stop)
         .old_name_of("lvs_flush_on_stop"),
     Keyword::new(
@@ -114,6 +112,5 @@ pub static LVS: &[Keyword<Global>] = &[
         "INTERFACE [[inst] INSTANCE] [id 0..255] [maxlen 1..65507] [port N] [ttl 1..255] [group IP]",
         "connection synchronisation",
         sync_daemon,
-    )
-    .not_yet(),
+    ),
 ];

@@ -97,12 +97,9 @@ fn combined(
         return None;
     }
     let checksum = checksum.unwrap_or_default();
-    let method = match (kind, port) {
+    Some(match (kind, port) {
         (Type::Gue, Some((port, _))) => Method::Gue { port, checksum },
         (Type::Gre, _) => Method::Gre { checksum },
-        _ => return Some(Method::Tun),
-    };
-    let message = "tunnels of type gue and gre have no effect yet: packets are sent as with ipip";
-    r.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.whole(), message));
-    Some(method)
+        _ => Method::Tun,
+    })
 }

@@ -13,6 +13,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
 use ipc::config::ipvs::{Method, Protocol};
 use ipc::config::vrrp::Switch;
 use ipc::net::Family;
@@ -88,6 +89,8 @@ pub struct Server {
     pub snmp_name: Option<String>,
     /// `virtualhost`
     pub host: Option<At<String>>,
+    /// `drain_on_removal`
+    pub drain: Option<At<Duration>>,
     /// `sorry_server`; no port: the service's.
     pub sorry: Option<At<(IpAddr, Option<u16>)>>,
     /// `sorry_server_inhibit`
@@ -327,6 +330,10 @@ pub static SERVER: &[Keyword<Server>] = &[
     Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "Host header of HTTP_GET", |r, s, v| {
         v.host = s.word(1).and_then(|w| r.text(w)).or(v.host.take());
     }),
+    // Holdfast's own: keepalived takes out at once what a reload removes.
+    Keyword::new("drain_on_removal", Args::Count(1, 1), "SECONDS", "weight 0 before a reload removes", |r, s, v| {
+        set(&mut v.drain, above_zero(r, s), s);
+    }),
     Keyword::new("sorry_server", Args::Count(1, 2), "IP [PORT]", "serves when quorum is lost", sorry_server),
     Keyword::flag("sorry_server_inhibit", "weight 0 instead of removal", |r, s, v| {
         if has_sorry(r, s, v) {
@@ -346,7 +353,7 @@ pub static SERVER: &[Keyword<Server>] = &[
     .not_yet(),
     Keyword::switch("smtp_alert", "mail about it", |r, s, v: &mut Server| v.smtp_alert = r.switch(s).or(v.smtp_alert))
         .not_yet(),
-    Keyword::new("persistence_engine", Args::Count(1, 1), "NAME", "finds the client in the payload", engine).not_yet(),
+    Keyword::new("persistence_engine", Args::Count(1, 1), "NAME", "finds the client in the payload", engine),
     Keyword::new("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP", |r, s, v: &mut Server| {
         fill(&mut v.snmp_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
     })

@@ -134,15 +134,15 @@ virtual_server group m {\nlvs_method DR\nreal_server fd00::9 80 {\nTCP_CHECK {\n
 }
 
 #[test]
-fn an_address_belongs_to_one_virtual_server() {
+fn an_address_may_be_shared_with_a_group() {
     let text = "virtual_server_group g {\n10.0.0.1 80\n10.0.0.0/30 80\n}
 virtual_server 10.0.0.2 80 {\nprotocol TCP\nlvs_method DR\nreal_server 10.0.0.9 80 {\n}\n}
 virtual_server group g {\nprotocol TCP\nlvs_method DR\nreal_server 10.0.0.9 80 {\n}\n}\n";
     let compiled = load(text);
-    assert_eq!(problems(&compiled), ["11:1 warning[R002] 1 of the 5 addresses of [g]:0 have a virtual server already"]);
+    assert_eq!(problems(&compiled), ["11:1 warning[R002] 1 of the 4 addresses of [g]:0 have a virtual server already"]);
     let key = |n: u8| ServiceKey::Addr { addr: [10, 0, 0, n].into(), port: 80, protocol: Protocol::Tcp };
     let bundle = compiled.bundle.unwrap();
-    assert_eq!(bundle.ipvs.services.rows()[1].keys, [key(1), key(0), key(3)]);
+    assert_eq!(bundle.ipvs.services.rows()[1].keys, [key(1), key(0), key(2), key(3)]);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub struct IpvsConfig {
     pub groups: Table<ServerGroupIdx, ServiceGroup>,
     /// What is always there; not installed yet. `track_group`s are vrrpd's.
     pub statics: Statics,
-    /// `lvs_…` of `global_defs`; has no effect yet.
+    /// `lvs_…` of `global_defs`
     pub lvs: Lvs,
 }
 
@@ -187,14 +187,14 @@ pub enum Method {
     Dr,
     /// `TUN`, ipip
     Tun,
-    /// `TUN type gue`; forwarded as ipip yet.
+    /// `TUN type gue`
     Gue {
         /// `port`
         port: u16,
         /// `nocsum`, `csum`, `remcsum`
         checksum: Checksum,
     },
-    /// `TUN type gre`; forwarded as ipip yet.
+    /// `TUN type gre`
     Gre {
         /// `nocsum`, `csum`
         checksum: Checksum,
@@ -227,8 +227,8 @@ impl Granularity {
 /// A `virtual_server`: one service of the kernel, or with `group` several that have the same real servers in the same state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
-    /// The kernel's services, at least one; of a group those of all its lines in order, ranges spelled out. No key is there twice in a
-    /// configuration.
+    /// The kernel's services, at least one; of a group those of all its lines in order, ranges spelled out. What two
+    /// services have in common has the real servers of both, and is like the first.
     pub keys: Vec<ServiceKey>,
     /// `virtual_server group NAME`
     pub group: Option<ServerGroupIdx>,
@@ -240,8 +240,10 @@ pub struct Service {
     pub persistence: Option<u32>,
     /// `persistence_granularity`
     pub granularity: Granularity,
-    /// `persistence_engine`, with persistence only. Has no effect yet.
+    /// `persistence_engine`, with persistence only.
     pub engine: Option<String>,
+    /// `drain_on_removal`: real servers that a reload removes stay for this long without weight.
+    pub drain: Option<Duration>,
     /// `sorry_server`
     pub sorry: Option<Dest>,
     /// `sorry_server_inhibit`: it stays in the table with weight 0 while it is not needed.

@@ -1,4 +1,4 @@
-//! `lvs_…` of `global_defs`: the IPVS table as a whole. Read and checked; has no effect yet.
+//! `lvs_…` of `global_defs`: the IPVS table as a whole.
 
 use super::vrrp::Switch;
 use core::net::IpAddr;
@@ -40,7 +40,7 @@ pub struct SyncDaemon {
     pub link: String,
     /// The instance whose state it follows; `None`: it is master and backup at once.
     pub instance: Option<String>,
-    /// `id`; `None`: the instance's virtual router id, else 0.
+    /// `id`, else the instance's virtual router id; `None`: 0.
     pub id: Option<u8>,
     /// `maxlen`, 1..=65507.
     pub max_length: Option<u16>,

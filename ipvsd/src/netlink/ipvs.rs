@@ -1,24 +1,26 @@
 //! The generic netlink family `IPVS`, version 1 (`linux/ip_vs.h`): services and destinations, what the kernel is.
 //!
-//! [`service`], [`dest`] and [`info`] hold the attributes of one kind of thing each, [`stats`] what is counted for services
-//! and destinations alike. An attribute that is not known keeps its bytes ([`DefaultNla`]), so that reading and writing again
-//! changes nothing. Daemons, timeouts and tunnel attributes are further files of the same shape.
+//! [`service`], [`dest`], [`daemon`] and [`info`] hold the attributes of one kind of thing each, [`stats`] what is counted for
+//! services and destinations alike. An attribute that is not known keeps its bytes ([`DefaultNla`]), so that reading and writing
+//! again changes nothing. [`request`] makes the messages that are sent.
 
+pub mod daemon;
 pub mod dest;
 pub mod info;
+pub mod request;
 pub mod service;
 pub mod stats;
 
 use super::reply::Fact;
-use crate::observed::{DestFact, ServiceFact};
+use crate::observed::Timeouts;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::net::IpAddr;
+use daemon::DaemonAttr;
 use dest::DestAttr;
 use info::InfoAttr;
-use ipc::config::ipvs::ServiceKey;
 use netlink_packet_core::{
     DecodeError, DefaultNla, Emitable, NLA_F_NESTED, Nla, NlaBuffer, NlasIterator, Parseable, ParseableParametrized,
+    emit_u32, parse_u32,
 };
 use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
 use service::ServiceAttr;
@@ -46,6 +48,16 @@ pub enum Command {
     DelDest,
     /// Ask for the destinations of a service.
     GetDest,
+    /// Start a daemon; also an entry of a dump of daemons.
+    NewDaemon,
+    /// Stop a daemon.
+    DelDaemon,
+    /// Ask for the daemons.
+    GetDaemon,
+    /// Set timeouts; also the answer to [`Command::GetConfig`].
+    SetConfig,
+    /// Ask for the timeouts.
+    GetConfig,
     /// The answer to [`Command::GetInfo`].
     SetInfo,
     /// Ask for the version.
@@ -58,7 +70,7 @@ pub enum Command {
     Other(u8),
 }
 
-const COMMANDS: [(Command, u8); 12] = [
+const COMMANDS: [(Command, u8); 17] = [
     (Command::NewService, 1),
     (Command::SetService, 2),
     (Command::DelService, 3),
@@ -67,6 +79,11 @@ const COMMANDS: [(Command, u8); 12] = [
     (Command::SetDest, 6),
     (Command::DelDest, 7),
     (Command::GetDest, 8),
+    (Command::NewDaemon, 9),
+    (Command::DelDaemon, 10),
+    (Command::GetDaemon, 11),
+    (Command::SetConfig, 12),
+    (Command::GetConfig, 13),
     (Command::SetInfo, 14),
     (Command::GetInfo, 15),
     (Command::Zero, 16),
@@ -90,6 +107,10 @@ impl From<Command> for u8 {
 
 const SERVICE: u16 = 1;
 const DEST: u16 = 2;
+const DAEMON: u16 = 3;
+const TIMEOUT_TCP: u16 = 4;
+const TIMEOUT_TCP_FIN: u16 = 5;
+const TIMEOUT_UDP: u16 = 6;
 
 /// IPVS_CMD_ATTR_*
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +119,14 @@ pub enum Attribute {
     Service(Vec<ServiceAttr>),
     /// A destination, or what identifies it.
     Dest(Vec<DestAttr>),
+    /// A daemon, or what identifies it.
+    Daemon(Vec<DaemonAttr>),
+    /// Timeout of established TCP connections in seconds.
+    TimeoutTcp(u32),
+    /// Timeout after a FIN in seconds.
+    TimeoutTcpFin(u32),
+    /// Timeout of UDP in seconds.
+    TimeoutUdp(u32),
     /// Of [`Command::SetInfo`], whose attributes are numbered on their own.
     Info(InfoAttr),
     /// Any other.
@@ -109,6 +138,8 @@ impl Nla for Attribute {
         match self {
             Attribute::Service(attributes) => attributes.as_slice().buffer_len(),
             Attribute::Dest(attributes) => attributes.as_slice().buffer_len(),
+            Attribute::Daemon(attributes) => attributes.as_slice().buffer_len(),
+            Attribute::TimeoutTcp(_) | Attribute::TimeoutTcpFin(_) | Attribute::TimeoutUdp(_) => 4,
             Attribute::Info(attribute) => attribute.value_len(),
             Attribute::Other(attribute) => attribute.value_len(),
         }
@@ -118,6 +149,10 @@ impl Nla for Attribute {
         match self {
             Attribute::Service(_) => SERVICE | NLA_F_NESTED,
             Attribute::Dest(_) => DEST | NLA_F_NESTED,
+            Attribute::Daemon(_) => DAEMON | NLA_F_NESTED,
+            Attribute::TimeoutTcp(_) => TIMEOUT_TCP,
+            Attribute::TimeoutTcpFin(_) => TIMEOUT_TCP_FIN,
+            Attribute::TimeoutUdp(_) => TIMEOUT_UDP,
             Attribute::Info(attribute) => attribute.kind(),
             Attribute::Other(attribute) => attribute.kind(),
         }
@@ -127,6 +162,11 @@ impl Nla for Attribute {
         match self {
             Attribute::Service(attributes) => attributes.as_slice().emit(buffer),
             Attribute::Dest(attributes) => attributes.as_slice().emit(buffer),
+            Attribute::Daemon(attributes) => attributes.as_slice().emit(buffer),
+            // The buffer is as long as value_len() says; the result of emit_u32 only says otherwise.
+            Attribute::TimeoutTcp(n) | Attribute::TimeoutTcpFin(n) | Attribute::TimeoutUdp(n) => {
+                drop(emit_u32(buffer, *n));
+            }
             Attribute::Info(attribute) => attribute.emit_value(buffer),
             Attribute::Other(attribute) => attribute.emit_value(buffer),
         }
@@ -176,6 +216,10 @@ impl ParseableParametrized<[u8], GenlHeader> for Message {
                 (Command::SetInfo, _) => Attribute::Info(InfoAttr::parse(&attribute)?),
                 (_, SERVICE) => Attribute::Service(nested(attribute.value())?),
                 (_, DEST) => Attribute::Dest(nested(attribute.value())?),
+                (_, DAEMON) => Attribute::Daemon(nested(attribute.value())?),
+                (_, TIMEOUT_TCP) => Attribute::TimeoutTcp(parse_u32(attribute.value())?),
+                (_, TIMEOUT_TCP_FIN) => Attribute::TimeoutTcpFin(parse_u32(attribute.value())?),
+                (_, TIMEOUT_UDP) => Attribute::TimeoutUdp(parse_u32(attribute.value())?),
                 _ => Attribute::Other(DefaultNla::parse(&attribute)?),
             });
         }
@@ -188,80 +232,36 @@ fn nested<'a, A: Parseable<NlaBuffer<&'a [u8]>>>(bytes: &'a [u8]) -> Result<Vec<
     NlasIterator::new(bytes).map(|attribute| A::parse(&attribute?)).collect()
 }
 
-/// A request to the family with the number `family`.
-fn request(family: u16, command: Command, attributes: Vec<Attribute>) -> GenlMessage<Message> {
-    let mut message = GenlMessage::from_payload(Message { command, attributes });
-    // Serializing takes the number from here.
-    message.set_resolved_family_id(family);
-    message
-}
-
-/// Asks for all services.
-pub fn dump_services(family: u16) -> GenlMessage<Message> {
-    request(family, Command::GetService, Vec::new())
-}
-
-/// Asks for the destinations of a service.
-pub fn dump_dests(family: u16, key: &ServiceKey) -> GenlMessage<Message> {
-    request(family, Command::GetDest, alloc::vec![Attribute::Service(service::key(key))])
-}
-
-/// Adds a service.
-pub fn add_service(family: u16, fact: &ServiceFact) -> GenlMessage<Message> {
-    request(family, Command::NewService, alloc::vec![Attribute::Service(service::whole(fact))])
-}
-
-/// Changes a service; its connections stay.
-pub fn edit_service(family: u16, fact: &ServiceFact) -> GenlMessage<Message> {
-    request(family, Command::SetService, alloc::vec![Attribute::Service(service::whole(fact))])
-}
-
-/// Removes a service with its destinations.
-pub fn remove_service(family: u16, key: &ServiceKey) -> GenlMessage<Message> {
-    request(family, Command::DelService, alloc::vec![Attribute::Service(service::key(key))])
-}
-
-/// Adds a destination.
-pub fn add_dest(family: u16, key: &ServiceKey, fact: &DestFact) -> GenlMessage<Message> {
-    request(family, Command::NewDest, of_dest(key, dest::whole(fact)))
-}
-
-/// Changes a destination; its connections stay.
-pub fn edit_dest(family: u16, key: &ServiceKey, fact: &DestFact) -> GenlMessage<Message> {
-    request(family, Command::SetDest, of_dest(key, dest::whole(fact)))
-}
-
-/// Removes a destination.
-pub fn remove_dest(family: u16, key: &ServiceKey, addr: IpAddr, port: u16) -> GenlMessage<Message> {
-    request(family, Command::DelDest, of_dest(key, dest::key(addr, port)))
-}
-
-/// Removes all services, whosever they are.
-pub fn flush(family: u16) -> GenlMessage<Message> {
-    request(family, Command::Flush, Vec::new())
-}
-
-/// Asks for version and size of the connection table; answered by [`Command::SetInfo`].
-pub fn ask_info(family: u16) -> GenlMessage<Message> {
-    request(family, Command::GetInfo, Vec::new())
-}
-
-fn of_dest(key: &ServiceKey, dest: Vec<DestAttr>) -> Vec<Attribute> {
-    alloc::vec![Attribute::Service(service::key(key)), Attribute::Dest(dest)]
-}
-
 /// What a message of the family says; `None` for kinds, and protocols, that do not matter here.
 pub(super) fn fact(seq: u32, payload: &[u8]) -> Result<Option<Fact>, String> {
     let message = GenlMessage::<Message>::parse_with_param(payload, 0).map_err(|e| e.to_string())?.payload;
+    if message.command == Command::SetConfig {
+        return Ok(Some(Fact::TimeoutsAre { seq, timeouts: timeouts(&message.attributes) }));
+    }
     Ok(message.attributes.iter().find_map(|attribute| match (message.command, attribute) {
-        (Command::NewService, Attribute::Service(attributes)) => {
-            service::fact(attributes).map(|service| Fact::ServiceSeen { seq, service })
-        }
+        (Command::NewService, Attribute::Service(attributes)) => service::fact(attributes)
+            .map(|service| Fact::ServiceSeen { seq, service, counts: service::counts(attributes) }),
         (Command::NewDest, Attribute::Dest(attributes)) => {
-            dest::fact(attributes).map(|dest| Fact::DestSeen { seq, dest })
+            dest::fact(attributes).map(|dest| Fact::DestSeen { seq, dest, counts: dest::counts(attributes) })
+        }
+        (Command::NewDaemon, Attribute::Daemon(attributes)) => {
+            daemon::fact(attributes).map(|daemon| Fact::DaemonSeen { seq, daemon })
         }
         _ => None,
     }))
+}
+
+fn timeouts(attributes: &[Attribute]) -> Timeouts {
+    let mut timeouts = Timeouts::default();
+    for attribute in attributes {
+        match attribute {
+            Attribute::TimeoutTcp(n) => timeouts.tcp = Some(*n),
+            Attribute::TimeoutTcpFin(n) => timeouts.tcp_fin = Some(*n),
+            Attribute::TimeoutUdp(n) => timeouts.udp = Some(*n),
+            _ => {}
+        }
+    }
+    timeouts
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the kernel said, cut into facts. Total on any bytes: what cannot be read becomes [`Fact::Unreadable`].
 
 use super::{Bus, Errno, genl, ipvs, route};
-use crate::observed::{AddrFact, AddrKey, DestFact, LinkFact, ServiceFact};
+use crate::observed::{AddrFact, AddrKey, Counts, DaemonFact, DestFact, LinkFact, ServiceFact, Timeouts};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use netlink_packet_core::{
@@ -33,6 +33,8 @@ pub enum Fact {
         seq: u32,
         /// The service.
         service: ServiceFact,
+        /// What was counted for it.
+        counts: Counts,
     },
     /// An IPVS destination of a dump.
     DestSeen {
@@ -40,6 +42,22 @@ pub enum Fact {
         seq: u32,
         /// The destination.
         dest: DestFact,
+        /// What was counted for it.
+        counts: Counts,
+    },
+    /// A daemon that synchronises IPVS connections, of a dump.
+    DaemonSeen {
+        /// Sequence number of the dump.
+        seq: u32,
+        /// The daemon.
+        daemon: DaemonFact,
+    },
+    /// The timeouts of IPVS connections.
+    TimeoutsAre {
+        /// Sequence number of the question.
+        seq: u32,
+        /// The timeouts, all three.
+        timeouts: Timeouts,
     },
     /// The number of a generic netlink family.
     FamilyIs {

@@ -1,4 +1,4 @@
-//! The plan for IPVS.
+//! The plan for IPVS services and their destinations.
 //!
 //! A service that the ledger names is ours with all its destinations: one that is there already is adopted with its
 //! connections, and only what differs is changed. A service that no ledger ever named is left alone.
@@ -6,16 +6,14 @@
 //! Services come in the order of the configuration; of one service first itself, then what is added or changed, then what
 //! is removed, so that it is never without a destination that it could have.
 
-use super::Removal;
-use crate::desired::Desired;
-use crate::ledger::Ledger;
-use crate::observed::{DestFact, ServiceFact, Table};
-use crate::patience::{Item, Patience};
-use alloc::collections::BTreeMap;
+use super::{IpvsOp, IpvsPlan, Removal, View};
+use crate::observed::{DestFact, ServiceFact};
+use crate::patience::Item;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ServiceIdx;
-use ipc::config::ipvs::{Dest, Granularity, Method, Service, ServiceKey};
+use ipc::config::ipvs::{Dest, Granularity, Service, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::msg::reals::Standing;
 
@@ -24,42 +22,33 @@ pub const PERSISTENT: u32 = 0x1;
 /// IP_VS_SVC_F_HASHED, which the kernel sets itself.
 pub const HASHED: u32 = 0x2;
 
-/// One change of IPVS.
+/// What has to be looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum IpvsOp {
-    /// A new service.
-    AddService(ServiceFact),
-    /// Other properties for a service that is there.
-    EditService(ServiceFact),
-    /// A service goes.
-    RemoveService(ServiceKey),
-    /// A new destination.
-    AddDest(ServiceKey, DestFact),
-    /// Other properties for a destination that is there.
-    EditDest(ServiceKey, DestFact),
-    /// A destination goes.
-    RemoveDest(ServiceKey, IpAddr, u16),
+pub enum Which {
+    /// Everything.
+    All,
+    /// These services.
+    Some(BTreeSet<ServiceIdx>),
 }
 
-impl IpvsOp {
-    /// What it changes.
-    pub fn item(&self) -> Item {
-        match self {
-            IpvsOp::AddService(fact) | IpvsOp::EditService(fact) => Item::Service(fact.key),
-            IpvsOp::RemoveService(key) => Item::Service(*key),
-            IpvsOp::AddDest(key, dest) | IpvsOp::EditDest(key, dest) => Item::Dest(*key, dest.addr, dest.port),
-            IpvsOp::RemoveDest(key, addr, port) => Item::Dest(*key, *addr, *port),
-        }
+impl Default for Which {
+    fn default() -> Self {
+        Which::Some(BTreeSet::new())
     }
 }
 
-/// The plan for IPVS.
-#[derive(Clone, Debug, Default)]
-pub struct IpvsPlan {
-    /// What is to be done, in order.
-    pub ops: Vec<IpvsOp>,
-    /// Things that are as they should be, whose failures can be forgotten.
-    pub settled: Vec<Item>,
+impl Which {
+    /// One more service.
+    pub fn add(&mut self, idx: ServiceIdx) {
+        if let Which::Some(all) = self {
+            all.insert(idx);
+        }
+    }
+
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Which::Some(all) if all.is_empty())
+    }
 }
 
 /// What is wanted of one destination.
@@ -76,112 +65,121 @@ enum Wish {
 }
 
 /// Plans services and destinations.
-pub fn plan(ledger: &Ledger, desired: &Desired, table: &Table, patience: &Patience, removal: Removal) -> IpvsPlan {
-    let mut plan = IpvsPlan::default();
-    if removal == Removal::Allowed {
-        let orphans = desired.orphan_services.iter().filter(|key| table.service(key).is_some());
-        plan.ops.extend(orphans.map(|key| IpvsOp::RemoveService(*key)).filter(|op| patience.allows(&op.item())));
-    }
-    let entries = ledger.services().flat_map(|(idx, service)| service.keys.iter().map(move |key| (idx, service, *key)));
-    for (idx, service, key) in entries {
-        let wanted = fact(service, key);
-        let item = Item::Service(key);
-        let there = table.service(&key);
-        match there {
-            Some(there) if same(&there.fact, &wanted) => plan.settled.push(item),
-            _ if !patience.allows(&item) => {}
-            Some(_) => plan.ops.push(IpvsOp::EditService(wanted)),
-            None => plan.ops.push(IpvsOp::AddService(wanted)),
+pub fn plan(view: &View<'_>, which: &Which, plan: &mut IpvsPlan) {
+    match which {
+        Which::All => {
+            orphans(view, plan);
+            view.ledger.keys().iter().for_each(|key| service(view, key, plan));
         }
-        if there.is_some() || patience.allows(&item) {
-            dests(ledger, desired, table, patience, removal, (idx, key), &mut plan);
+        Which::Some(all) => {
+            let mut seen = BTreeSet::new();
+            for key in all.iter().filter_map(|idx| view.ledger.service(*idx)).flat_map(|service| &service.keys) {
+                if seen.insert(*key) {
+                    service(view, key, plan);
+                }
+            }
         }
     }
-    plan
 }
 
-/// Plans the end: of everything that is ours the destinations, then the services.
-/// COMPAT: keepalived removes each real server, then the virtual server.
-pub fn release(ledger: &Ledger, desired: &Desired, table: &Table, patience: &Patience) -> IpvsPlan {
-    let mut plan = IpvsPlan::default();
-    let ours = ledger.services().flat_map(|(_, s)| &s.keys).chain(&desired.orphan_services);
-    for key in ours {
-        let Some(service) = table.service(key) else { continue };
-        plan.ops.extend(service.dests.keys().map(|(addr, port)| IpvsOp::RemoveDest(*key, *addr, *port)));
-        plan.ops.push(IpvsOp::RemoveService(*key));
+/// Plans the end: everything that is ours goes. The kernel removes the destinations of a service with it.
+pub fn release(view: &View<'_>, plan: &mut IpvsPlan) {
+    for key in view.ledger.keys().iter().chain(&view.desired.orphan_services) {
+        if view.table.service(key).is_some() {
+            plan.push(view, IpvsOp::RemoveService(*key));
+        }
     }
-    plan.ops.retain(|op| patience.allows(&op.item()));
-    plan
 }
 
-fn dests(
-    ledger: &Ledger,
-    desired: &Desired,
-    table: &Table,
-    patience: &Patience,
-    removal: Removal,
-    (idx, key): (ServiceIdx, ServiceKey),
-    plan: &mut IpvsPlan,
-) {
-    let Some(service) = ledger.service(idx) else { return };
-    let (order, wishes) = wishes(ledger, desired, (idx, key), service);
-    let there = table.service(&key).map(|s| &s.dests);
+/// Services that no configuration names any more go, once their destinations are drained.
+fn orphans(view: &View<'_>, plan: &mut IpvsPlan) {
+    if view.removal == Removal::NotYet {
+        return;
+    }
+    for key in view.desired.orphan_services.iter().filter(|key| view.table.service(key).is_some()) {
+        if view.desired.draining_of(key).next().is_none() {
+            plan.push(view, IpvsOp::RemoveService(*key));
+        } else {
+            dests(view, key, plan);
+        }
+    }
+}
+
+fn service(view: &View<'_>, key: &ServiceKey, plan: &mut IpvsPlan) {
+    let Some(first) = view.ledger.service_with(key).and_then(|idx| view.ledger.service(idx)) else { return };
+    let wanted = fact(first, key);
+    let item = Item::Service(*key);
+    match view.table.service(key) {
+        Some(there) if same(&there.fact, &wanted) => plan.settled(view, item),
+        Some(_) => plan.push(view, IpvsOp::EditService(wanted)),
+        None if !view.patience.allows(&item) => return,
+        None => plan.push(view, IpvsOp::AddService(wanted)),
+    }
+    dests(view, key, plan);
+}
+
+fn dests(view: &View<'_>, key: &ServiceKey, plan: &mut IpvsPlan) {
+    let (order, wishes) = wishes(view, key);
+    let there = view.table.service(key).map(|s| &s.dests);
     for at in &order {
         let Some((wish, dest)) = wishes.get(at) else { continue };
         if *wish < Wish::Inhibited {
             continue;
         }
-        let item = Item::Dest(key, dest.addr, dest.port);
         match there.and_then(|dests| dests.get(at)) {
-            Some(found) if found == dest => plan.settled.push(item),
-            _ if !patience.allows(&item) => {}
-            Some(_) => plan.ops.push(IpvsOp::EditDest(key, *dest)),
-            None => plan.ops.push(IpvsOp::AddDest(key, *dest)),
+            Some(found) if found == dest => plan.settled(view, Item::Dest(*key, dest.addr, dest.port)),
+            Some(_) => plan.push(view, IpvsOp::EditDest(*key, *dest)),
+            None => plan.push(view, IpvsOp::AddDest(*key, *dest)),
         }
     }
-    if removal == Removal::NotYet {
+    if view.removal == Removal::NotYet {
         return;
     }
     for (addr, port) in there.into_iter().flat_map(BTreeMap::keys) {
-        let gone = wishes.get(&(*addr, *port)).is_none_or(|(wish, _)| *wish == Wish::Gone);
-        if gone && patience.allows(&Item::Dest(key, *addr, *port)) {
-            plan.ops.push(IpvsOp::RemoveDest(key, *addr, *port));
+        if wishes.get(&(*addr, *port)).is_none_or(|(wish, _)| *wish == Wish::Gone) {
+            plan.push(view, IpvsOp::RemoveDest(*key, *addr, *port));
         }
     }
 }
 
 type Wishes = BTreeMap<(IpAddr, u16), (Wish, DestFact)>;
 
-/// The destinations under a key of a service in the order of the file, the sorry server last. Where two lines name the same
-/// destination (a sorry server that is a real server too) the greater wish counts.
-fn wishes(
-    ledger: &Ledger,
-    desired: &Desired,
-    (idx, key): (ServiceIdx, ServiceKey),
-    service: &Service,
-) -> (Vec<(IpAddr, u16)>, Wishes) {
-    let reals = ledger
-        .reals_of(idx)
-        .iter()
-        .filter_map(|real| Some((desired.weighed(*real, ledger.real(*real)?.dest), desired.real(*real))));
-    let sorry = service.sorry.map(|dest| (dest, unneeded(service.sorry_inhibit, desired.sorry(idx))));
+/// The destinations of a service in the order of the file, the sorry server last, then what is drained. Where two lines name the
+/// same destination (a sorry server that is a real server too, two groups that share an address) the greater wish counts.
+fn wishes(view: &View<'_>, key: &ServiceKey) -> (Vec<(IpAddr, u16)>, Wishes) {
     let mut order = Vec::new();
     let mut wishes = Wishes::new();
-    for (dest, standing) in reals.chain(sorry) {
-        let Some(dest) = dest.under(key) else { continue };
-        let (wish, weight) = match standing {
-            Some(Standing::Serving) => (Wish::Serving, dest.weight),
-            Some(Standing::Inhibited) => (Wish::Inhibited, 0),
-            None => (Wish::Leave, dest.weight),
-            Some(Standing::Absent) => (Wish::Gone, 0),
-        };
-        let at = (dest.addr, dest.port);
+    let mut wish = |wish: Wish, fact: DestFact| {
+        let at = (fact.addr, fact.port);
         let entry = wishes.entry(at).or_insert_with(|| {
             order.push(at);
-            (wish, dest_fact(&dest, weight))
+            (wish, fact)
         });
         if wish > entry.0 {
-            *entry = (wish, dest_fact(&dest, weight));
+            *entry = (wish, fact);
+        }
+    };
+    for idx in view.ledger.users_of(key) {
+        let Some(service) = view.ledger.service(idx) else { continue };
+        let reals = view.ledger.reals_of(idx).iter();
+        let reals = reals.filter_map(|real| {
+            Some((view.desired.weighed(*real, view.ledger.real(*real)?.dest), view.desired.real(*real)))
+        });
+        let sorry = service.sorry.map(|dest| (dest, unneeded(service.sorry_inhibit, view.desired.sorry(idx))));
+        for (dest, standing) in reals.chain(sorry) {
+            let Some(dest) = dest.under(*key) else { continue };
+            match standing {
+                Some(Standing::Serving) => wish(Wish::Serving, dest_fact(&dest, dest.weight)),
+                Some(Standing::Inhibited) => wish(Wish::Inhibited, dest_fact(&dest, 0)),
+                None => wish(Wish::Leave, dest_fact(&dest, dest.weight)),
+                Some(Standing::Absent) => wish(Wish::Gone, dest_fact(&dest, 0)),
+            }
+        }
+    }
+    let there = view.table.service(key).map(|s| &s.dests);
+    for at in view.desired.draining_of(key) {
+        if let Some(found) = there.and_then(|dests| dests.get(&at)) {
+            wish(Wish::Inhibited, DestFact { weight: 0, ..*found });
         }
     }
     (order, wishes)
@@ -195,19 +193,11 @@ fn unneeded(inhibit: Switch, standing: Option<Standing>) -> Option<Standing> {
     }
 }
 
-/// GUE and GRE are not run yet, which the compiler warned about: the tunnel is plain IP in IP.
-fn forwarding(method: Method) -> Method {
-    match method {
-        Method::Nat | Method::Dr | Method::Tun => method,
-        Method::Gue { .. } | Method::Gre { .. } => Method::Tun,
-    }
-}
-
 fn dest_fact(dest: &Dest, weight: u32) -> DestFact {
     DestFact {
         addr: dest.addr,
         port: dest.port,
-        method: Some(forwarding(dest.method)),
+        method: Some(dest.method),
         weight,
         upper: dest.upper,
         lower: dest.lower,
@@ -215,14 +205,18 @@ fn dest_fact(dest: &Dest, weight: u32) -> DestFact {
 }
 
 /// A service as the kernel shall show it.
-pub fn fact(service: &Service, key: ServiceKey) -> ServiceFact {
-    let granularity = if service.persistence.is_some() { service.granularity } else { Granularity::WHOLE };
+pub fn fact(service: &Service, key: &ServiceKey) -> ServiceFact {
+    let granularity = match service.persistence {
+        Some(_) => service.granularity,
+        None => Granularity::WHOLE,
+    };
     ServiceFact {
-        key,
+        key: *key,
         scheduler: service.scheduler.clone(),
         flags: (service.flags & !HASHED & !PERSISTENT) | if service.persistence.is_some() { PERSISTENT } else { 0 },
         timeout: service.persistence.unwrap_or(0),
         netmask: granularity.of(key.family()),
+        engine: service.engine.clone().filter(|_| service.persistence.is_some()),
     }
 }
 
@@ -230,5 +224,6 @@ fn same(there: &ServiceFact, wanted: &ServiceFact) -> bool {
     there.scheduler == wanted.scheduler
         && there.flags & !HASHED == wanted.flags
         && there.netmask == wanted.netmask
+        && there.engine == wanted.engine
         && (wanted.flags & PERSISTENT == 0 || there.timeout == wanted.timeout)
 }

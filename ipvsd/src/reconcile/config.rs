@@ -39,14 +39,14 @@ impl Reconciler {
     pub(super) fn activate(&mut self, generation: Generation, out: &mut Vec<Action>) {
         match self.prepared.take() {
             Some((prepared, ledger)) if prepared == generation => {
-                self.desired = self.desired.carry(&self.ledger, &ledger);
+                self.desired = self.desired.carry(self.now, &self.ledger, &ledger);
                 self.ledger = ledger;
                 // What was refused may have been put right; what is not wanted any more need not be remembered.
                 self.patience = Patience::default();
                 self.vrrp.reset();
                 self.check.reset();
                 self.route.replan();
-                self.ipvs.activated(self.now);
+                self.ipvs.activated(&self.ledger);
                 out.push(Action::Activated);
             }
             other => {

@@ -1,36 +1,43 @@
-//! IPVS: find the family, dump, plan, send, acknowledge.
+//! IPVS: find the family, take a picture, plan, send, acknowledge.
 //!
 //! The kernel does not notify anybody of changes to IPVS. What an administrator changes by hand (a weight during
-//! maintenance, say) stays until Holdfast has a reason to change the same thing; a whole picture is taken at every activation
-//! and whenever the kernel answers something that does not fit the picture.
+//! maintenance, say) stays until Holdfast has a reason to change the same thing. A whole picture is taken at the start, whenever
+//! the kernel answers something that does not fit the picture, and for a dump file; a reload that changes nothing sends nothing.
+//!
+//! [`picture`] takes the picture, [`answers`] hears what the kernel says to changes, [`report`] is for the dump file.
 
 mod answers;
+mod picture;
+mod report;
 
 use super::route::Work;
-use super::{ANSWER_LIMIT, BATCH_LIMIT, Reconciler, log};
+use super::{ANSWER_LIMIT, Reconciler};
+use crate::desired::Desired;
 use crate::event::Action;
+use crate::ledger::Ledger;
+use crate::netlink::Bus;
 use crate::netlink::batch::{Batch, Kind};
-use crate::netlink::reply::{Dump, Fact};
-use crate::netlink::{Bus, Errno, genl, ipvs};
-use crate::observed::Table;
-use crate::plan::services::{self, IpvsOp, IpvsPlan};
-use crate::show;
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
-use alloc::string::{String, ToString};
+use crate::netlink::ipvs::request;
+use crate::observed::{DaemonState, Table, Timeouts};
+use crate::plan::services::{self, Which};
+use crate::plan::{IpvsOp, IpvsPlan, View, whole};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
+use ipc::config::ServiceIdx;
 use ipc::config::ipvs::ServiceKey;
-use ipc::msg::control::{AtStop, Loaded, Module};
-use ipc::report::Level;
+use ipc::config::lvs::FlushOnStop;
+use ipc::config::vrrp::Switch;
+use ipc::msg::control::AtStop;
 use ipc::time::Mono;
 
-/// Least time between two dumps because of an answer that did not fit, or that was lost.
+/// Most requests in one batch. Only refusals and the last one are answered; were all refused, their answers (about 1 KiB each)
+/// would fill half of the receive buffer.
+pub const BATCH_LIMIT: usize = 4096;
+/// Least time between two pictures because of an answer that did not fit, or that was lost.
 const DUMP_PAUSE: Duration = Duration::from_millis(200);
 /// Pause before the family is asked for again when the answer was lost.
 const ASK_PAUSE: Duration = Duration::from_secs(1);
-/// Most foreign services that are named in the log.
-const FOREIGN_LIMIT: usize = 10;
 
 /// What is known and under way on NETLINK_GENERIC.
 #[derive(Debug, Default)]
@@ -39,21 +46,43 @@ pub(super) struct Lane {
     family: u16,
     module: AskedFor,
     table: Table,
-    /// The table of the dump under way.
+    /// The picture that is being taken.
     fresh: Table,
-    /// Services of ours whose destinations are still to be dumped.
-    queue: Vec<ServiceKey>,
+    /// Services of ours whose destinations are still to be asked for.
+    unseen: Vec<ServiceKey>,
     dump_again: Option<Mono>,
     last_dump: Mono,
+    /// What was planned and not sent yet.
+    queue: VecDeque<IpvsOp>,
     in_flight: BTreeMap<u32, IpvsOp>,
     answers_until: Option<Mono>,
-    work: Work,
+    /// Services to be planned.
+    services: Which,
+    /// Timeouts and daemons are to be planned.
+    whole: Work,
     foreign: BTreeSet<ServiceKey>,
+    flush: Flush,
+    /// The timeouts before they were first changed here.
+    original: Option<Timeouts>,
+    /// The daemons that were started here, or found as they shall be.
+    daemons: Vec<DaemonState>,
+    report: Option<report::Report>,
+    purpose: Purpose,
+}
+
+/// What a picture is taken for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// To know how things stand, and to make good what differs.
+    #[default]
+    State,
+    /// For a dump file alone: nothing is changed for that.
+    Report,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// The configuration has no service, or the kernel has not been asked yet.
+    /// The configuration has nothing for IPVS, or the kernel has not been asked yet.
     #[default]
     Unasked,
     /// The family's number was asked for.
@@ -62,13 +91,17 @@ enum Stage {
     Loading,
     /// The kernel has no IPVS.
     Missing,
-    /// The state has to be taken.
+    /// A picture has to be taken.
     Due,
     /// The dump of services with this sequence number is under way.
     Services(u32),
     /// The dump of this service's destinations is.
     Dests(u32, ServiceKey),
-    /// The state is known.
+    /// The dump of daemons is.
+    Daemons(u32),
+    /// The question for the timeouts is.
+    Timeouts(u32),
+    /// The picture is there.
     Ready,
 }
 
@@ -79,31 +112,70 @@ enum AskedFor {
     Yes,
 }
 
+/// `lvs_flush`: once in the life of the process, not at a reload.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Flush {
+    #[default]
+    NotYet,
+    Done,
+}
+
+/// Whether the configuration has anything for IPVS.
+fn is_used(ledger: &Ledger) -> bool {
+    ledger.has_services() || ledger.lvs().sync.is_some()
+}
+
 impl Lane {
+    /// Everything has to be looked at.
     pub(super) fn replan(&mut self) {
-        self.work = Work::Due;
+        self.services = Which::All;
+        self.whole = Work::Due;
     }
 
-    /// A new configuration: IPVS is looked for again if it was missing, and looked at again if it was there.
-    pub(super) fn activated(&mut self, now: Mono) {
-        self.work = Work::Due;
+    /// A service has to be looked at.
+    pub(super) fn replan_service(&mut self, idx: ServiceIdx) {
+        self.services.add(idx);
+    }
+
+    /// The daemons have to be looked at.
+    pub(super) fn replan_whole(&mut self) {
+        self.whole = Work::Due;
+    }
+
+    /// A new configuration: IPVS is looked for again if it was missing. What was not asked for so far is asked for.
+    pub(super) fn activated(&mut self, ledger: &Ledger) {
+        self.queue.clear();
+        self.replan();
         match self.stage {
             Stage::Missing => {
                 self.stage = Stage::Unasked;
                 self.module = AskedFor::NotYet;
             }
-            Stage::Ready => self.stage = Stage::Due,
-            Stage::Services(_) | Stage::Dests(..) => self.dump_again = Some(now),
-            Stage::Unasked | Stage::Asking(_) | Stage::Loading | Stage::Due => {}
+            Stage::Ready if whole::is_wanted(ledger.lvs()) && self.table.timeouts.is_none() => {
+                self.stage = Stage::Due;
+                self.purpose = Purpose::State;
+            }
+            _ => {}
         }
+    }
+
+    /// The end: what was planned does not matter any more.
+    pub(super) fn stop(&mut self) {
+        self.queue.clear();
+        self.replan();
     }
 
     pub(super) fn is_quiet(&self) -> bool {
         match self.stage {
             Stage::Unasked | Stage::Missing => true,
-            Stage::Ready => self.in_flight.is_empty() && self.work == Work::Done,
-            Stage::Asking(_) | Stage::Loading | Stage::Due | Stage::Services(_) | Stage::Dests(..) => false,
+            Stage::Ready => self.is_idle() && self.services.is_empty() && self.whole == Work::Done,
+            _ => false,
         }
+    }
+
+    /// Nothing is under way and nothing waits to be sent.
+    fn is_idle(&self) -> bool {
+        self.in_flight.is_empty() && self.queue.is_empty()
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
@@ -127,12 +199,13 @@ impl Lane {
     /// Answers were lost: what was asked for may have been done or not.
     pub(super) fn lost(&mut self, now: Mono) {
         self.in_flight.clear();
+        self.queue.clear();
         self.answers_until = None;
         match self.stage {
             // Asked again when this is over.
             Stage::Asking(_) => self.answers_until = Some(now + ASK_PAUSE),
             Stage::Unasked | Stage::Loading | Stage::Missing => {}
-            Stage::Due | Stage::Services(_) | Stage::Dests(..) | Stage::Ready => {
+            _ => {
                 self.stage = Stage::Ready;
                 self.again(now);
             }
@@ -142,99 +215,101 @@ impl Lane {
     fn again(&mut self, now: Mono) {
         self.dump_again = Some(now.max(self.last_dump + DUMP_PAUSE));
     }
-
-    fn dump_is_due(&self, now: Mono) -> bool {
-        let again = self.stage == Stage::Ready && self.dump_again.is_some_and(|t| t <= now);
-        self.in_flight.is_empty() && (self.stage == Stage::Due || again)
-    }
 }
 
 impl Reconciler {
     pub(super) fn proceed_ipvs(&mut self, out: &mut Vec<Action>) {
-        if self.ipvs.stage == Stage::Unasked && self.ledger.has_services() && self.stopping.is_none() {
+        if self.ipvs.stage == Stage::Unasked && is_used(&self.ledger) && self.stopping.is_none() {
             self.ask_family(out);
         }
-        if self.ipvs.dump_is_due(self.now) {
-            self.dump_services(out);
-        }
-        let idle = self.ipvs.stage == Stage::Ready && self.ipvs.in_flight.is_empty() && self.ipvs.dump_again.is_none();
-        if !idle || self.ipvs.work == Work::Done {
+        self.proceed_picture(out);
+        let ready = self.ipvs.stage == Stage::Ready && self.ipvs.in_flight.is_empty() && self.ipvs.dump_again.is_none();
+        if !ready {
             return;
         }
-        self.ipvs.work = Work::Done;
-        let plan = match self.ipvs_end() {
-            Some(AtStop::Keep) => return,
-            Some(AtStop::Release) => services::release(&self.ledger, &self.desired, &self.ipvs.table, &self.patience),
-            None => services::plan(&self.ledger, &self.desired, &self.ipvs.table, &self.patience, self.ipvs_removal()),
-        };
-        for item in &plan.settled {
-            self.patience.settled(item);
+        if self.ipvs.queue.is_empty() {
+            self.plan_ipvs();
         }
-        self.send_ipvs(plan, out);
-        if self.ipvs.in_flight.is_empty() {
+        self.send_ipvs(out);
+        if self.ipvs.is_idle() {
             let table = &self.ipvs.table;
             self.desired.orphan_services.retain(|key| table.service(key).is_some());
         }
     }
 
-    fn ask_family(&mut self, out: &mut Vec<Action>) {
-        let seq = self.seq();
-        self.ipvs.stage = Stage::Asking(seq);
-        self.send_one(seq, Kind::Ask, genl::ask(ipvs::FAMILY), out);
+    fn plan_ipvs(&mut self) {
+        let which = core::mem::take(&mut self.ipvs.services);
+        let whole = core::mem::replace(&mut self.ipvs.whole, Work::Done);
+        if which.is_empty() && whole == Work::Done {
+            return;
+        }
+        let end = self.ipvs_end();
+        if end == Some(AtStop::Keep) {
+            return;
+        }
+        if end.is_none() {
+            self.flush_once();
+        }
+        let view = View {
+            ledger: &self.ledger,
+            desired: &self.desired,
+            table: &self.ipvs.table,
+            patience: &self.patience,
+            removal: self.ipvs_removal(),
+        };
+        let (original, ours) = (self.ipvs.original.as_ref(), self.ipvs.daemons.as_slice());
+        let mut plan = IpvsPlan::default();
+        if end.is_some() {
+            whole::release(&view, original, ours, &mut plan);
+            match self.ledger.lvs().flush_on_stop {
+                FlushOnStop::All if view.table.keys().next().is_some() => plan.ops.push(IpvsOp::Flush),
+                FlushOnStop::All => {}
+                FlushOnStop::No | FlushOnStop::Services => services::release(&view, &mut plan),
+            }
+        } else {
+            if whole == Work::Due {
+                whole::plan(&view, original, ours, &mut plan);
+            }
+            services::plan(&view, &which, &mut plan);
+        }
+        for item in &plan.settled {
+            self.patience.settled(item);
+        }
+        self.ipvs.queue = plan.ops.into();
     }
 
-    fn dump_services(&mut self, out: &mut Vec<Action>) {
-        let seq = self.seq();
-        self.ipvs.stage = Stage::Services(seq);
-        self.ipvs.dump_again = None;
-        self.ipvs.last_dump = self.now;
-        self.ipvs.fresh = Table::default();
-        self.ipvs.queue.clear();
-        self.send_one(seq, Kind::Dump, ipvs::dump_services(self.ipvs.family), out);
-    }
-
-    /// The destinations of the next service of ours; after the last one the picture is whole.
-    fn dump_dests(&mut self, out: &mut Vec<Action>) {
-        match self.ipvs.queue.pop() {
-            Some(key) => {
-                let seq = self.seq();
-                self.ipvs.stage = Stage::Dests(seq, key);
-                self.send_one(seq, Kind::Dump, ipvs::dump_dests(self.ipvs.family, &key), out);
-            }
-            None => {
-                self.ipvs.table = core::mem::take(&mut self.ipvs.fresh);
-                self.ipvs.stage = Stage::Ready;
-                self.ipvs.work = Work::Due;
-                self.report_foreign(out);
-            }
+    /// `lvs_flush`: what the configuration does not name goes as well. COMPAT: keepalived 2.2.7 empties the table and fills it
+    /// again; here what is named keeps its connections.
+    fn flush_once(&mut self) {
+        if core::mem::replace(&mut self.ipvs.flush, Flush::Done) == Flush::NotYet
+            && self.ledger.lvs().flush == Switch::On
+        {
+            let ledger = &self.ledger;
+            let foreign = self.ipvs.table.keys().filter(|key| ledger.service_with(key).is_none());
+            self.desired.orphan_services.extend(foreign);
         }
     }
 
-    fn send_one<M>(&mut self, seq: u32, kind: Kind, message: M, out: &mut Vec<Action>)
-    where
-        netlink_packet_core::NetlinkMessage<M>: From<M>,
-        M: netlink_packet_core::NetlinkSerializable,
-    {
-        let mut batch = Batch::new(Bus::Generic);
-        batch.push(seq, kind, message);
-        self.ipvs.answers_until = Some(self.now + ANSWER_LIMIT);
-        out.push(Action::Send(batch));
-    }
-
-    fn send_ipvs(&mut self, plan: IpvsPlan, out: &mut Vec<Action>) {
+    fn send_ipvs(&mut self, out: &mut Vec<Action>) {
         let family = self.ipvs.family;
         let mut batch = Batch::new(Bus::Generic);
-        for op in plan.ops.into_iter().take(BATCH_LIMIT) {
-            let request = match &op {
-                IpvsOp::AddService(fact) => ipvs::add_service(family, fact),
-                IpvsOp::EditService(fact) => ipvs::edit_service(family, fact),
-                IpvsOp::RemoveService(key) => ipvs::remove_service(family, key),
-                IpvsOp::AddDest(key, dest) => ipvs::add_dest(family, key, dest),
-                IpvsOp::EditDest(key, dest) => ipvs::edit_dest(family, key, dest),
-                IpvsOp::RemoveDest(key, addr, port) => ipvs::remove_dest(family, key, *addr, *port),
+        let count = self.ipvs.queue.len().min(BATCH_LIMIT);
+        for (n, op) in self.ipvs.queue.drain(..count).collect::<Vec<_>>().into_iter().enumerate() {
+            let message = match &op {
+                IpvsOp::AddService(fact) => request::add_service(family, fact),
+                IpvsOp::EditService(fact) => request::edit_service(family, fact),
+                IpvsOp::RemoveService(key) => request::remove_service(family, key),
+                IpvsOp::AddDest(key, dest) => request::add_dest(family, key, dest),
+                IpvsOp::EditDest(key, dest) => request::edit_dest(family, key, dest),
+                IpvsOp::RemoveDest(key, addr, port) => request::remove_dest(family, key, *addr, *port),
+                IpvsOp::Flush => request::flush(family),
+                IpvsOp::SetTimeouts(timeouts) => request::set_timeouts(family, timeouts),
+                IpvsOp::StartDaemon(fact) => request::start_daemon(family, fact),
+                IpvsOp::StopDaemon(state) => request::stop_daemon(family, *state),
             };
             let seq = self.seq();
-            batch.push(seq, Kind::Change, request);
+            let kind = if n.saturating_add(1) == count { Kind::Change } else { Kind::Quiet };
+            batch.push(seq, kind, message);
             self.ipvs.in_flight.insert(seq, op);
         }
         if !batch.is_empty() {
@@ -243,127 +318,11 @@ impl Reconciler {
         }
     }
 
-    /// Takes what is about IPVS or a request of this bus.
-    pub(super) fn ipvs_fact(&mut self, fact: Fact, out: &mut Vec<Action>) {
-        match (fact, self.ipvs.stage) {
-            (Fact::FamilyIs { seq, id }, Stage::Asking(asked)) if asked == seq => {
-                self.ipvs.answers_until = None;
-                self.ipvs.family = id;
-                self.ipvs.stage = Stage::Due;
-            }
-            (Fact::Refused { seq, errno, .. }, Stage::Asking(asked)) if asked == seq => {
-                self.ipvs.answers_until = None;
-                self.no_family(errno, out);
-            }
-            (Fact::ServiceSeen { seq, service }, Stage::Services(asked)) if asked == seq => {
-                if self.is_ours(&service.key) {
-                    self.ipvs.queue.push(service.key);
-                }
-                self.ipvs.fresh.service_seen(service);
-            }
-            (Fact::DestSeen { seq, dest }, Stage::Dests(asked, key)) if asked == seq => {
-                self.ipvs.fresh.dest_seen(&key, dest);
-            }
-            (Fact::DumpTorn { seq }, Stage::Services(asked) | Stage::Dests(asked, _)) if asked == seq => {
-                self.ipvs.again(self.now);
-            }
-            (Fact::DumpEnded { seq, dump }, Stage::Services(asked) | Stage::Dests(asked, _)) if asked == seq => {
-                self.ipvs.answers_until = None;
-                if dump == Dump::Interrupted {
-                    self.ipvs.again(self.now);
-                }
-                self.dump_dests(out);
-            }
-            (Fact::Refused { seq, errno, .. }, Stage::Services(asked) | Stage::Dests(asked, _)) if asked == seq => {
-                self.ipvs_dump_refused(errno, out);
-            }
-            (Fact::Acked { seq }, _) => {
-                if let Some(op) = self.ipvs.in_flight.remove(&seq) {
-                    self.ipvs_done(op);
-                    self.ipvs_answered();
-                }
-            }
-            (Fact::Refused { seq, errno, text }, _) => {
-                if let Some(op) = self.ipvs.in_flight.remove(&seq) {
-                    self.ipvs_refused(&op, errno, text.as_deref(), out);
-                    self.ipvs_answered();
-                }
-            }
-            // Answers to what is not asked any more; links and addresses have been taken by the other lane.
-            (
-                Fact::FamilyIs { .. }
-                | Fact::ServiceSeen { .. }
-                | Fact::DestSeen { .. }
-                | Fact::DumpTorn { .. }
-                | Fact::DumpEnded { .. }
-                | Fact::LinkSeen(..)
-                | Fact::LinkGone { .. }
-                | Fact::AddrSeen(..)
-                | Fact::AddrGone(..)
-                | Fact::Lost(_)
-                | Fact::Unreadable { .. },
-                _,
-            ) => {}
-        }
-    }
-
-    /// The kernel does not know the family. Asking makes it load the module itself where it can; the supervisor is asked once.
-    fn no_family(&mut self, errno: Errno, out: &mut Vec<Action>) {
-        if self.ipvs.module == AskedFor::NotYet {
-            self.ipvs.module = AskedFor::Yes;
-            self.ipvs.stage = Stage::Loading;
-            out.push(Action::LoadModule(Module::IpVs));
-            return;
-        }
-        self.ipvs.stage = Stage::Missing;
-        let first = self.ledger.services().next().map(|(_, s)| s.origin.to_string()).unwrap_or_default();
-        log(
-            out,
-            Level::Error,
-            format!(
-                "kernel has no IPVS: the module ip_vs is not there and could not be loaded ({errno}); no virtual_server is \
-                 served (the first is at {first}), VRRP goes on. Run a kernel with IPVS or \"modprobe ip_vs\", then reload"
-            ),
-        );
-    }
-
-    pub(super) fn module_loaded(&mut self, _loaded: Loaded, out: &mut Vec<Action>) {
-        // Whatever modprobe says: only the kernel knows.
-        if self.ipvs.stage == Stage::Loading {
-            self.ask_family(out);
-        }
-    }
-
-    fn ipvs_dump_refused(&mut self, errno: Errno, out: &mut Vec<Action>) {
-        self.ipvs.answers_until = None;
-        if errno.0 == libc::ENOENT {
-            // Nobody has the family's number: the module was unloaded. It may be back, under another one.
-            self.ipvs.table = Table::default();
-            self.ipvs.stage = Stage::Unasked;
-            self.ipvs.module = AskedFor::NotYet;
-            return;
-        }
-        self.ipvs.stage = Stage::Ready;
-        self.ipvs.dump_again = Some(self.now + Duration::from_secs(1));
-        log(out, Level::Error, format!("Cannot read IPVS from the kernel: {errno}; trying again every second"));
-    }
-
     fn is_ours(&self, key: &ServiceKey) -> bool {
-        self.ledger.service_with(key).is_some() || self.desired.orphan_services.contains(key)
+        is_ours(&self.ledger, &self.desired, key)
     }
+}
 
-    /// Names services that no configuration has named, once each.
-    fn report_foreign(&mut self, out: &mut Vec<Action>) {
-        let foreign: BTreeSet<ServiceKey> = self.ipvs.table.keys().filter(|key| !self.is_ours(key)).copied().collect();
-        let fresh: Vec<String> = foreign.difference(&self.ipvs.foreign).map(show::service).collect();
-        self.ipvs.foreign = foreign;
-        if fresh.is_empty() {
-            return;
-        }
-        let mut names = fresh.iter().take(FOREIGN_LIMIT).cloned().collect::<Vec<_>>().join(", ");
-        if fresh.len() > FOREIGN_LIMIT {
-            names.push_str(&format!(" and {} more", fresh.len().saturating_sub(FOREIGN_LIMIT)));
-        }
-        log(out, Level::Notice, format!("Leaving IPVS services alone that the configuration does not name: {names}"));
-    }
+fn is_ours(ledger: &Ledger, desired: &Desired, key: &ServiceKey) -> bool {
+    ledger.service_with(key).is_some() || desired.orphan_services.contains(key)
 }

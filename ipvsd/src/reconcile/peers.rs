@@ -11,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::vrrp::Switch;
-use ipc::config::{InstanceIdx, LinkIdx};
+use ipc::config::{InstanceIdx, LinkIdx, RealIdx};
 use ipc::msg::Role;
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
@@ -103,6 +103,7 @@ impl Reconciler {
             }
             vips.hold_until = None;
             vips.want = Some(Presence::Absent);
+            self.ipvs.replan_whole();
             vips.overdue = Removal::Allowed;
             if let Some(instance) = self.ledger.instance(idx) {
                 log(
@@ -148,6 +149,10 @@ impl Reconciler {
         vips.hold_until = None;
         vips.overdue = Removal::NotYet;
         vips.answer = Answer::Owed;
+        if changed {
+            // A daemon that synchronises connections may follow it.
+            self.ipvs.replan_whole();
+        }
         if changed && let Some(addrs) = self.ledger.instance(instance) {
             for spec in &addrs.addrs {
                 if let Some(key) = addrs::resolve(&self.ledger, &self.route.network, spec) {
@@ -164,6 +169,7 @@ impl Reconciler {
             // Held for a vrrpd that does not speak of it: nobody wants it.
             if vips.hold_until.take().is_some() {
                 vips.want = Some(Presence::Absent);
+                self.ipvs.replan_whole();
             }
         }
     }
@@ -218,7 +224,10 @@ impl Reconciler {
                         out.push(Action::Violation(Role::Check, what));
                         return;
                     }
-                    self.desired.set_real(real, want);
+                    if self.desired.real(real) != Some(want) {
+                        self.desired.set_real(real, want);
+                        self.look_at_real(real);
+                    }
                 }
                 CheckToIpvs::SetWeight { real, weight } => {
                     let dynamic = self.ledger.real(real).is_some_and(|r| r.dynamic == Switch::On);
@@ -228,6 +237,7 @@ impl Reconciler {
                         return;
                     }
                     self.desired.set_weight(real, weight);
+                    self.look_at_real(real);
                 }
                 CheckToIpvs::SetSorry { service, want } => {
                     if self.ledger.service(service).is_none_or(|s| s.sorry.is_none()) {
@@ -236,11 +246,21 @@ impl Reconciler {
                         return;
                     }
                     self.desired.set_sorry(service, want);
+                    self.ipvs.replan_service(service);
                 }
-                CheckToIpvs::Synced => self.check.removal = Removal::Allowed,
+                CheckToIpvs::Synced => {
+                    self.check.removal = Removal::Allowed;
+                    self.ipvs.replan();
+                }
             }
         }
-        self.ipvs.replan();
+    }
+
+    /// The service of a real server has to be looked at.
+    fn look_at_real(&mut self, real: RealIdx) {
+        if let Some(real) = self.ledger.real(real) {
+            self.ipvs.replan_service(real.service);
+        }
     }
 
     /// Tells checkd what it has asked for.

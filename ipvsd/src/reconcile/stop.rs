@@ -40,7 +40,7 @@ impl Reconciler {
             vips.hold_until = None;
         }
         self.route.replan();
-        self.ipvs.replan();
+        self.ipvs.stop();
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -15,7 +15,9 @@ use ipvsd::netlink::reply::Fact;
 use ipvsd::reconcile::Reconciler;
 use mio::Token;
 use nix::unistd::write;
+use std::collections::VecDeque;
 use std::io;
+use std::os::fd::OwnedFd;
 
 const SUPERVISOR: Token = Token(0);
 const VRRP: Token = Token(1);
@@ -26,6 +28,9 @@ const BATCHES_PER_TURN: u32 = 16;
 
 /// Rounds of reading the kernel's answers and acting on them in one turn.
 const ROUNDS_PER_TURN: u32 = 64;
+
+/// Most dump files that are waited for.
+const DUMPS: usize = 8;
 
 /// How long the peers may say goodbye when the supervisor is gone: vrrpd has its addresses released and waits for that.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -43,6 +48,8 @@ pub struct Driver {
     kernel: Kernel,
     /// Requests that could not be written.
     facts: Vec<Fact>,
+    /// Dump files that are waited for.
+    dumps: VecDeque<OwnedFd>,
 }
 
 /// Whether there may be something to read on a netlink socket.
@@ -87,6 +94,7 @@ impl Driver {
             end: End::NotYet,
             kernel: Kernel::Silent,
             facts: Vec::new(),
+            dumps: VecDeque::new(),
         })
     }
 
@@ -161,8 +169,11 @@ impl Driver {
                 }
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
                 child::Event::Dump(_, file) => {
-                    // A dump is small; a file takes it at once. What does not fit is left out.
-                    let _ = write(&file, self.machine.dump().as_bytes());
+                    // More than so many at a time are not asked for by anybody who reads them.
+                    if self.dumps.len() < DUMPS {
+                        self.dumps.push_back(file);
+                        self.step(Event::Dump);
+                    }
                 }
                 child::Event::Other(_, (_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
                 child::Event::Stop(mode) => {
@@ -262,6 +273,12 @@ impl Driver {
                 Action::Stopped => {
                     self.child.stopped();
                     self.end = End::Released;
+                }
+                Action::Dump(text) => {
+                    if let Some(file) = self.dumps.pop_front() {
+                        // A file takes it at once. What does not fit on the disk is left out.
+                        let _ = write(&file, text.as_bytes());
+                    }
                 }
                 Action::Log(line) => self.child.log(&line),
             }

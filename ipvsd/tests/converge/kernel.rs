@@ -7,7 +7,7 @@ use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::ipvs::{Attribute, Command, Message, dest, service};
 use ipvsd::netlink::reply::{Dump, Fact, Heard, Socket, read};
 use ipvsd::netlink::{Bus, Errno};
-use ipvsd::observed::{AddrFact, AddrKey, DestFact, LinkFact, ServiceFact};
+use ipvsd::observed::{AddrFact, AddrKey, Counts, DestFact, LinkFact, ServiceFact};
 use netlink_packet_core::{NLM_F_ACK, ParseableParametrized};
 use netlink_packet_generic::GenlMessage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -140,7 +140,14 @@ impl Kernel {
                 Has::Yes => Fact::FamilyIs { seq, id: FAMILY + self.reloaded },
                 Has::No => answer(seq, Err(ENOENT)),
             }),
-            (Bus::Generic, kind) if kind == FAMILY + self.reloaded => self.ipvs(seq, &message[16..], facts),
+            (Bus::Generic, kind) if kind == FAMILY + self.reloaded => {
+                let flags = u16::from_ne_bytes([message[6], message[7]]);
+                let before = facts.len();
+                self.ipvs(seq, &message[16..], facts);
+                if flags & NLM_F_ACK == 0 && matches!(facts.get(before..), Some([Fact::Acked { .. }])) {
+                    facts.truncate(before);
+                }
+            }
             (Bus::Generic, _) => facts.push(answer(seq, Err(ENOENT))),
             other => panic!("a request of an unknown kind: {other:?}"),
         }
@@ -206,12 +213,20 @@ impl Kernel {
         };
         match (message.command, about, dest_fact) {
             (Command::GetService, None, None) => {
-                facts.extend(self.services.values().map(|(s, _)| Fact::ServiceSeen { seq, service: s.clone() }));
+                facts.extend(self.services.values().map(|(s, _)| Fact::ServiceSeen {
+                    seq,
+                    service: s.clone(),
+                    counts: Counts::default(),
+                }));
                 self.end_dump(seq, facts);
             }
             (Command::GetDest, Some(service), None) => {
                 let dests = self.services.get(&service.key).map(|(_, d)| d.values().copied().collect::<Vec<_>>());
-                facts.extend(dests.unwrap_or_default().into_iter().map(|dest| Fact::DestSeen { seq, dest }));
+                facts.extend(dests.unwrap_or_default().into_iter().map(|dest| Fact::DestSeen {
+                    seq,
+                    dest,
+                    counts: Counts::default(),
+                }));
                 self.end_dump(seq, facts);
             }
             (command, Some(service), dest) => {

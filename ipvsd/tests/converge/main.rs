@@ -20,6 +20,7 @@ use ipc::report::Level;
 use ipc::time::Mono;
 use ipvsd::event::{Action, Event};
 use ipvsd::netlink::Bus;
+use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::reply::Fact;
 use ipvsd::observed::{AddrKey, DestFact, ServiceFact};
 use ipvsd::reconcile::Reconciler;
@@ -96,6 +97,7 @@ fn config(variant: usize) -> IpvsConfig {
             granularity: Granularity::WHOLE,
             sorry: Some(dest(9, 1)),
             engine: None,
+            drain: None,
             sorry_inhibit: Switch::Off,
             origin: origin(),
         };
@@ -227,7 +229,7 @@ impl World {
                     Action::Log(line) if line.level == Level::Error => self.errors.push(line.text),
                     Action::Stopped => self.stopped += 1,
                     Action::Refused(_) => panic!("the configuration is good"),
-                    Action::ToCheck(_) | Action::Log(_) | Action::Ready(_) | Action::Activated => {}
+                    Action::ToCheck(_) | Action::Dump(_) | Action::Log(_) | Action::Ready(_) | Action::Activated => {}
                     Action::Violation(role, what) => panic!("{role} said nothing wrong: {what}"),
                 }
             }
@@ -346,8 +348,9 @@ impl World {
     /// Both peers come anew and say everything; nothing goes wrong any more; enough time passes for every back-off.
     fn settle(&mut self, vips: &[Presence], reals: &[Standing], sorries: &[Standing]) {
         (self.kernel.refuse, self.kernel.lose, self.kernel.tear) = (0, 0, 0);
-        // IPVS changes behind our back are found at an activation.
         self.reload(self.variant);
+        // IPVS changes behind our back are found with the next picture.
+        self.step(Event::Kernel(vec![Fact::Lost(Bus::Generic)]));
         let config = config(self.variant);
         self.step(Event::VrrpAttached);
         self.step(Event::CheckAttached);
@@ -464,7 +467,8 @@ fn leftover() -> DestFact {
 
 /// A service that somebody else makes.
 fn foreign(kernel: &mut Kernel, n: u8) {
-    let service = ServiceFact { key: key(n), scheduler: "lc".into(), flags: 2, timeout: 0, netmask: u32::MAX };
+    let service =
+        ServiceFact { key: key(n), scheduler: "lc".into(), flags: 2, timeout: 0, netmask: u32::MAX, engine: None };
     let dest = DestFact { addr: v4(2, 77), port: 80, method: Some(Method::Nat), weight: 3, upper: 0, lower: 0 };
     kernel.services.entry(key(n)).or_insert((service, BTreeMap::from([((dest.addr, dest.port), dest)])));
 }
@@ -636,6 +640,115 @@ fn an_index_of_nothing_ends_the_trust_in_its_sender() {
         machine.step(Mono(2), event, &mut out);
         assert!(matches!(out.as_slice(), [Action::Violation(r, _)] if *r == role), "{out:?}");
     }
+}
+
+/// What a request to the kernel was, by command of IPVS.
+fn commands(batch: &Batch) -> Vec<u8> {
+    let mut commands = Vec::new();
+    for write in &batch.writes {
+        let mut rest = write.as_slice();
+        while let Some(length) = rest.first_chunk().map(|n| u32::from_ne_bytes(*n)) {
+            let (message, next) = rest.split_at(usize::try_from(length).expect("small"));
+            commands.push(message[16]);
+            rest = next;
+        }
+    }
+    commands
+}
+
+impl World {
+    /// Everything that is sent to IPVS while a new configuration takes over and checkd says everything again.
+    fn reload_and_say(&mut self, config: IpvsConfig) -> Vec<u8> {
+        self.generation += 1;
+        let generation = Generation(self.generation);
+        let mut words = vec![CheckToIpvs::Resync];
+        let reals = config.reals.iter().map(|(real, _)| CheckToIpvs::SetReal { real, want: Standing::Serving });
+        words.extend(reals);
+        let services = config.services.iter();
+        words.extend(services.map(|(service, _)| CheckToIpvs::SetSorry { service, want: Standing::Absent }));
+        words.push(CheckToIpvs::Synced);
+        let events = [
+            Event::Configure(generation, Box::new(config)),
+            Event::Activate(generation),
+            Event::CheckAttached,
+            Event::FromCheck(words),
+        ];
+        let mut sent = Vec::new();
+        for event in events {
+            let mut queue = vec![event];
+            while let Some(event) = queue.pop() {
+                let mut actions = Vec::new();
+                self.machine.step(self.now, event, &mut actions);
+                for action in actions {
+                    if let Action::Send(batch) = action {
+                        if batch.bus == Bus::Generic {
+                            sent.extend(commands(&batch));
+                        }
+                        queue.push(Event::Kernel(self.kernel.take(&batch)));
+                    }
+                }
+            }
+        }
+        sent
+    }
+}
+
+const SET_SERVICE: u8 = 2;
+const DEL_SERVICE: u8 = 3;
+const SET_DEST: u8 = 6;
+const DEL_DEST: u8 = 7;
+
+#[test]
+fn a_reload_sends_what_differs_and_nothing_else() {
+    let mut world = World::new(Has::Yes);
+    world.settle(&[Presence::Absent; 3], &[Standing::Serving; 4], &[Standing::Absent; 2]);
+    assert_eq!(world.reload_and_say(config(0)), [0; 0], "nothing has changed");
+    let mut other = config(0);
+    other.reals.at_mut(RealIdx(1)).expect("there").dest.weight = 6;
+    assert_eq!(world.reload_and_say(other.clone()), [SET_DEST]);
+    other.services.at_mut(ServiceIdx(1)).expect("there").scheduler = "lc".into();
+    assert_eq!(world.reload_and_say(other.clone()), [SET_SERVICE; 2], "it has two keys");
+    assert_eq!(world.reload_and_say(other), [0; 0], "nothing has changed");
+    world.assert_untouched();
+}
+
+/// What a reload removes gets no new connections for a while, and is then removed.
+#[test]
+fn what_a_reload_removes_is_drained_first() {
+    let draining = |variant| {
+        let mut config = config(variant);
+        for idx in (0u32..).map(ServiceIdx).take_while(|idx| config.services.has(*idx)).collect::<Vec<_>>() {
+            config.services.at_mut(idx).expect("there").drain = Some(Duration::from_secs(30));
+        }
+        config
+    };
+    let mut world = World::new(Has::Yes);
+    world.reload_and_say(draining(0));
+    // A real server goes.
+    let mut less = draining(0);
+    less.reals = less.reals.rows().iter().filter(|r| r.dest.addr != v4(2, 2)).cloned().collect();
+    assert_eq!(world.reload_and_say(less.clone()), [SET_DEST]);
+    let weight = |world: &World, n: u8| {
+        world.kernel.services.get(&key(1)).and_then(|(_, d)| d.get(&(v4(2, n), 80))).map(|d| d.weight)
+    };
+    assert_eq!(weight(&world, 2), Some(0));
+    assert_eq!(weight(&world, 1), Some(1));
+    // It comes back meanwhile, and goes again.
+    assert_eq!(world.reload_and_say(draining(0)), [SET_DEST]);
+    assert_eq!(weight(&world, 2), Some(5));
+    assert_eq!(world.reload_and_say(less), [SET_DEST]);
+    world.pass(Duration::from_secs(29));
+    assert_eq!(weight(&world, 2), Some(0));
+    world.pass(Duration::from_secs(2));
+    assert_eq!(weight(&world, 2), None);
+    // Services go: 1 as a whole, with two keys the other one.
+    let sent = world.reload_and_say(draining(2));
+    assert!(!sent.contains(&DEL_SERVICE) && sent.contains(&SET_DEST), "{sent:?}");
+    assert!(!sent.contains(&DEL_DEST), "{sent:?}");
+    assert_eq!(weight(&world, 1), Some(0));
+    world.pass(Duration::from_secs(31));
+    assert!([1, 2, 4].iter().all(|n| !world.kernel.services.contains_key(&key(*n))));
+    world.assert_untouched();
 }
 
 /// Whoever has put right what made the kernel refuse reloads, and does not wait for a minute.

@@ -50,6 +50,13 @@ impl Resolver<'_, '_> {
             self.r.diags.push(unknown.label("`lvs_sync_daemon` is ignored"));
             lvs.sync = None;
         }
+        if let Some(sync) = &mut lvs.sync
+            && sync.id.is_none()
+        {
+            // COMPAT: keepalived 2.2.7: the virtual router id of the instance.
+            let instance = draft.instances.iter().find(|i| Some(&i.name.value) == sync.instance.as_ref());
+            sync.id = instance.and_then(|i| i.vrid.as_ref()).map(|vrid| vrid.value);
+        }
         lvs
     }
 }

@@ -91,6 +91,7 @@ impl Resolver<'_, '_> {
             persistence,
             granularity: self.granularity(v, &served),
             engine: self.engine(v, persistence),
+            drain: v.drain.as_ref().map(|t| t.value),
             sorry,
             sorry_inhibit: v.sorry_inhibit,
             origin: origin.clone(),

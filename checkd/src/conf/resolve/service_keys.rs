@@ -6,7 +6,7 @@ use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::keyword::At;
 use crate::conf::server::{Key, Server};
 use crate::conf::source::Span;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,6 +23,8 @@ pub(super) const GROUP_KEYS: usize = 262_144;
 pub(super) struct Taken {
     /// Keys and who has them.
     keys: BTreeMap<ServiceKey, Span>,
+    /// Keys of virtual servers that have one of their own.
+    single: BTreeSet<ServiceKey>,
     /// How many of them are of groups.
     of_groups: usize,
     /// How many services of each group there were; COMPAT: keepalived 2.2.7 numbers them.
@@ -98,36 +100,29 @@ impl Resolver<'_, '_> {
         self.free(v, served, taken)
     }
 
-    /// Leaves out what somebody else has already. COMPAT: keepalived 2.2.7 takes both, and what the kernel does with them is the sum.
+    /// A virtual server that is there twice is left out the second time; addresses that a group has in common with others are shared.
+    /// COMPAT: keepalived 2.2.7: the kernel's service is made by the first, with its scheduler, and has the real servers of both.
     fn free(&mut self, v: &Server, mut served: Served, taken: &mut Taken) -> Option<Served> {
+        let mut own = BTreeSet::new();
+        served.keys.retain(|key| own.insert(*key));
         let all = served.keys.len();
-        let (mut lost, mut other) = (0_usize, None);
-        served.keys.retain(|key| match taken.keys.get(key) {
-            Some(owner) => {
-                if *owner != v.span {
-                    lost = lost.saturating_add(1);
-                    other.get_or_insert(*owner);
-                }
-                false
-            }
-            None => {
-                taken.keys.insert(*key, v.span);
-                true
-            }
-        });
-        if let Some(owner) = other {
-            let (message, label) = if served.keys.is_empty() {
-                (format!("virtual server {} is there already", served.label), "ignored")
-            } else {
-                (
-                    format!("{lost} of the {all} addresses of {} have a virtual server already", served.label),
-                    "the rest counts",
-                )
-            };
-            let again = Diagnostic::warning(Code::DUPLICATE, v.span, message).label(label);
-            self.r.diags.push(again.also(owner, "the first one"));
+        let mut shared = served.keys.iter().filter_map(|key| taken.keys.get(key)).copied();
+        let (first, shared) = (shared.next(), shared.count().saturating_add(1));
+        for key in &served.keys {
+            taken.keys.entry(*key).or_insert(v.span);
         }
-        (!served.keys.is_empty()).then_some(served)
+        let again = served.single().is_some_and(|key| !taken.single.insert(key));
+        let Some(owner) = first else { return Some(served) };
+        if !again {
+            let message = format!("{shared} of the {all} addresses of {} have a virtual server already", served.label);
+            let both = Diagnostic::warning(Code::DUPLICATE, v.span, message).label("they get its real servers as well");
+            self.r.diags.push(both.also(owner, "the scheduler of this one counts"));
+            return Some(served);
+        }
+        let message = format!("virtual server {} is there already", served.label);
+        let twice = Diagnostic::warning(Code::DUPLICATE, v.span, message).label("ignored");
+        self.r.diags.push(twice.also(owner, "the first one"));
+        None
     }
 
     fn of_group(&mut self, v: &Server, name: &At<String>, draft: &All, taken: &mut Taken) -> Option<Served> {

@@ -1,11 +1,11 @@
 //! A destination: IPVS_DEST_ATTR_*.
 
 use super::service::{addr, array, family_number, nested_of, octets};
-use super::stats::{Stats32, Stats64};
-use crate::observed::DestFact;
+use super::stats::{self, Stats32, Stats64};
+use crate::observed::{Counts, DestFact};
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use ipc::config::ipvs::Method;
+use ipc::config::ipvs::{Checksum, Method};
 use ipc::net::Family;
 use netlink_packet_core::{
     DecodeError, DefaultNla, Emitable, NLA_F_NESTED, Nla, NlaBuffer, Parseable, emit_u16, emit_u16_be, emit_u32,
@@ -30,7 +30,17 @@ const TUN_FLAGS: u16 = 15;
 
 /// IP_VS_CONN_F_FWD_MASK
 const METHOD_MASK: u32 = 0x7;
-const METHODS: [(Method, u32); 3] = [(Method::Nat, 0), (Method::Tun, 2), (Method::Dr, 3)];
+const NAT: u32 = 0;
+const TUNNEL: u32 = 2;
+const ROUTE: u32 = 3;
+
+/// IP_VS_CONN_F_TUNNEL_TYPE_*, since Linux 5.3
+const IPIP: u8 = 0;
+const GUE: u8 = 1;
+const GRE: u8 = 2;
+
+/// IP_VS_TUNNEL_ENCAP_FLAG_*
+const CHECKSUMS: [(Checksum, u16); 3] = [(Checksum::None, 0), (Checksum::Full, 1), (Checksum::Remote, 2)];
 
 /// One attribute of a destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,16 +169,22 @@ pub fn key(addr: IpAddr, port: u16) -> Vec<DestAttr> {
     alloc::vec![DestAttr::Family(family_number(Family::of(addr))), DestAttr::Addr(octets(addr)), DestAttr::Port(port),]
 }
 
-/// A whole destination. The order is that of ipvsadm.
+/// A whole destination. The order is that of ipvsadm; a tunnel of IP in IP, which is what every kernel knows, is not spelt out.
 pub fn whole(fact: &DestFact) -> Vec<DestAttr> {
-    let method = METHODS.iter().find(|(m, _)| Some(*m) == fact.method).map_or(0, |(_, n)| *n);
+    let flags = |checksum: Checksum| CHECKSUMS.iter().find(|(c, _)| *c == checksum).map_or(0, |(_, n)| *n);
+    let (method, tunnel) = match fact.method {
+        None | Some(Method::Nat) => (NAT, None),
+        Some(Method::Dr) => (ROUTE, None),
+        Some(Method::Tun) => (TUNNEL, None),
+        Some(Method::Gue { port, checksum }) => (TUNNEL, Some((GUE, port, flags(checksum)))),
+        Some(Method::Gre { checksum }) => (TUNNEL, Some((GRE, 0, flags(checksum)))),
+    };
     let mut attributes = key(fact.addr, fact.port);
-    attributes.extend([
-        DestAttr::Method(method),
-        DestAttr::Weight(fact.weight),
-        DestAttr::Upper(fact.upper),
-        DestAttr::Lower(fact.lower),
-    ]);
+    attributes.extend([DestAttr::Method(method), DestAttr::Weight(fact.weight)]);
+    if let Some((kind, port, flags)) = tunnel {
+        attributes.extend([DestAttr::TunnelType(kind), DestAttr::TunnelPort(port), DestAttr::TunnelFlags(flags)]);
+    }
+    attributes.extend([DestAttr::Upper(fact.upper), DestAttr::Lower(fact.lower)]);
     attributes
 }
 
@@ -177,6 +193,7 @@ pub fn whole(fact: &DestFact) -> Vec<DestAttr> {
 pub fn fact(attributes: &[DestAttr]) -> Option<DestFact> {
     let (mut family, mut octets, mut port) = (2, None, None);
     let (mut method, mut weight, mut upper, mut lower) = (0, 0, 0, 0);
+    let mut tunnel = (IPIP, 0, 0);
     for attribute in attributes {
         match attribute {
             DestAttr::Family(n) => family = *n,
@@ -186,9 +203,39 @@ pub fn fact(attributes: &[DestAttr]) -> Option<DestFact> {
             DestAttr::Weight(n) => weight = *n,
             DestAttr::Upper(n) => upper = *n,
             DestAttr::Lower(n) => lower = *n,
+            DestAttr::TunnelType(n) => tunnel.0 = *n,
+            DestAttr::TunnelPort(n) => tunnel.1 = *n,
+            DestAttr::TunnelFlags(n) => tunnel.2 = *n,
             _ => {}
         }
     }
-    let method = METHODS.iter().find(|(_, n)| *n == method).map(|(m, _)| *m);
+    let method = forwarding(method, tunnel);
     Some(DestFact { addr: addr(family, octets?)?, port: port?, method, weight, upper, lower })
+}
+
+fn forwarding(method: u32, (kind, port, flags): (u8, u16, u16)) -> Option<Method> {
+    let checksum = || CHECKSUMS.iter().find(|(_, n)| *n == flags).map(|(c, _)| *c);
+    match (method, kind) {
+        (NAT, _) => Some(Method::Nat),
+        (ROUTE, _) => Some(Method::Dr),
+        (TUNNEL, IPIP) => Some(Method::Tun),
+        (TUNNEL, GUE) => Some(Method::Gue { port, checksum: checksum()? }),
+        (TUNNEL, GRE) => Some(Method::Gre { checksum: checksum()? }),
+        _ => None,
+    }
+}
+
+/// What is counted for it.
+pub fn counts(attributes: &[DestAttr]) -> Counts {
+    let mut counts = Counts::default();
+    for attribute in attributes {
+        match attribute {
+            DestAttr::Active(n) => counts.active = *n,
+            DestAttr::Inactive(n) => counts.inactive = *n,
+            DestAttr::Persistent(n) => counts.persistent = *n,
+            DestAttr::Stats64(all) => stats::add(all, &mut counts),
+            _ => {}
+        }
+    }
+    counts
 }

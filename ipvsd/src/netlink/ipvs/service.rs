@@ -1,8 +1,8 @@
 //! A service: IPVS_SVC_ATTR_*.
 
 use super::nested;
-use super::stats::{Stats32, Stats64};
-use crate::observed::ServiceFact;
+use super::stats::{self, Stats32, Stats64};
+use crate::observed::{Counts, ServiceFact};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -214,6 +214,7 @@ pub fn whole(fact: &ServiceFact) -> Vec<ServiceAttr> {
         ServiceAttr::Timeout(fact.timeout),
         ServiceAttr::Netmask(netmask),
     ]);
+    attributes.extend(fact.engine.clone().map(ServiceAttr::PeName));
     attributes
 }
 
@@ -221,6 +222,7 @@ pub fn whole(fact: &ServiceFact) -> Vec<ServiceAttr> {
 pub fn fact(attributes: &[ServiceAttr]) -> Option<ServiceFact> {
     let (mut family, mut protocol, mut address, mut port, mut mark) = (None, None, None, None, None);
     let (mut scheduler, mut flags, mut timeout, mut netmask) = (String::new(), 0, 0, [0; 4]);
+    let mut engine = None;
     for attribute in attributes {
         match attribute {
             ServiceAttr::Family(n) => family = Some(*n),
@@ -232,7 +234,8 @@ pub fn fact(attributes: &[ServiceAttr]) -> Option<ServiceFact> {
             ServiceAttr::Flags { flags: f, .. } => flags = *f,
             ServiceAttr::Timeout(n) => timeout = *n,
             ServiceAttr::Netmask(bytes) => netmask = *bytes,
-            ServiceAttr::PeName(_) | ServiceAttr::Stats(_) | ServiceAttr::Stats64(_) | ServiceAttr::Other(_) => {}
+            ServiceAttr::PeName(name) => engine = Some(name.clone()),
+            ServiceAttr::Stats(_) | ServiceAttr::Stats64(_) | ServiceAttr::Other(_) => {}
         }
     }
     let family = family?;
@@ -241,5 +244,16 @@ pub fn fact(attributes: &[ServiceAttr]) -> Option<ServiceFact> {
         None => ServiceKey::Addr { addr: addr(family, address?)?, port: port?, protocol: protocol? },
     };
     let netmask = if family == 10 { u32::from_ne_bytes(netmask) } else { u32::from_be_bytes(netmask) };
-    Some(ServiceFact { key, scheduler, flags, timeout, netmask })
+    Some(ServiceFact { key, scheduler, flags, timeout, netmask, engine })
+}
+
+/// What is counted for it.
+pub fn counts(attributes: &[ServiceAttr]) -> Counts {
+    let mut counts = Counts::default();
+    for attribute in attributes {
+        if let ServiceAttr::Stats64(all) = attribute {
+            stats::add(all, &mut counts);
+        }
+    }
+    counts
 }

@@ -1,6 +1,7 @@
 //! What the kernel counts for services and destinations: IPVS_STATS_ATTR_*, once with 32 bits (bytes always with 64) and,
 //! since Linux 4.1, once with 64 bits.
 
+use crate::observed::Counts;
 use netlink_packet_core::{
     DecodeError, DefaultNla, Nla, NlaBuffer, Parseable, emit_u32, emit_u64, parse_u32, parse_u64,
 };
@@ -135,5 +136,25 @@ impl<'a> Parseable<NlaBuffer<&'a [u8]>> for Stats64 {
             Some(c) => Stats64::Count(c, parse_u64(attribute.value())?),
             None => Stats64::Other(DefaultNla::parse(attribute)?),
         })
+    }
+}
+
+/// Takes over what was counted.
+pub fn add(all: &[Stats64], counts: &mut Counts) {
+    for attribute in all {
+        let Stats64::Count(counter, n) = attribute else { continue };
+        let place = match counter {
+            Counter::Connections => &mut counts.connections,
+            Counter::InPackets => &mut counts.in_packets,
+            Counter::OutPackets => &mut counts.out_packets,
+            Counter::InBytes => &mut counts.in_bytes,
+            Counter::OutBytes => &mut counts.out_bytes,
+            Counter::ConnectionRate => &mut counts.connection_rate,
+            Counter::InPacketRate => &mut counts.in_packet_rate,
+            Counter::OutPacketRate => &mut counts.out_packet_rate,
+            Counter::InByteRate => &mut counts.in_byte_rate,
+            Counter::OutByteRate => &mut counts.out_byte_rate,
+        };
+        *place = *n;
     }
 }

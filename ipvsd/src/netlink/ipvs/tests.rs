@@ -1,11 +1,13 @@
 //! The bytes of ipvsadm 1.31 and of Debian's Linux 6.1, taken with strace, and round trips.
 
+use super::request::*;
 use super::*;
 use crate::netlink::Bus;
 use crate::netlink::batch::{Batch, Kind};
 use crate::netlink::reply::{self, Fact, Socket};
-use core::net::{Ipv4Addr, Ipv6Addr};
-use ipc::config::ipvs::{Method, Protocol};
+use crate::observed::{Counts, DaemonFact, DaemonState, DestFact, ServiceFact};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use ipc::config::ipvs::{Checksum, Method, Protocol, ServiceKey};
 use ipc::net::Family;
 use proptest::prelude::*;
 use std::vec;
@@ -37,7 +39,7 @@ fn six() -> ServiceKey {
 }
 
 fn service(key: ServiceKey, scheduler: &str, flags: u32, timeout: u32, netmask: u32) -> ServiceFact {
-    ServiceFact { key, scheduler: scheduler.into(), flags, timeout, netmask }
+    ServiceFact { key, scheduler: scheduler.into(), flags, timeout, netmask, engine: None }
 }
 
 #[test]
@@ -131,6 +133,19 @@ fn destinations_are_written_as_ipvsadm_writes_them() {
     assert_eq!(theirs, dest::whole(&fact));
 }
 
+#[test]
+fn tunnels_are_written_as_ipvsadm_writes_them() {
+    // -a -t 10.1.1.1:80 -r 10.1.1.3 -i --tun-type gue --tun-port 6080 --tun-csum -w 1, in the attributes of linux/ip_vs.h
+    let method = Some(Method::Gue { port: 6080, checksum: Checksum::Full });
+    let fact = DestFact { addr: v4(3), port: 80, method, weight: 1, upper: 0, lower: 0 };
+    let attributes = dest::whole(&fact);
+    let tunnel = [DestAttr::TunnelType(1), DestAttr::TunnelPort(6080), DestAttr::TunnelFlags(1)];
+    assert!(tunnel.iter().all(|a| attributes.contains(a)), "{attributes:?}");
+    assert!(attributes.contains(&DestAttr::Method(2)));
+    let plain = dest::whole(&DestFact { method: Some(Method::Tun), ..fact });
+    assert!(!plain.iter().any(|a| matches!(a, DestAttr::TunnelType(_))), "a kernel before 5.3 knows none: {plain:?}");
+}
+
 /// An entry of a dump of services: UDP 10.1.1.1:53 rr persistent 300 mask 255.255.255.0 ops.
 const SERVICE_ENTRY: &str = "010100002c01010006000100020000000600020011000000140003000a01010100000000000000000000000006000400003500000700\
      0600727200000c00070007000000ffffffff080008002c01000008000900ffffff005c000a0008000100000000000800020000000000\
@@ -151,10 +166,11 @@ const DEST_ENTRY: &str = "0501000050010200140001000a0101020000000000000000000000
 #[test]
 fn what_the_kernel_shows_is_read() {
     let dns = ServiceKey::Addr { addr: v4(1), port: 53, protocol: Protocol::Udp };
-    let seen = Fact::ServiceSeen { seq: 9, service: service(dns, "rr", 7, 300, 0xffff_ff00) };
+    let service = service(dns, "rr", 7, 300, 0xffff_ff00);
+    let seen = Fact::ServiceSeen { seq: 9, service, counts: Counts::default() };
     assert_eq!(fact(9, &bytes(SERVICE_ENTRY)), Ok(Some(seen)));
     let dest = DestFact { addr: v4(2), port: 80, method: Some(Method::Dr), weight: 9, upper: 0, lower: 0 };
-    assert_eq!(fact(9, &bytes(DEST_ENTRY)), Ok(Some(Fact::DestSeen { seq: 9, dest })));
+    assert_eq!(fact(9, &bytes(DEST_ENTRY)), Ok(Some(Fact::DestSeen { seq: 9, dest, counts: Counts::default() })));
     let info = parsed("0e01000008000100010201000800020000100000").attributes;
     assert_eq!(info, [Attribute::Info(InfoAttr::Version(0x01_0201)), Attribute::Info(InfoAttr::ConnTabSize(4096))]);
 }
@@ -164,7 +180,7 @@ fn every_attribute_of_the_kernel_is_known_and_written_back_as_it_was() {
     for hex in [SERVICE_ENTRY, DEST_ENTRY] {
         let message = parsed(hex);
         // The kernel does not mark its nested attributes, we do: the mark is no part of what is read.
-        let again = sent(request(NUMBER, message.command, message.attributes.clone()));
+        let again = sent(new(NUMBER, message.command, message.attributes.clone()));
         assert_eq!(again.len(), bytes(hex).len());
         assert_eq!(GenlMessage::<Message>::parse_with_param(&again, NUMBER).unwrap().payload, message);
         for attribute in &message.attributes {
@@ -173,7 +189,7 @@ fn every_attribute_of_the_kernel_is_known_and_written_back_as_it_was() {
                     assert!(!all.iter().any(|a| matches!(a, ServiceAttr::Other(_))), "{all:?}");
                 }
                 Attribute::Dest(all) => assert!(!all.iter().any(|a| matches!(a, DestAttr::Other(_))), "{all:?}"),
-                Attribute::Info(_) | Attribute::Other(_) => panic!("{attribute:?}"),
+                _ => panic!("{attribute:?}"),
             }
         }
     }
@@ -200,12 +216,28 @@ fn any_key() -> impl Strategy<Value = ServiceKey> {
 }
 
 fn any_service() -> impl Strategy<Value = ServiceFact> {
-    (any_key(), "[a-z]{1,15}", any::<u32>(), any::<u32>(), any::<u32>())
-        .prop_map(|(key, scheduler, flags, timeout, netmask)| ServiceFact { key, scheduler, flags, timeout, netmask })
+    let engine = proptest::option::of("[a-z]{1,15}");
+    (any_key(), "[a-z]{1,15}", any::<u32>(), any::<u32>(), any::<u32>(), engine).prop_map(
+        |(key, scheduler, flags, timeout, netmask, engine)| ServiceFact {
+            key,
+            scheduler,
+            flags,
+            timeout,
+            netmask,
+            engine,
+        },
+    )
 }
 
 fn any_dest() -> impl Strategy<Value = DestFact> {
-    let method = prop_oneof![Just(Method::Nat), Just(Method::Dr), Just(Method::Tun)];
+    let checksum = || prop_oneof![Just(Checksum::None), Just(Checksum::Full), Just(Checksum::Remote)];
+    let method = prop_oneof![
+        Just(Method::Nat),
+        Just(Method::Dr),
+        Just(Method::Tun),
+        (any::<u16>(), checksum()).prop_map(|(port, checksum)| Method::Gue { port, checksum }),
+        checksum().prop_map(|checksum| Method::Gre { checksum }),
+    ];
     (any_addr(), any::<u16>(), method, any::<u32>(), any::<u32>(), any::<u32>()).prop_map(
         |(addr, port, method, weight, upper, lower)| DestFact {
             addr,
@@ -216,6 +248,24 @@ fn any_dest() -> impl Strategy<Value = DestFact> {
             lower,
         },
     )
+}
+
+fn any_daemon() -> impl Strategy<Value = DaemonFact> {
+    let state = prop_oneof![Just(DaemonState::Master), Just(DaemonState::Backup)];
+    let of = proptest::option::of::<BoxedStrategy<u16>>;
+    let ttl = proptest::option::of(any::<u8>());
+    let group = proptest::option::of(any_addr());
+    (state, "[a-z0-9.]{1,15}", any::<u32>(), of(any::<u16>().boxed()), group, of(any::<u16>().boxed()), ttl).prop_map(
+        |(state, link, id, max_length, group, port, ttl)| DaemonFact { state, link, id, max_length, group, port, ttl },
+    )
+}
+
+fn any_timeouts() -> impl Strategy<Value = Timeouts> {
+    (any::<u32>(), any::<u32>(), any::<u32>()).prop_map(|(tcp, tcp_fin, udp)| Timeouts {
+        tcp: Some(tcp),
+        tcp_fin: Some(tcp_fin),
+        udp: Some(udp),
+    })
 }
 
 fn read_back(batch: &Batch) -> Vec<Fact> {
@@ -231,14 +281,28 @@ proptest! {
     fn a_service_is_read_as_it_was_written(service in any_service()) {
         let mut batch = Batch::new(Bus::Generic);
         batch.push(5, Kind::Change, add_service(NUMBER, &service));
-        prop_assert_eq!(read_back(&batch), vec![Fact::ServiceSeen { seq: 5, service }]);
+        prop_assert_eq!(read_back(&batch), vec![Fact::ServiceSeen { seq: 5, service, counts: Counts::default() }]);
     }
 
     #[test]
     fn a_destination_is_read_as_it_was_written(key in any_key(), dest in any_dest()) {
         let mut batch = Batch::new(Bus::Generic);
         batch.push(6, Kind::Change, add_dest(NUMBER, &key, &dest));
-        prop_assert_eq!(read_back(&batch), vec![Fact::DestSeen { seq: 6, dest }]);
+        prop_assert_eq!(read_back(&batch), vec![Fact::DestSeen { seq: 6, dest, counts: Counts::default() }]);
+    }
+
+    #[test]
+    fn a_daemon_is_read_as_it_was_written(daemon in any_daemon()) {
+        let mut batch = Batch::new(Bus::Generic);
+        batch.push(7, Kind::Change, start_daemon(NUMBER, &daemon));
+        prop_assert_eq!(read_back(&batch), vec![Fact::DaemonSeen { seq: 7, daemon }]);
+    }
+
+    #[test]
+    fn timeouts_are_read_as_they_were_written(timeouts in any_timeouts()) {
+        let mut batch = Batch::new(Bus::Generic);
+        batch.push(8, Kind::Change, set_timeouts(NUMBER, &timeouts));
+        prop_assert_eq!(read_back(&batch), vec![Fact::TimeoutsAre { seq: 8, timeouts }]);
     }
 
     #[test]
