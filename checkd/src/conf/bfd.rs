@@ -6,7 +6,6 @@ use super::keyword::{Args, At, Keyword, Reader, set};
 use super::source::Span;
 use super::track::weight;
 use super::tree::Statement;
-use super::value::{micros, secs};
 use alloc::format;
 use alloc::string::String;
 use core::net::IpAddr;
@@ -74,9 +73,7 @@ impl Bfd {
 
 /// Milliseconds with up to three decimals, from `least`.
 fn millis(r: &mut Reader<'_>, s: Statement<'_>, least: u64) -> Option<Duration> {
-    // Read as seconds, of which these are a thousandth.
-    let read = r.millis(s.word(1), secs(least)..=secs(4_294_967))?;
-    Some(micros(u64::try_from(read.as_millis()).unwrap_or(u64::MAX)))
+    r.milliseconds(s.word(1), least..=4_294_967)
 }
 
 fn neighbor(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Bfd) {

@@ -95,7 +95,7 @@ static DNS_OWN: &[Keyword<Checker>] = &[
             let Some(word) = s.word(1) else { return };
             match DNS_TYPES.iter().find(|(name, _)| word.text().eq_ignore_ascii_case(name)) {
                 Some((_, query)) => c.own.dns_type = Some(*query),
-                None => r.bad(word, "a type of record: A, NS, CNAME, SOA, MX, TXT, AAAA, RRSIG or DNSKEY"),
+                None => r.bad(word, "a type of record: A, NS, `CNAME`, SOA, MX, TXT, AAAA, `RRSIG` or `DNSKEY`"),
             }
         },
     )

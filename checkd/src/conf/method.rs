@@ -52,7 +52,7 @@ fn tunnel(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Method> {
                     Some((_, "gue")) => Type::Gue,
                     Some((_, "gre")) => Type::Gre,
                     Some((word, _)) => {
-                        r.bad(word, "a type of tunnel: ipip, gue or gre");
+                        r.bad(word, "a type of tunnel: `ipip`, `gue` or `gre`");
                         return None;
                     }
                     None => return missing(r, option),

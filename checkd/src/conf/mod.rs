@@ -50,6 +50,7 @@ pub mod server;
 pub mod server_group;
 pub mod source;
 pub mod ssl;
+pub mod suggest;
 pub mod track;
 pub mod track_group;
 pub mod track_process;

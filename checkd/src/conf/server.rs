@@ -152,7 +152,7 @@ fn scheduler(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
     let Some(word) = s.word(1) else { return };
     match SCHEDULERS.iter().find(|name| **name == word.text()) {
         Some(name) => set(&mut v.scheduler, Some(*name), s),
-        None => r.bad(word, &format!("a scheduler ({})", SCHEDULERS.join(", "))),
+        None => r.bad(word, &format!("a scheduler: `{}`", SCHEDULERS.join("`, `"))),
     }
 }
 
@@ -216,7 +216,7 @@ fn protocol(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
         "UDP" => Some(Protocol::Udp),
         "SCTP" => Some(Protocol::Sctp),
         _ => {
-            r.bad(word, "TCP, UDP or SCTP");
+            r.bad(word, "`TCP`, `UDP` or `SCTP`");
             None
         }
     };

@@ -24,12 +24,31 @@ pub const fn secs(n: u64) -> Duration {
     Duration::from_secs(n)
 }
 
+/// What a decimal number counts.
+#[derive(Clone, Copy)]
+enum Unit {
+    Seconds,
+    Milliseconds,
+}
+
+impl Unit {
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Unit::Seconds => ("seconds", "s"),
+            Unit::Milliseconds => ("milliseconds", "ms"),
+        }
+    }
+}
+
 impl Reader<'_> {
     /// Reports a value that is not of its kind.
     pub fn bad(&mut self, word: Word<'_>, wanted: &str) {
         let message = format!("`{}` is not {wanted}", shown(word.text()));
         let mut bad = Diagnostic::error(Code::BAD_VALUE, word.span, message).label("ignored");
-        if let Some((name, usage)) = self.usage {
+        let port = self.usage.is_none_or(|(_, usage)| usage.contains("PORT"));
+        if let Some(with) = super::suggest::meant(word.text(), wanted, port) {
+            bad = bad.help(format!("did you mean `{with}`?")).patch(word.span, with);
+        } else if let Some((name, usage)) = self.usage {
             bad = bad.help(format!("{name} {usage}"));
         }
         self.diags.push(bad);
@@ -74,36 +93,47 @@ impl Reader<'_> {
 
     /// Seconds with up to six decimals. COMPAT: more are rounded half up with a warning.
     pub fn timer(&mut self, word: Option<Word<'_>>, range: RangeInclusive<Duration>) -> Option<Duration> {
-        self.decimal(word?, 6, range)
+        self.decimal(word?, 6, range, Unit::Seconds)
     }
 
     /// Seconds with up to three decimals.
     pub fn millis(&mut self, word: Option<Word<'_>>, range: RangeInclusive<Duration>) -> Option<Duration> {
-        self.decimal(word?, 3, range)
+        self.decimal(word?, 3, range, Unit::Seconds)
     }
 
-    fn decimal(&mut self, word: Word<'_>, places: u32, range: RangeInclusive<Duration>) -> Option<Duration> {
+    /// Milliseconds with up to three decimals.
+    pub fn milliseconds(&mut self, word: Option<Word<'_>>, range: RangeInclusive<u64>) -> Option<Duration> {
+        // Read as seconds, of which these are a thousandth.
+        let read = self.decimal(word?, 3, secs(*range.start())..=secs(*range.end()), Unit::Milliseconds)?;
+        Some(micros(u64::try_from(read.as_millis()).unwrap_or(u64::MAX)))
+    }
+
+    fn decimal(
+        &mut self,
+        word: Word<'_>,
+        places: u32,
+        range: RangeInclusive<Duration>,
+        unit: Unit,
+    ) -> Option<Duration> {
+        let (name, short) = unit.names();
         let text = word.text();
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
         let end = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
         let (fraction, after_fraction) = fraction.split_at_checked(end).unwrap_or_default();
         let end = whole.find(|c: char| !c.is_ascii_digit()).unwrap_or(whole.len());
         let (whole, after_whole) = whole.split_at_checked(end).unwrap_or_default();
-        if whole.is_empty() && fraction.is_empty() {
-            self.bad(word, "a number of seconds");
-            return None;
-        }
-        if !after_whole.is_empty() || !after_fraction.is_empty() {
-            self.bad(word, "a number of seconds");
+        let other = !after_whole.is_empty() || !after_fraction.is_empty();
+        if other || whole.is_empty() && fraction.is_empty() {
+            self.bad(word, &format!("a number of {name}"));
             return None;
         }
         let unit = 10_u64.checked_pow(6_u32.saturating_sub(places)).unwrap_or(1);
         let Some(value) = parse_micros(whole, fraction, places, unit).filter(|d| range.contains(d)) else {
-            self.out_of_range(word, &format!("{} to {} seconds", plain(*range.start()), plain(*range.end())));
+            self.out_of_range(word, &format!("{} to {} {name}", plain(*range.start()), plain(*range.end())));
             return None;
         };
         if fraction.len() > places as usize {
-            self.adjusted(word, format!("{} is rounded to {} s", shown(text), plain(value)));
+            self.adjusted(word, format!("{} is rounded to {} {short}", shown(text), plain(value)));
         }
         Some(value)
     }
@@ -116,7 +146,7 @@ impl Reader<'_> {
                 "on" | "true" | "yes" => Some(Switch::On),
                 "off" | "false" | "no" => Some(Switch::Off),
                 _ => {
-                    self.bad(word, "on, true, yes, off, false or no");
+                    self.bad(word, "`on`, `true`, `yes`, `off`, `false` or `no`");
                     None
                 }
             },

@@ -56,6 +56,12 @@ fn report(r: &mut Reader<'_>, s: Statement<'_>, last: Span, sign: char) {
     let message = format!("`{sign}` starts a comment: `{}` ends before it", s.keyword());
     let mut warning = Diagnostic::warning(Code::CUT_SHORT, last, message).label("all that is left of it");
     if secret {
+        // What was cut off is a part of the secret.
+        r.diags.hide(Span {
+            start: last.end,
+            end: last.end.saturating_add(u32::try_from(rest.len()).unwrap_or(0)),
+            ..last
+        });
         warning = warning
             .help(format!("write it in quotes: {} \"…{sign}…\"; a comment needs a blank before it", s.keyword()));
     } else {

