@@ -8,4 +8,5 @@ pub mod check;
 pub mod conf;
 pub mod engine;
 pub mod lint;
+pub mod print;
 pub mod quorum;

@@ -150,7 +150,7 @@ fn session(colour: bool) -> Result<(), Failure> {
     if let Some(bundle) = compiled.bundle.take() {
         match mode {
             CompileMode::Load => link.slices(&bundle)?,
-            CompileMode::Test | CompileMode::Offline => {
+            CompileMode::Test | CompileMode::Offline | CompileMode::Print(_) => {
                 link.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?
             }
         }

@@ -35,6 +35,8 @@ pub struct VrrpGlobals {
     pub receive_multiplier: u32,
     /// `vrrp_notify_priority_changes`
     pub notify_priority_changes: Switch,
+    /// `dynamic_interfaces`: interfaces need not be there when the configuration is read.
+    pub dynamic_interfaces: Switch,
     /// `linkbeat_use_polling`, outside all blocks.
     pub linkbeat_polling: Switch,
     /// Packet filter.

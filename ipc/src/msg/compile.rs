@@ -4,12 +4,14 @@
 use super::control::LogSetup;
 use crate::chunk::Chunk;
 use crate::config::SliceKind;
+use crate::config::vrrp::Switch;
 use serde::{Deserialize, Serialize};
 
 /// Supervisor to `checkd compile`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToCompile {
-    /// The first message. One descriptor, the main file, then those of `log` as in [`super::control::Down::Hello`].
+    /// The first message. One descriptor, the main file, with [`CompileMode::Print`] where to print, then those of `log` as in
+    /// [`super::control::Down::Hello`].
     Start {
         /// How diagnostics are shown besides standard error.
         log: LogSetup,
@@ -41,6 +43,48 @@ pub enum CompileMode {
     Test,
     /// `-t --offline`: as [`CompileMode::Test`], of a file for another machine: no interface has to be there.
     Offline,
+    /// `--print-config`: as [`CompileMode::Load`], but what was understood is written to a descriptor. The supervisor gets
+    /// [`SliceKind::Script`] as with [`CompileMode::Test`], and [`FromCompile::Done`] before anything is written: whoever reads it may
+    /// take his time. The process ends with 0 when all was written.
+    Print(Print),
+}
+
+/// What is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Print {
+    /// In which form.
+    pub format: PrintFormat,
+    /// `--show-secrets`
+    pub secrets: Secrets,
+    /// `--offline`: no interface has to be there.
+    pub offline: Switch,
+}
+
+/// `--format`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PrintFormat {
+    /// As a configuration file that means the same.
+    #[default]
+    Keepalived,
+    /// One JSON document, as the schema of Holdfast describes it.
+    Json,
+}
+
+/// Whether passwords and keys are printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Secrets {
+    /// Something that cannot be taken for one stands in their place.
+    #[default]
+    Masked,
+    /// They are.
+    Shown,
+}
+
+impl CompileMode {
+    /// Whether the file is for another machine.
+    pub fn is_offline(self) -> bool {
+        matches!(self, CompileMode::Offline | CompileMode::Print(Print { offline: Switch::On, .. }))
+    }
 }
 
 /// How problems are shown.

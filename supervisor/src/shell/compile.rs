@@ -271,7 +271,7 @@ impl Compiler {
         let slices = core::mem::take(&mut self.slices);
         let wanted: &[SliceKind] = match self.mode {
             CompileMode::Load => &[SliceKind::Script, SliceKind::Ipvs, SliceKind::Vrrp, SliceKind::Check],
-            CompileMode::Test | CompileMode::Offline => &[SliceKind::Script],
+            CompileMode::Test | CompileMode::Offline | CompileMode::Print(_) => &[SliceKind::Script],
         };
         if verdict.fatal == 0 && !wanted.iter().all(|kind| slices.contains_key(kind)) {
             return Err(Failure::Compiler("checkd compile broke the protocol: slices are missing".to_owned()));

@@ -17,6 +17,7 @@ use core::time::Duration;
 use ipc::config::ipvs::InstanceAddrs;
 use ipc::config::route::{Route, Rule};
 use ipc::config::vrrp::{Instance, Preemption, Switch, TrackLink, Version, Wanted};
+use ipc::config::vrrp_global::VrrpGlobals;
 use ipc::config::{Bundle, LinkIdx};
 use ipc::net::Family;
 
@@ -57,7 +58,7 @@ impl Resolver<'_, '_> {
         }
         self.groups(draft, &scripts, &processes, &places, bundle);
         self.track_groups(draft, &mut bundle.vrrp);
-        bundle.vrrp.globals = draft.global.vrrp.clone();
+        bundle.vrrp.globals = VrrpGlobals { dynamic_interfaces: self.dynamic_links, ..draft.global.vrrp.clone() };
         bundle.vrrp.startup_delay = draft.global.startup_delay.as_ref().map_or(Duration::ZERO, |d| d.value);
     }
 

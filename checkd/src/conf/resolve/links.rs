@@ -32,9 +32,9 @@ impl Resolver<'_, '_> {
     /// COMPAT: fatal for `-t`. A daemon that is already asked to run waits for it instead: it comes when the machine is up.
     fn missing(&mut self, name: &At<String>) {
         let (severity, label) = match (self.mode, self.dynamic_links) {
-            (CompileMode::Offline, _) => return,
+            (mode, _) if mode.is_offline() => return,
             (CompileMode::Test, Switch::Off) => (Severity::Fatal, ""),
-            (CompileMode::Load, Switch::Off) => (Severity::Warning, "what needs it waits in FAULT until it is there"),
+            (_, Switch::Off) => (Severity::Warning, "what needs it waits in FAULT until it is there"),
             (_, Switch::On) => (Severity::Note, "what needs it waits in FAULT until it is there"),
         };
         let message = format!("interface {} does not exist", name.value);

@@ -43,7 +43,7 @@ impl Resolver<'_, '_> {
             }
             lints.look(self.r, &server);
             self.service(&server, draft, &mut taken, bundle);
-            if self.mode != CompileMode::Load {
+            if matches!(self.mode, CompileMode::Test | CompileMode::Offline) {
                 // Only the problems and the commands are wanted.
                 (bundle.ipvs.reals, bundle.check.reals, bundle.check.checkers) = Default::default();
             }

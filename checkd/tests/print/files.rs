@@ -1,0 +1,26 @@
+//! Files that are there: ours, the examples, and keepalived's samples.
+
+use super::common::{files_below, read, round_trip};
+use std::path::Path;
+
+fn corpus() -> Vec<std::path::PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut files = files_below(&root.join("tests/conf"));
+    files.extend(files_below(&root.join("packaging/examples")));
+    files.extend(files_below(Path::new("/usr/share/doc/keepalived/samples")));
+    files
+}
+
+#[test]
+fn every_file_that_compiles_is_printed_as_what_it_is() {
+    let mut printed = 0_u32;
+    for path in corpus() {
+        let text = std::fs::read(&path).unwrap();
+        if read(&text).bundle.is_none() {
+            continue;
+        }
+        eprintln!("{}", path.display());
+        printed += u32::from(round_trip(&text).is_some());
+    }
+    assert!(printed > 20, "{printed} files were printed");
+}
