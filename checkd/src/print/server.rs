@@ -89,6 +89,7 @@ impl Printer<'_> {
             engine,
             sorry,
             sorry_inhibit,
+            drain,
             origin: _,
         } = service;
         let check::Service {
@@ -128,6 +129,7 @@ impl Printer<'_> {
         w.maybe("persistence_engine", engine.as_deref().map(Value::Text))?;
         w.field("quorum", int(*quorum))?;
         w.field("hysteresis", int(*hysteresis))?;
+        w.maybe("drain_on_removal", drain.map(Value::Seconds))?;
         w.field("omega", Value::Switch(*omega))?;
         w.flag("ha_suspend", *ha_suspend)?;
         w.field("smtp_alert", Value::Switch(*smtp_alert))?;
