@@ -145,12 +145,15 @@ impl Reconciler {
         }
     }
 
-    /// Everything that follows from the present state: told, planned, sent, answered.
+    /// Everything that follows from the present state: planned, told, sent. Told comes before sent: the kernel carries a request out
+    /// while it is written, and what is done already shall be announced meanwhile.
     fn proceed(&mut self, out: &mut Vec<Action>) {
-        self.proceed_route(out);
-        self.proceed_ipvs(out);
+        let mut requests = Vec::new();
+        self.proceed_route(&mut requests);
+        self.proceed_ipvs(&mut requests);
         self.speak_to_vrrp(out);
         self.speak_to_check(out);
+        out.append(&mut requests);
         self.proceed_stop(out);
     }
 

@@ -13,7 +13,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use ipc::config::InstanceIdx;
-use ipc::config::ipvs::AddrSpec;
+use ipc::config::ipvs::{AddrSpec, InstanceAddrs};
 use ipc::msg::vips::Presence;
 
 /// One change of an address.
@@ -71,64 +71,104 @@ pub struct AddrPlan {
     pub settled: Vec<Item>,
 }
 
+/// What a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    /// What the configuration authorises.
+    pub ledger: &'a Ledger,
+    /// What the peers want of it.
+    pub desired: &'a Desired,
+    /// What there is.
+    pub network: &'a Network,
+    /// What must wait.
+    pub patience: &'a Patience,
+    /// Whether something may be removed.
+    pub removal: Removal,
+}
+
 /// Plans addresses.
-pub fn plan(ledger: &Ledger, desired: &Desired, network: &Network, patience: &Patience, removal: Removal) -> AddrPlan {
-    let mut plan = AddrPlan::default();
-    let mut adds = Vec::new();
-    let mut renewals = Vec::new();
-    // An address that somebody wants, or of which nobody has spoken yet, is not removed on behalf of another.
-    let mut spared: BTreeSet<AddrKey> = BTreeSet::new();
-    for (instance, addrs) in ledger.instances() {
-        let want = desired.vips(instance).want;
+pub fn plan(view: &View<'_>) -> AddrPlan {
+    let mut draft = Draft::default();
+    for (instance, addrs) in view.ledger.instances() {
+        draft.keep(view, instance, addrs);
+    }
+    removals(view, &draft.spared, &mut draft.plan);
+    draft.finish()
+}
+
+/// Plans what is missing of some instances, and nothing else; of so many of them, from the first, that there are about `limit`
+/// changes. When a thousand instances become master one after the other, this costs what is new, not what there is.
+pub fn additions(view: &View<'_>, instances: impl Iterator<Item = InstanceIdx>, limit: usize) -> AddrPlan {
+    let mut draft = Draft::default();
+    for instance in instances {
+        if draft.adds.len() >= limit {
+            break;
+        }
+        if let Some(addrs) = view.ledger.instance(instance) {
+            draft.keep(view, instance, addrs);
+        }
+    }
+    draft.finish()
+}
+
+/// A plan that is being made.
+#[derive(Debug, Default)]
+struct Draft {
+    plan: AddrPlan,
+    renewals: Vec<AddrOp>,
+    adds: Vec<AddrOp>,
+    /// An address that somebody wants, or of which nobody has spoken yet, is not removed on behalf of another.
+    spared: BTreeSet<AddrKey>,
+}
+
+impl Draft {
+    /// What an instance needs that is not to lose its addresses.
+    fn keep(&mut self, view: &View<'_>, instance: InstanceIdx, addrs: &InstanceAddrs) {
+        let want = view.desired.vips(instance).want;
         if want == Some(Presence::Absent) {
-            continue;
+            return;
         }
         let mut state = State::Settled;
         for (record, spec) in addrs.addrs.iter().enumerate() {
-            let Some(key) = resolve(ledger, network, spec) else {
+            let Some(key) = resolve(view.ledger, view.network, spec) else {
                 state = state.max(State::Stuck);
                 continue;
             };
-            let first = spared.insert(key);
+            let first = self.spared.insert(key);
             if want.is_none() {
                 continue;
             }
-            let name = || (ledger.link(spec.link).unwrap_or_default().to_string(), key.addr, key.len);
-            let there = network.has(&key);
-            let outdated = there && desired.outdated_addrs.contains(&name());
+            let name = || (view.ledger.link(spec.link).unwrap_or_default().to_string(), key.addr, key.len);
+            let there = view.network.has(&key);
+            let outdated = there && view.desired.outdated_addrs.contains(&name());
             if there && !outdated {
-                plan.settled.push(Item::Addr(key));
-            } else if !patience.allows(&Item::Addr(key)) {
+                self.plan.settled.push(Item::Addr(key));
+            } else if !view.patience.allows(&Item::Addr(key)) {
                 state = state.max(State::Stuck);
-            } else if removal == Removal::NotYet && (outdated || is_in_the_way(desired, name())) {
+            } else if view.removal == Removal::NotYet && (outdated || is_in_the_way(view.desired, name())) {
                 state = state.max(State::Deferred);
             } else {
                 state = State::Moving;
                 if first {
-                    renewals.extend(outdated.then_some(AddrOp::Remove { key, instance: Some(instance) }));
-                    adds.push(AddrOp::Add { key, instance, record });
+                    self.renewals.extend(outdated.then_some(AddrOp::Remove { key, instance: Some(instance) }));
+                    self.adds.push(AddrOp::Add { key, instance, record });
                 }
             }
         }
         if want.is_some() {
-            plan.states.insert(instance, state);
+            self.plan.states.insert(instance, state);
         }
     }
-    removals(ledger, desired, network, patience, removal, &spared, &mut plan);
-    plan.ops.append(&mut renewals);
-    plan.ops.append(&mut adds);
-    plan
+
+    fn finish(mut self) -> AddrPlan {
+        self.plan.ops.append(&mut self.renewals);
+        self.plan.ops.append(&mut self.adds);
+        self.plan
+    }
 }
 
-fn removals(
-    ledger: &Ledger,
-    desired: &Desired,
-    network: &Network,
-    patience: &Patience,
-    removal: Removal,
-    spared: &BTreeSet<AddrKey>,
-    plan: &mut AddrPlan,
-) {
+fn removals(view: &View<'_>, spared: &BTreeSet<AddrKey>, plan: &mut AddrPlan) {
+    let View { ledger, desired, network, patience, removal } = *view;
     let mut gone: BTreeSet<AddrKey> = BTreeSet::new();
     let mut remove = |key: AddrKey, instance: Option<InstanceIdx>, removal: Removal, ops: &mut Vec<AddrOp>| {
         if spared.contains(&key) || !network.has(&key) {

@@ -133,11 +133,12 @@ impl Reconciler {
                         return;
                     }
                     self.set_vips(instance, want);
+                    continue;
                 }
                 VrrpToIpvs::Synced => self.vrrp_synced(),
             }
+            self.route.replan();
         }
-        self.route.replan();
     }
 
     fn set_vips(&mut self, instance: InstanceIdx, want: Presence) {
@@ -149,6 +150,10 @@ impl Reconciler {
         vips.hold_until = None;
         vips.overdue = Removal::NotYet;
         vips.answer = Answer::Owed;
+match want {
+            Presence::Present => self.route.freshen(instance),
+            Presence::Absent => self.route.replan(),
+        }
         if changed {
             // A daemon that synchronises connections may follow it.
             self.ipvs.replan_whole();

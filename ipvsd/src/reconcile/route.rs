@@ -11,15 +11,19 @@ use crate::netlink::{Bus, Errno, route};
 use crate::observed::{AddrKey, LinkFact, Network};
 use crate::patience::Item;
 use crate::plan::Removal;
-use crate::plan::addrs::{self, AddrOp, AddrPlan, State};
+use crate::plan::addrs::{self, AddrOp, AddrPlan, State, View};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
+use ipc::config::InstanceIdx;
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence};
 use ipc::report::Level;
 use ipc::time::Mono;
 
+/// Addresses that are put there before vrrpd is told of them when nothing else is to be done: it announces them while the next are
+/// put there. The kernel takes about 5 µs for one, two messages between processes about 50.
+const FRESH_LIMIT: usize = 32;
 /// After so many dumps that were torn by changes the last one is taken as it is: notifications make up for it.
 const TORN_LIMIT: u32 = 5;
 /// Least time between two dumps after messages were lost.
@@ -39,6 +43,10 @@ pub(super) struct Lane {
     in_flight: BTreeMap<u32, AddrOp>,
     answers_until: Option<Mono>,
     work: Work,
+    /// Instances that vrrpd wants to have their addresses and that have not been looked at since: they are looked at alone as long
+    /// as nothing else is to be done.
+    fresh: BTreeSet<InstanceIdx>,
+    extent: Extent,
     /// Interfaces or addresses changed since vrrpd was last told.
     pub(super) changed: Work,
     /// Our last request for an address, to tell late notifications of our own doings from news.
@@ -77,6 +85,16 @@ pub(super) enum Work {
     Done,
 }
 
+/// What the batch that is under way was planned for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Everything.
+    #[default]
+    Whole,
+    /// Fresh instances.
+    Fresh,
+}
+
 impl Lane {
     pub(super) fn start(&mut self) {
         if self.stage == Stage::NotStarted {
@@ -88,6 +106,11 @@ impl Lane {
         self.work = Work::Due;
     }
 
+    /// An instance is to have its addresses; nothing else has changed.
+    pub(super) fn freshen(&mut self, instance: InstanceIdx) {
+        self.fresh.insert(instance);
+    }
+
     /// Whether the state has been taken at least once.
     pub(super) fn is_known(&self) -> bool {
         self.known == Known::Yes
@@ -95,7 +118,8 @@ impl Lane {
 
     /// Whether nothing is under way and nothing is to be done.
     pub(super) fn is_quiet(&self) -> bool {
-        self.stage == Stage::Ready && self.in_flight.is_empty() && self.work == Work::Done
+        let idle = self.stage == Stage::Ready && self.in_flight.is_empty();
+        idle && self.work == Work::Done && self.fresh.is_empty()
     }
 
     pub(super) fn deadline(&self) -> Option<Mono> {
@@ -139,24 +163,65 @@ impl Reconciler {
         if self.route.dump_is_due(self.now) {
             self.dump_links(out);
         }
-        if self.route.stage != Stage::Ready || !self.route.in_flight.is_empty() || self.route.work == Work::Done {
+        if self.route.stage != Stage::Ready || !self.route.in_flight.is_empty() {
             return;
         }
-        self.route.work = Work::Done;
         if self.keeps_vips() {
-            return;
+            self.route.work = Work::Done;
+            self.route.fresh.clear();
         }
-        let plan = addrs::plan(&self.ledger, &self.desired, &self.route.network, &self.patience, self.addr_removal());
+        match self.route.work {
+            Work::Due => self.plan_whole(out),
+            Work::Done if !self.route.fresh.is_empty() => self.plan_fresh(out),
+            Work::Done => {}
+        }
+    }
+
+    fn plan_whole(&mut self, out: &mut Vec<Action>) {
+        self.route.work = Work::Done;
+        self.route.fresh.clear();
+        let plan = addrs::plan(&self.view());
         for item in &plan.settled {
             self.patience.settled(item);
         }
-        self.send_plan(&plan, out);
+        self.send_plan(&plan, BATCH_LIMIT, out);
+        self.route.extent = Extent::Whole;
         if self.route.in_flight.is_empty() {
             self.answer(&plan);
             let network = &self.route.network;
             self.desired.orphan_addrs.retain(|(link, addr, len)| {
                 network.link(link).is_some_and(|l| network.has(&AddrKey { ifindex: l.ifindex, addr: *addr, len: *len }))
             });
+        }
+    }
+
+    /// Puts the addresses of a few instances there and says of those before them that theirs are.
+    fn plan_fresh(&mut self, out: &mut Vec<Action>) {
+        let plan = addrs::additions(&self.view(), self.route.fresh.iter().copied(), FRESH_LIMIT);
+        for item in &plan.settled {
+            self.patience.settled(item);
+        }
+        self.answer(&plan);
+        for (instance, state) in &plan.states {
+            if *state != State::Moving {
+                self.route.fresh.remove(instance);
+            }
+        }
+        self.send_plan(&plan, usize::MAX, out);
+        self.route.extent = Extent::Fresh;
+        if self.route.in_flight.is_empty() {
+            // Whatever is left of them cannot be planned for alone.
+            self.route.fresh.clear();
+        }
+    }
+
+    fn view(&self) -> View<'_> {
+        View {
+            ledger: &self.ledger,
+            desired: &self.desired,
+            network: &self.route.network,
+            patience: &self.patience,
+            removal: self.addr_removal(),
         }
     }
 
@@ -181,9 +246,9 @@ impl Reconciler {
         out.push(Action::Send(batch));
     }
 
-    fn send_plan(&mut self, plan: &AddrPlan, out: &mut Vec<Action>) {
+    fn send_plan(&mut self, plan: &AddrPlan, limit: usize, out: &mut Vec<Action>) {
         let mut requests = Vec::new();
-        for op in plan.ops.iter().take(BATCH_LIMIT) {
+        for op in plan.ops.iter().take(limit) {
             let request = match op {
                 AddrOp::Remove { key, .. } => route::remove_addr(key),
                 AddrOp::Add { key, instance, record } => {

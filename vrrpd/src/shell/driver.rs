@@ -104,16 +104,14 @@ impl Driver {
     /// One turn; false when it was the last.
     fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
         let due = self.router.deadline();
-        let now = match self.later.is_empty() {
-            true => self.events.wait(self.deadline(due), ready)?,
-            // Only looks.
-            false => self.events.wait(Some(Mono::ZERO), ready)?,
-        };
+        let now = self.events.wait(self.deadline(due), ready)?;
         if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
             self.read_packets(now, ready);
         }
         let is_due = due.is_some_and(|due| due <= now);
-        let is_quiet = ready.is_empty() && !is_due;
+        if !ready.is_empty() || is_due {
+            self.later.put_off(now);
+        }
         if is_due {
             self.step(now, Event::Timeout);
             self.carry_out(now);
@@ -124,7 +122,7 @@ impl Driver {
         self.carry_out(now);
         self.read_packets(now, ready);
         self.carry_out(now);
-        if self.later.is_overdue(now) || is_quiet {
+        if self.later.due().is_some_and(|due| due <= now) {
             self.do_piece(now);
         }
         self.ipvs.turn(&mut self.child, &mut self.events);
@@ -146,7 +144,8 @@ impl Driver {
             Life::Running => None,
             Life::Stopping(end) | Life::Stopped(end) => Some(end),
         };
-        [router, self.sockets.deadline(), self.child.deadline(), end].into_iter().flatten().min()
+        let later = self.later.due();
+        [router, self.sockets.deadline(), self.child.deadline(), end, later].into_iter().flatten().min()
     }
 
     fn step(&mut self, now: Mono, event: Event) {
@@ -265,7 +264,7 @@ impl Driver {
 
     /// Does a piece of what could wait.
     fn do_piece(&mut self, now: Mono) {
-        match self.later.next() {
+        match self.later.next(now) {
             Piece::Frames(ifindex, frames) => {
                 let mut lines = Vec::new();
                 self.sockets.send(now, ifindex, Vec::new(), frames, &mut self.events, &mut lines);

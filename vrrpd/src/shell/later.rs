@@ -1,7 +1,8 @@
 //! What can wait until nothing else is to be done: log lines, and the second and further copies of a gratuitous ARP.
 //!
 //! When many instances become master together, the first copies for all of them, and the messages to and from ipvsd, must not
-//! stand in line behind a thousand log lines. What waits is worked off piece by piece, in turns in which nothing else was ready.
+//! stand in line behind a thousand log lines. What waits is worked off piece by piece, whenever nothing else has been ready for
+//! [`LULL`]: the process sleeps so long before, since ipvsd may need this very processor to answer.
 //!
 //! Bounds: a piece keeps the loop for about a tenth of a millisecond; after [`PATIENCE`] a piece is done in every turn; more than
 //! [`LIMIT`] of a kind are not kept waiting.
@@ -15,7 +16,10 @@ use std::collections::VecDeque;
 /// Most of each kind that wait.
 pub const LIMIT: usize = 8_192;
 
-/// How long something waits for a quiet turn.
+/// How long nothing else has been ready before something is done that can wait: longer than ipvsd takes to put some addresses there.
+pub const LULL: Duration = Duration::from_micros(300);
+
+/// How long something waits for a lull.
 pub const PATIENCE: Duration = Duration::from_millis(20);
 
 /// Frames in a piece.
@@ -31,6 +35,8 @@ pub struct Later {
     lines: VecDeque<Line>,
     /// When the first came after there was nothing.
     since: Mono,
+    /// When something else was last done.
+    busy: Mono,
 }
 
 /// What is to be done next of it.
@@ -68,9 +74,14 @@ impl Later {
         }
     }
 
-    /// Whether something has waited long enough.
-    pub fn is_overdue(&self, now: Mono) -> bool {
-        !self.is_empty() && now.since(self.since) > PATIENCE
+    /// Something else was ready.
+    pub fn put_off(&mut self, now: Mono) {
+        self.busy = now;
+    }
+
+    /// When the next piece is due; `None` when nothing waits.
+    pub fn due(&self) -> Option<Mono> {
+        (!self.is_empty()).then(|| (self.busy + LULL).min(self.since + PATIENCE))
     }
 
     /// Whether more waits than should.
@@ -79,7 +90,8 @@ impl Later {
     }
 
     /// Takes the next piece: frames before lines.
-    pub fn next(&mut self) -> Piece {
+    pub fn next(&mut self, now: Mono) -> Piece {
+        self.put_off(now);
         match self.next_frames(FRAMES) {
             Some((ifindex, frames)) => Piece::Frames(ifindex, frames),
             None if self.lines.is_empty() => Piece::Nothing,
@@ -110,17 +122,23 @@ mod tests {
     }
 
     #[test]
-    fn patience_ends() {
+    fn a_lull_is_awaited_but_not_for_ever() {
         let start = Mono(1_000_000_000);
         let mut later = Later::default();
-        assert!(!later.is_overdue(start));
-        later.frames(start, 1, packets(1));
-        assert!(!later.is_overdue(start + PATIENCE));
-        assert!(later.is_overdue(start + PATIENCE + Duration::from_nanos(1)));
-        later.next();
-        assert!(!later.is_overdue(start + PATIENCE * 2));
-        later.frames(start + PATIENCE * 9, 1, packets(1));
-        assert!(!later.is_overdue(start + PATIENCE * 9));
+        later.put_off(start);
+        assert_eq!(later.due(), None);
+        later.frames(start, 1, packets(33));
+        assert_eq!(later.due(), Some(start + LULL));
+        let busy = start + LULL / 2;
+        later.put_off(busy);
+        assert_eq!(later.due(), Some(busy + LULL));
+        // A piece is itself something that was done.
+        later.next(start + LULL * 2);
+        assert_eq!(later.due(), Some(start + LULL * 3));
+        later.put_off(start + PATIENCE);
+        assert_eq!(later.due(), Some(start + PATIENCE));
+        later.next(start + PATIENCE);
+        assert_eq!(later.due(), None);
     }
 
     #[test]
@@ -129,13 +147,13 @@ mod tests {
         later.lines(Mono::ZERO, (0..20).map(|n| Line::new(Level::Info, n.to_string())).collect());
         later.frames(Mono::ZERO, 1, packets(40));
         later.frames(Mono::ZERO, 2, packets(1));
-        assert_eq!(later.next(), Piece::Frames(1, packets(32)));
-        assert_eq!(later.next(), Piece::Frames(1, packets(40).split_off(32)));
-        assert_eq!(later.next(), Piece::Frames(2, packets(1)));
-        assert!(matches!(later.next(), Piece::Lines(lines) if lines.len() == 16 && lines[0].text == "0"));
+        assert_eq!(later.next(Mono::ZERO), Piece::Frames(1, packets(32)));
+        assert_eq!(later.next(Mono::ZERO), Piece::Frames(1, packets(40).split_off(32)));
+        assert_eq!(later.next(Mono::ZERO), Piece::Frames(2, packets(1)));
+        assert!(matches!(later.next(Mono::ZERO), Piece::Lines(lines) if lines.len() == 16 && lines[0].text == "0"));
         assert!(!later.is_empty());
-        assert!(matches!(later.next(), Piece::Lines(lines) if lines.len() == 4 && lines[3].text == "19"));
+        assert!(matches!(later.next(Mono::ZERO), Piece::Lines(lines) if lines.len() == 4 && lines[3].text == "19"));
         assert!(later.is_empty());
-        assert_eq!(later.next(), Piece::Nothing);
+        assert_eq!(later.next(Mono::ZERO), Piece::Nothing);
     }
 }

@@ -1,6 +1,6 @@
 //! What the kernel says to a request about an address.
 
-use super::{Reconciler, Work, log};
+use super::{Extent, Reconciler, Work, log};
 use crate::event::Action;
 use crate::netlink::{Errno, route};
 use crate::observed::{AddrFact, AddrKey};
@@ -28,7 +28,9 @@ impl Reconciler {
             AddrOp::Remove { key, .. } => {
                 self.gone(&key);
                 self.patience.settled(&Item::Addr(key));
+                self.route.changed = Work::Due;
             }
+            // An address of ours is no fact about its interface.
             AddrOp::Add { key, instance, record } => {
                 let spec = self.ledger.instance(instance).and_then(|i| i.addrs.get(record));
                 let scope = spec.map_or(0, |s| s.scope);
@@ -36,6 +38,10 @@ impl Reconciler {
                 self.patience.settled(&Item::Addr(key));
                 if self.route.missing.remove(&key) {
                     self.restored(key, instance, out);
+                }
+                if self.ledger.records_of(key.addr).nth(1).is_some() {
+                    // Another instance may have waited for it.
+                    self.route.work = Work::Due;
                 }
             }
         }
@@ -98,6 +104,7 @@ impl Reconciler {
                 }
             }
         }
+        self.route.changed = Work::Due;
         self.answered();
     }
 
@@ -131,10 +138,11 @@ impl Reconciler {
     }
 
     pub(super) fn answered(&mut self) {
-        self.route.changed = Work::Due;
         if self.route.in_flight.is_empty() {
             self.route.answers_until = None;
-            self.route.work = Work::Due;
+            if self.route.extent == Extent::Whole {
+                self.route.work = Work::Due;
+            }
         }
     }
 }
