@@ -31,7 +31,8 @@ fn config() -> IpvsConfig {
             more: AddrMore::default(),
             origin: Origin::default(),
         };
-        let instance = InstanceAddrs { name: format!("VI_{n}"), addrs: vec![addr], hold: Duration::from_secs(3) };
+        let (name, hold) = (format!("VI_{n}"), Duration::from_secs(3));
+        let instance = InstanceAddrs { name, addrs: vec![addr], routes: Vec::new(), rules: Vec::new(), hold };
         config.instances.push(instance).expect("room");
     }
     config

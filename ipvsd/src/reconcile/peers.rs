@@ -150,7 +150,7 @@ impl Reconciler {
         vips.hold_until = None;
         vips.overdue = Removal::NotYet;
         vips.answer = Answer::Owed;
-match want {
+        match want {
             Presence::Present => self.route.freshen(instance),
             Presence::Absent => self.route.replan(),
         }
