@@ -168,7 +168,10 @@ fn one<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, tables: Tables<'_, T>, s: St
     let given = s.len().saturating_sub(1);
     if given < min {
         let message = format!("`{}` needs an argument", keyword.name);
-        let help = format!("{} {}: {}", keyword.name, keyword.usage, keyword.help);
+        let help = match comment_after(r.sources, s.whole()) {
+            Some(sign) => format!("`{sign}` starts a comment; a value that begins with it is written in quotes"),
+            None => format!("{} {}: {}", keyword.name, keyword.usage, keyword.help),
+        };
         r.diags.push(Diagnostic::error(Code::MISSING_ARGUMENT, s.whole(), message).label("ignored").help(help));
         return;
     }
@@ -202,6 +205,15 @@ fn one<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, tables: Tables<'_, T>, s: St
     r.usage = Some((keyword.name, keyword.usage)).filter(|_| keyword.body == Body::None && !keyword.usage.is_empty());
     (keyword.read)(r, s, draft);
     r.usage = None;
+}
+
+/// The sign of a comment that follows on the line and does not look like one, such as `!secret`.
+fn comment_after(sources: &Sources, after: Span) -> Option<char> {
+    let rest = sources.get(after.file)?.text.get(after.end as usize..)?;
+    let blank = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+    let sign = rest.get(blank).filter(|b| matches!(b, b'#' | b'!'))?;
+    let glued = rest.get(blank.saturating_add(1)).is_some_and(|b| b.is_ascii_alphanumeric());
+    glued.then(|| char::from(*sign))
 }
 
 /// Fills a slot if there is a value: the last statement counts.
