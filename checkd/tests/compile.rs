@@ -9,7 +9,7 @@ use ipc::config::ipvs::IpvsConfig;
 use ipc::config::script::ScriptConfig;
 use ipc::config::vrrp::{Auth, VrrpConfig};
 use ipc::config::{Generation, SliceKind};
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, Parts, ToCompile, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, Includes, MessageFormat, Parts, ToCompile, Unread, Verdict};
 use ipc::msg::control::{LogSetup, Sink};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -80,6 +80,7 @@ impl Compiler {
             hostname: "n1.example".into(),
             interfaces: vec!["lo".into(), "ens33".into(), "eth0".into()],
             parts: Parts::Both,
+            includes: Includes::AsWritten,
         };
         let log_file = File::create(scratch.0.join("log")).unwrap().into();
         channel
@@ -119,7 +120,9 @@ impl Compiler {
                         }
                     }
                     FromCompile::Done(verdict) => return (verdict, slices),
-                    FromCompile::Include { pattern, .. } => panic!("{pattern} is not expected"),
+                    asked @ (FromCompile::Include { .. } | FromCompile::Environment(_)) => {
+                        panic!("{asked:?} is not expected")
+                    }
                 }
             }
         }
@@ -203,7 +206,7 @@ fn it_is_confined_and_asks_for_includes() {
 
     let file = ToCompile::File { path: part.display().to_string() };
     compiler.channel.send_with_fds(Generation(1), file, vec![File::open(&part).unwrap().into()]).unwrap();
-    let problems = vec![("conf.d/b.conf".to_owned(), "permission denied".to_owned())];
+    let problems = vec![Unread::Unusable("conf.d/b.conf".to_owned(), "permission denied".to_owned())];
     compiler.channel.send(Generation(1), vec![ToCompile::EndOfFiles { problems }]).unwrap();
     let (verdict, slices) = compiler.result();
     let check: CheckConfig = decode_slice(&slices[&SliceKind::Check]).unwrap();

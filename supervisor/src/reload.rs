@@ -57,6 +57,8 @@ pub enum Failure {
     Fatal {
         /// How many such problems.
         problems: u32,
+        /// How many of them are files that had to be included and could not be.
+        unread: u32,
     },
     /// The compiler did not do its work: it died, overran its time or broke the protocol.
     Compiler(String),
@@ -67,6 +69,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Failure::Unreadable(_) => 6,
+            Failure::Fatal { problems, unread } if problems == unread => 6,
             Failure::Fatal { .. } => 2,
             Failure::Compiler(_) => 70,
         }
@@ -77,10 +80,10 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Unreadable(why) | Failure::Compiler(why) => f.write_str(why),
-            Failure::Fatal { problems: 1 } => {
+            Failure::Fatal { problems: 1, .. } => {
                 f.write_str("the configuration has 1 problem with which it cannot be run")
             }
-            Failure::Fatal { problems } => {
+            Failure::Fatal { problems, .. } => {
                 write!(f, "the configuration has {problems} problems with which it cannot be run")
             }
         }

@@ -75,6 +75,8 @@ codes! {
     /// Backslashes in a command or a pattern that keepalived's releases read in different ways. They are read as keepalived 2.2.7
     /// does; put what is meant into a script, where there is no doubt.
     ESCAPES = "L006";
+    /// The main file cannot be read: it is no regular file, or it is too large.
+    UNREADABLE = "L007";
     /// A parameter definition, `$NAME=VALUE`, that cannot be understood or replaces a built-in parameter.
     BAD_DEFINITION = "P001";
     /// Parameters or loops make more text than one configuration may have, or a parameter is defined by itself. A value is expanded
@@ -293,7 +295,7 @@ impl Diagnostic {
 }
 
 /// Most diagnostics kept; the rest is counted.
-pub const DIAGNOSTICS_LIMIT: usize = 1000;
+pub const DIAGNOSTICS_LIMIT: usize = super::limits::LIMITS.diagnostics;
 
 /// The problems found so far.
 #[derive(Clone, Debug, Default)]
@@ -318,6 +320,8 @@ pub struct Counts {
     pub errors: u32,
     /// [`Severity::Warning`]
     pub warnings: u32,
+    /// The fatal ones that are files which were not included.
+    pub unread: u32,
 }
 
 impl Diagnostics {
@@ -335,6 +339,9 @@ impl Diagnostics {
             && !self.seen.insert((diagnostic.code, primary.span))
         {
             return;
+        }
+        if diagnostic.severity == Severity::Fatal && diagnostic.code == Code::INCLUDE && diagnostic.primary.is_some() {
+            self.counts.unread = self.counts.unread.saturating_add(1);
         }
         let count = match diagnostic.severity {
             Severity::Fatal => Some(&mut self.counts.fatal),
@@ -380,6 +387,11 @@ impl Diagnostics {
             };
             self.push(Diagnostic::new(Severity::Note, Code::UNUSED_ALLOW, idle.span, message));
         }
+    }
+
+    /// Whether this was said of that place before: then nothing comes of saying it again.
+    pub fn is_known(&self, code: Code, span: Span) -> bool {
+        self.seen.contains(&(code, span))
     }
 
     /// Whether further ones are only counted.

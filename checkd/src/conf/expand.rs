@@ -4,14 +4,19 @@
 //! form must be followed by a blank, `,`, `)` or the end of the line.
 
 use super::diag::{Code, Diagnostic, Diagnostics};
+use super::limits::LIMITS;
 use super::lines::{self, Text};
 use super::source::{Sources, Span};
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
+
+/// Longest name of an environment variable that is asked for.
+pub const VARIABLE_BYTES: usize = 255;
 
 /// What built-in parameters stand for.
 #[derive(Clone, Debug, Default)]
@@ -22,19 +27,108 @@ pub struct Facts {
     pub cwd: String,
     /// Where `${_RANDOM}` goes on from. Not for anything that must be unpredictable.
     pub random: u64,
+    /// The environment variables that were asked for, and their values.
+    pub environment: BTreeMap<String, Vec<u8>>,
+}
+
+/// What a parameter stands for.
+#[derive(Clone, Debug)]
+enum Value {
+    /// No line or one for an ordinary parameter, more for a multi-line one.
+    Lines(Rc<[Text]>),
+    /// The value of a loop's variable in this turn.
+    Turn(Vec<u8>),
+}
+
+#[derive(Clone, Debug)]
+struct Definition {
+    value: Value,
+    /// Where it was defined.
+    span: Span,
 }
 
 /// The parameters defined so far.
 #[derive(Clone, Debug, Default)]
 pub struct Definitions {
-    /// No line or one for an ordinary parameter, more for a multi-line one.
-    map: BTreeMap<Vec<u8>, Rc<[Text]>>,
+    map: BTreeMap<Vec<u8>, Definition>,
+    used: Vec<Use>,
+    cost: usize,
 }
+
+/// Bytes that a line of a definition takes in memory besides its own, and a definition besides its lines.
+const LINE_COST: usize = 128;
+const DEFINITION_COST: usize = 192;
+
+/// Bytes that a line takes in memory.
+pub fn cost_of(line: &Text) -> usize {
+    line.len().saturating_add(LINE_COST)
+}
+
+/// A reference that was replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Use {
+    /// The reference.
+    pub reference: Span,
+    /// The definition that it stood for.
+    pub definition: Span,
+}
+
+/// Places that are remembered by their hash; more are forgotten. They only make messages better.
+const USES: usize = 8192;
 
 impl Definitions {
     /// Defines or redefines.
-    pub fn set(&mut self, name: Vec<u8>, lines: Vec<Text>) {
-        self.map.insert(name, lines.into());
+    pub fn set(&mut self, name: Vec<u8>, lines: Vec<Text>, span: Span) {
+        let cost = |lines: &[Text]| lines.iter().map(cost_of).fold(DEFINITION_COST, usize::saturating_add);
+        self.cost = self.cost.saturating_add(cost(&lines)).saturating_add(name.len());
+        let name_bytes = name.len();
+        let before = self.map.insert(name, Definition { value: Value::Lines(lines.into()), span });
+        if let Some(Definition { value: Value::Lines(lines), .. }) = before {
+            self.cost = self.cost.saturating_sub(cost(&lines)).saturating_sub(name_bytes);
+        }
+    }
+
+    /// Bytes that the definitions take in memory.
+    pub fn cost(&self) -> usize {
+        self.cost
+    }
+
+    /// Gives a loop's variable its value.
+    pub fn set_turn(&mut self, name: &[u8], value: &[u8], span: Span) {
+        match self.map.get_mut(name) {
+            Some(Definition { value: Value::Turn(bytes), span: at }) => {
+                bytes.clear();
+                bytes.extend_from_slice(value);
+                *at = span;
+            }
+            Some(other) => *other = Definition { value: Value::Turn(value.to_vec()), span },
+            None => {
+                self.map.insert(name.to_vec(), Definition { value: Value::Turn(value.to_vec()), span });
+            }
+        }
+    }
+
+    /// Remembers which definition a reference stood for.
+    fn note(&mut self, reference: Span, definition: Span) {
+        let one = Use { reference, definition };
+        let hash = reference.start.wrapping_mul(0x9e37_79b1) ^ definition.start.wrapping_mul(0x85eb_ca6b);
+        let slot = (hash ^ hash >> 15) as usize % USES;
+        if self.used.is_empty() {
+            let nothing = Use { reference: Span::default(), definition: Span::default() };
+            self.used.resize(USES, nothing);
+        }
+        if let Some(place) = self.used.get_mut(slot)
+            && place.reference == Span::default()
+        {
+            *place = one;
+        }
+    }
+
+    /// Which definitions the references stood for, as far as it is remembered.
+    pub fn uses(self) -> Vec<Use> {
+        let mut used = self.used;
+        used.retain(|u| u.reference != Span::default());
+        used
     }
 }
 
@@ -62,21 +156,28 @@ struct Reference<'a> {
     args: &'a [u8],
 }
 
+/// Most bytes of the words of a built-in parameter.
+const WORDS_BYTES: usize = 512;
+
 /// The first reference at or after `from`.
 fn find(line: &[u8], from: usize) -> Option<Reference<'_>> {
     let mut at = from;
     loop {
-        let dollar = line.get(at..)?.iter().position(|b| *b == b'$')?.saturating_add(at);
+        let dollar = lines::memchr(b'$', line.get(at..)?)?.saturating_add(at);
         let after = dollar.saturating_add(1);
         let rest = line.get(after..)?;
         if let Some(inner) = rest.strip_prefix(b"{") {
-            let close = inner.iter().position(|b| *b == b'}');
-            let inside = close.and_then(|n| inner.get(..n)).unwrap_or_default();
-            let length = inside.iter().position(|b| !is_name_byte(*b)).unwrap_or(inside.len());
-            let (name, args) = inside.split_at_checked(length).unwrap_or_default();
-            let blank = args.first().is_none_or(|b| lines::is_blank(*b));
-            if let (Some(close), false, true) = (close, name.is_empty(), blank) {
-                return Some(Reference { range: dollar..after.saturating_add(close).saturating_add(2), name, args });
+            let length = inner.iter().position(|b| !is_name_byte(*b)).unwrap_or(inner.len());
+            let (name, rest) = inner.split_at_checked(length).unwrap_or_default();
+            let close = match rest.first() {
+                Some(b'}') => Some(0),
+                // Only built-in parameters take words, and not many.
+                Some(b) if lines::is_blank(*b) => rest.iter().take(WORDS_BYTES).position(|b| *b == b'}'),
+                _ => None,
+            };
+            if let (Some(close), false) = (close, name.is_empty()) {
+                let end = after.saturating_add(length).saturating_add(close).saturating_add(2);
+                return Some(Reference { range: dollar..end, name, args: rest.get(..close).unwrap_or_default() });
             }
         } else {
             let length = rest.iter().position(|b| !is_name_byte(*b)).unwrap_or(rest.len());
@@ -102,67 +203,100 @@ pub fn has_reference(text: &Text, definitions: &Definitions) -> bool {
     false
 }
 
-/// Replaces every reference of the line once; `None` when there is none. More than one line comes of a multi-line parameter.
+/// What became of a line.
+#[derive(Clone, Debug)]
+pub enum Expanded {
+    /// It holds no reference.
+    Same,
+    /// The line that was put together, and how many references were replaced.
+    One(u32),
+    /// A parameter of several lines: the first one continues the line that was put together, the others follow.
+    Many(Rc<[Text]>),
+    /// The value of this environment variable is needed first.
+    Needs(String),
+}
+
+/// Replaces every reference of the line once, into `out`.
 pub fn line(
     text: &Text,
-    definitions: &Definitions,
+    definitions: &mut Definitions,
     facts: &mut Facts,
     sources: &Sources,
     diags: &mut Diagnostics,
-) -> Option<Vec<Text>> {
-    if !has_reference(text, definitions) {
-        return None;
-    }
-    let mut current = Text::default();
-    let mut at = 0;
+    out: &mut Text,
+) -> Expanded {
+    out.clear();
+    let (mut copied, mut at, mut count) = (0, 0, 0_u32);
     while let Some(reference) = find(text.bytes(), at) {
         let range = reference.range.clone();
-        current.push_part(text, at..range.start);
         at = range.end;
-        let span = text.span(range.clone());
-        if let Some(lines) = definitions.map.get(reference.name) {
-            match &**lines {
-                [] => {}
-                [only] => current.push_expansion(only.bytes(), span),
-                [first, rest @ ..] => {
-                    return Some(multi_line(current, first, rest, text, at, span, diags));
-                }
-            }
-        } else if is_builtin(reference.name) {
-            match builtin(&reference, facts, sources, span, diags) {
-                Ok(value) => current.push_expansion(&value, span),
-                Err(problem) => diags.push(*problem),
-            }
-        } else {
-            current.push_part(text, range);
+        let defined = definitions.map.get(reference.name);
+        if defined.is_none() && !is_builtin(reference.name) {
+            continue;
         }
-        if current.len() > lines::LINE_LIMIT {
+        out.push_part(text, copied..range.start);
+        copied = range.end;
+        count = count.saturating_add(1);
+        let span = text.span(range);
+        let Some(Definition { value, span: place }) = defined else {
+            match builtin(&reference, facts, sources, span, diags) {
+                Ok(value) => out.push_expansion(&value, span),
+                Err(Trouble::Needs(name)) => return Expanded::Needs(name),
+                Err(Trouble::Problem(problem)) => diags.push(*problem),
+            }
+            continue;
+        };
+        let mut many = None;
+        match value {
+            Value::Turn(bytes) => out.push_expansion(bytes, span),
+            Value::Lines(lines) => match &**lines {
+                [] => {}
+                [only] => out.push_expansion(only.bytes(), span),
+                [first, ..] => {
+                    out.push_part(first, 0..first.len());
+                    many = Some(lines.clone());
+                }
+            },
+        }
+        let place = *place;
+        definitions.note(span, place);
+        if let Some(lines) = many {
+            left_over(text, at, span, diags);
+            return Expanded::Many(lines);
+        }
+        if out.len() > lines::LINE_LIMIT {
             break; // reported by the caller
         }
     }
-    current.push_part(text, at..text.len());
-    Some(Vec::from([current]))
+    if count == 0 {
+        return Expanded::Same;
+    }
+    out.push_part(text, copied..text.len());
+    Expanded::One(count)
 }
 
-/// A multi-line parameter: its first line continues what stands before the reference, the others keep their own places.
-fn multi_line(
-    mut before: Text,
-    first: &Text,
-    rest: &[Text],
-    text: &Text,
-    after: usize,
-    span: Span,
-    diags: &mut Diagnostics,
-) -> Vec<Text> {
-    let left_over = text.part(after..text.len()).trimmed();
-    if !left_over.is_empty() {
+/// Reports what follows a parameter of several lines.
+fn left_over(text: &Text, at: usize, span: Span, diags: &mut Diagnostics) {
+    let rest = text.part(at..text.len()).trimmed();
+    if !rest.is_empty() {
         let message = "nothing may follow a parameter of several lines; this is ignored".to_string();
-        diags.push(
-            Diagnostic::error(Code::BAD_DEFINITION, left_over.whole(), message).also(span, "this has several lines"),
-        );
+        diags.push(Diagnostic::error(Code::BAD_DEFINITION, rest.whole(), message).also(span, "this has several lines"));
     }
-    before.push_part(first, 0..first.len());
-    core::iter::once(before).chain(rest.iter().cloned()).collect()
+}
+
+/// What keeps a parameter from being replaced.
+#[derive(Clone, Debug)]
+pub enum Trouble {
+    /// The value of this environment variable is needed first.
+    Needs(String),
+    /// It cannot be.
+    Problem(Box<Diagnostic>),
+}
+
+impl From<Diagnostic> for Trouble {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Trouble::Problem(Box::new(diagnostic))
+    }
 }
 
 fn builtin(
@@ -171,7 +305,7 @@ fn builtin(
     sources: &Sources,
     span: Span,
     diags: &mut Diagnostics,
-) -> Result<Vec<u8>, alloc::boxed::Box<Diagnostic>> {
+) -> Result<Vec<u8>, Trouble> {
     match reference.name {
         b"_HASH" => Ok(b"#".to_vec()),
         b"_BANG" => Ok(b"!".to_vec()),
@@ -181,13 +315,25 @@ fn builtin(
             Ok(directory(name, &facts.cwd).into_bytes())
         }
         b"_RANDOM" => random(reference.args, facts, span, diags),
-        _ => Err(Diagnostic::error(
-            Code::BAD_BUILTIN,
-            span,
-            "`${_ENV …}` is empty: the process that reads the configuration has no environment",
-        )
-        .help("define the value in the file, or in one that it includes")
-        .into()),
+        _ => environment(reference.args, facts, span),
+    }
+}
+
+/// `${_ENV NAME}`. COMPAT: keepalived 2.4.0: a variable that is not set is empty.
+fn environment(args: &[u8], facts: &Facts, span: Span) -> Result<Vec<u8>, Trouble> {
+    let name = args.trim_ascii();
+    let text = core::str::from_utf8(name).unwrap_or_default();
+    if text.is_empty() || !name.iter().all(|b| is_name_byte(*b)) || text.len() > VARIABLE_BYTES {
+        let message = "`${_ENV NAME}` takes the name of one environment variable";
+        return Err(Diagnostic::error(Code::BAD_BUILTIN, span, message).help("letters, digits and `_`").into());
+    }
+    match facts.environment.get(text) {
+        Some(value) => Ok(value.clone()),
+        None if facts.environment.len() < LIMITS.variables => Err(Trouble::Needs(text.to_string())),
+        None => {
+            let message = format!("`{text}` is not looked up: {} environment variables were", LIMITS.variables);
+            Err(Diagnostic::error(Code::BAD_BUILTIN, span, message).into())
+        }
     }
 }
 
@@ -202,12 +348,7 @@ fn directory(name: &str, cwd: &str) -> String {
 }
 
 /// `${_RANDOM [MIN [MAX]]}`; COMPAT: 0..=32767 by default, MIN is taken when MIN > MAX.
-fn random(
-    args: &[u8],
-    facts: &mut Facts,
-    span: Span,
-    diags: &mut Diagnostics,
-) -> Result<Vec<u8>, alloc::boxed::Box<Diagnostic>> {
+fn random(args: &[u8], facts: &mut Facts, span: Span, diags: &mut Diagnostics) -> Result<Vec<u8>, Trouble> {
     let bad = |why: String| Err(Diagnostic::error(Code::BAD_BUILTIN, span, why).into());
     let mut numbers = Vec::new();
     for word in args.split(|b| lines::is_blank(*b)).filter(|w| !w.is_empty()) {

@@ -253,6 +253,9 @@ fn extra_words<T>(r: &mut Reader<'_>, keyword: &Keyword<T>, tables: Tables<'_, T
 
 fn unknown<T>(r: &mut Reader<'_>, tables: Tables<'_, T>, owner: &str, s: Statement<'_>) {
     let word = s.keyword();
+    if r.diags.is_known(Code::UNKNOWN_KEYWORD, s.span()) {
+        return; // the next turn of a loop
+    }
     if r.diags.is_full() {
         // A file of nothing but rubbish must not cost a search for each word of it.
         r.diags.push(Diagnostic::error(Code::UNKNOWN_KEYWORD, s.span(), "unknown keyword"));

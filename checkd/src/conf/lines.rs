@@ -4,13 +4,14 @@
 //! `\#` and `\!` are literal characters; single quotes protect nothing; a line with a NUL byte or a line that is too long is ignored.
 
 use super::diag::{Code, Diagnostic, Diagnostics};
+use super::limits::LIMITS;
 use super::source::{FileId, Source, Span};
 use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Longest line in bytes, before and after expansion. COMPAT: keepalived's own buffer is shorter; nothing it reads is refused.
-pub const LINE_LIMIT: usize = 64 * 1024;
+/// Longest line in bytes, before and after expansion.
+pub const LINE_LIMIT: usize = LIMITS.line_bytes;
 
 /// Where a run of bytes of a [`Text`] came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,20 @@ impl Text {
     /// Number of bytes.
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Empties it for the next use.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.pieces.clear();
+    }
+
+    /// Where it stands if it stands in a file byte for byte.
+    pub fn as_file(&self) -> Option<(FileId, u32)> {
+        match self.pieces.as_slice() {
+            [Piece { from: From::File(file, offset), .. }] => Some((*file, *offset)),
+            _ => None,
+        }
     }
 
     /// Appends bytes that stand in a file at `offset`.
@@ -127,6 +142,11 @@ impl Text {
     /// Where all of it came from.
     pub fn whole(&self) -> Span {
         self.span(0..self.len())
+    }
+
+    /// Whether there are blanks at an end.
+    pub fn is_padded(&self) -> bool {
+        self.bytes.first().is_some_and(|b| is_blank(*b)) || self.bytes.last().is_some_and(|b| is_blank(*b))
     }
 
     /// Without blanks at both ends.
@@ -210,7 +230,7 @@ fn logical<'s>(line: &'s [u8], file: FileId, start: u32, diags: &mut Diagnostics
         diags.push(Diagnostic::error(Code::LONG_LINE, first, message));
         return Line::Plain(&[], start);
     }
-    if let Some(n) = line.iter().position(|b| *b == 0) {
+    if let Some(n) = memchr(0, line) {
         let nul = start.saturating_add(u32::try_from(n).unwrap_or(0));
         let span = Span { file, start: nul, end: nul.saturating_add(1) };
         diags.push(

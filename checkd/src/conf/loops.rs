@@ -4,10 +4,10 @@
 //! multi-line parameter that refers to it. Turns are made one at a time: a loop of a million turns needs no memory.
 
 use super::diag::{Code, Diagnostic};
-use super::expand::{self, Definitions, Facts};
+use super::expand::{self, Definitions, Expanded, Facts, Trouble};
+use super::limits::LIMITS;
 use super::lines::{self, Text};
 use super::source::{Sources, Span};
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -32,9 +32,14 @@ enum Values {
 
 impl Loop {
     /// Defines the variables for the next turn and gives its line; `None` when there is none.
-    pub fn turn(&mut self, definitions: &mut Definitions) -> Option<Text> {
-        let values = match &mut self.values {
-            Values::List(list) => list.next()?,
+    pub fn turn(&mut self, definitions: &mut Definitions) -> Option<Rc<Text>> {
+        match &mut self.values {
+            Values::List(list) => {
+                let mut values = list.next()?.into_iter();
+                for name in &self.names {
+                    definitions.set_turn(name, &values.next().unwrap_or_default(), self.span);
+                }
+            }
             Values::Numbers { next, step, end, hex } => {
                 let n = (*next)?;
                 if (*step > 0 && n > *end) || (*step < 0 && n < *end) {
@@ -42,17 +47,12 @@ impl Loop {
                 }
                 *next = n.checked_add(*step);
                 let text = if *hex { format!("{n:x}") } else { format!("{n}") };
-                Vec::from([text.into_bytes()])
+                for name in &self.names {
+                    definitions.set_turn(name, text.as_bytes(), self.span);
+                }
             }
-        };
-        let mut values = values.into_iter();
-        for name in &self.names {
-            let mut text = Text::default();
-            text.push_expansion(&values.next().unwrap_or_default(), self.span);
-            let lines = if text.is_empty() { Vec::new() } else { Vec::from([text]) };
-            definitions.set(name.clone(), lines);
         }
-        Some((*self.rest).clone())
+        Some(self.rest.clone())
     }
 }
 
@@ -66,10 +66,10 @@ enum Kind {
 pub fn parse(
     text: &Text,
     depth: u16,
-    definitions: &Definitions,
-    facts: &Facts,
+    definitions: &mut Definitions,
+    facts: &mut Facts,
     sources: &Sources,
-) -> Option<Result<Loop, Box<Diagnostic>>> {
+) -> Option<Result<Loop, Trouble>> {
     let line = text.bytes();
     let (kind, open) =
         [(Kind::Sequence { hex: false }, "~SEQ("), (Kind::Sequence { hex: true }, "~SEQx("), (Kind::List, "~LST(")]
@@ -80,13 +80,16 @@ pub fn parse(
             Kind::Sequence { .. } => "~SEQ(VAR, [START, [STEP,]] END) TEXT",
             Kind::List => "~LST(VAR, VALUE, …) TEXT or ~LST({VAR, …}, {VALUE, …}, …) TEXT",
         };
-        Some(Err(Box::new(Diagnostic::error(Code::BAD_LOOP, span, why).help(usage))))
+        Some(Err(Diagnostic::error(Code::BAD_LOOP, span, why).help(usage).into()))
     };
     let Some(close) = line.iter().position(|b| *b == b')').filter(|n| *n >= open) else {
         return bad(text.whole(), "this loop has no `)`");
     };
     let span = text.span(0..close.saturating_add(1));
-    let inside = parameters(text.part(open..close), definitions, facts, sources);
+    let inside = match parameters(text.part(open..close), definitions, facts, sources) {
+        Ok(inside) => inside,
+        Err(trouble) => return Some(Err(trouble)),
+    };
     let args = split(&inside);
     let rest = text.part(close.saturating_add(1)..text.len()).trimmed();
     if rest.is_empty() {
@@ -110,19 +113,24 @@ pub fn parse(
 }
 
 /// Expands parameters inside the parentheses, a bounded number of times.
-fn parameters(mut text: Text, definitions: &Definitions, facts: &Facts, sources: &Sources) -> Vec<u8> {
-    let mut facts = facts.clone();
+fn parameters(
+    mut text: Text,
+    definitions: &mut Definitions,
+    facts: &mut Facts,
+    sources: &Sources,
+) -> Result<Vec<u8>, Trouble> {
     let mut unheard = super::diag::Diagnostics::default();
-    for _ in 0..super::preproc::LIMITS.expansion_depth {
-        match expand::line(&text, definitions, &mut facts, sources, &mut unheard) {
-            Some(lines) => match lines.into_iter().next().filter(|line| line.len() <= lines::LINE_LIMIT) {
-                Some(line) => text = line,
-                None => break,
-            },
-            None => break,
+    let mut next = Text::default();
+    for _ in 0..LIMITS.expansion_depth {
+        match expand::line(&text, definitions, facts, sources, &mut unheard, &mut next) {
+            Expanded::Needs(name) => return Err(Trouble::Needs(name)),
+            Expanded::One(_) | Expanded::Many(_) if next.len() <= lines::LINE_LIMIT => {
+                core::mem::swap(&mut text, &mut next);
+            }
+            _ => break,
         }
     }
-    text.bytes().to_vec()
+    Ok(text.bytes().to_vec())
 }
 
 /// At the commas outside braces, each without outer blanks.
@@ -162,8 +170,8 @@ fn sequence(args: &[Vec<u8>], hex: bool) -> Result<Parsed, String> {
         return Err(format!("from {start} a step of {step} never reaches {end}"));
     }
     let turns = end.abs_diff(start).checked_div(step.unsigned_abs()).unwrap_or(0);
-    if turns >= u64::from(super::preproc::LIMITS.lines) {
-        let most = super::preproc::LIMITS.lines;
+    if turns >= u64::from(LIMITS.steps) {
+        let most = LIMITS.steps;
         return Err(format!("this sequence has {} turns; expansion may make {most} lines", turns.saturating_add(1)));
     }
     if hex && (start < 0 || end < 0) {

@@ -31,7 +31,9 @@ pub mod group;
 pub mod hmac;
 pub mod hop;
 pub mod http;
+pub mod include;
 pub mod keyword;
+pub mod limits;
 pub mod lines;
 pub mod lookalike;
 pub mod loops;
@@ -62,14 +64,16 @@ pub mod vrrp;
 pub mod vrrp_options;
 pub mod walk;
 
-pub use preproc::{LIMITS, Request, Step};
+pub use include::{Checks, Request};
+pub use limits::LIMITS;
+pub use preproc::Step;
 pub use root::Draft;
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use diag::Diagnostics;
 use ipc::config::Bundle;
-use ipc::msg::compile::{CompileMode, Facts, Parts, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, Includes, Parts, Unread, Verdict};
 use keyword::Reader;
 use preproc::Preprocessor;
 use source::{Sources, Span};
@@ -98,16 +102,25 @@ impl Compiled {
     /// How it went, in numbers.
     pub fn verdict(&self) -> Verdict {
         let counts = self.diags.counts;
-        Verdict { errors: counts.errors, warnings: counts.warnings, fatal: counts.fatal }
+        Verdict { errors: counts.errors, warnings: counts.warnings, fatal: counts.fatal, unread: counts.unread }
     }
 }
 
 impl Compiler {
     /// Starts with the main file. `random` is where `${_RANDOM}` starts.
     pub fn new(facts: Facts, mode: CompileMode, main: Vec<u8>, random: u64) -> Self {
-        let known = expand::Facts { config_id: facts.config_id.clone(), cwd: facts.cwd.clone(), random };
+        let known = expand::Facts {
+            config_id: facts.config_id.clone(),
+            cwd: facts.cwd.clone(),
+            random,
+            ..expand::Facts::default()
+        };
+        let force = match facts.includes {
+            Includes::AsWritten => Checks::NONE,
+            Includes::AllChecked => Checks::ALL,
+        };
         let mut compiler = Compiler {
-            preprocessor: Preprocessor::new(known),
+            preprocessor: Preprocessor::new(known, force),
             tree: tree::Builder::default(),
             sources: Sources::default(),
             diags: Diagnostics::default(),
@@ -123,18 +136,23 @@ impl Compiler {
     /// The main file could not be read: a fatal problem.
     pub fn unreadable(&mut self, path: &str, why: &str) {
         let message = alloc::format!("cannot read {path}: {why}");
-        self.diags.push(diag::Diagnostic::fatal(diag::Code::INCLUDE, Span::default(), message));
+        self.diags.push(diag::Diagnostic::fatal(diag::Code::UNREADABLE, Span::default(), message));
     }
 
-    /// Works until a file has to be included or all is read.
+    /// Works until something is needed or all is read.
     pub fn step(&mut self) -> Step {
         self.preprocessor.run(&self.sources, &mut self.tree, &mut self.diags)
     }
 
     /// Answers [`Step::Include`] with the files that match, in order, and what could not be opened.
-    pub fn included(&mut self, request: &Request, files: Vec<(String, Vec<u8>)>, problems: &[(String, String)]) {
+    pub fn included(&mut self, request: &Request, files: Vec<(String, Vec<u8>)>, problems: &[Unread]) {
         let Compiler { preprocessor, sources, diags, .. } = self;
         preprocessor.included(sources, diags, request, files, problems);
+    }
+
+    /// Answers [`Step::Environment`]: the value, if there is one.
+    pub fn environment(&mut self, name: String, value: Option<Vec<u8>>) {
+        self.preprocessor.environment(name, value.unwrap_or_default());
     }
 
     /// Compiles what was read.
@@ -154,17 +172,22 @@ impl Compiler {
     }
 }
 
-/// Compiles a file that includes nothing, or whose includes `open` answers.
+/// Compiles a file that includes nothing, or whose includes `open` answers. No environment variable is set.
 pub fn compile(
     facts: Facts,
     mode: CompileMode,
     main: Vec<u8>,
-    mut open: impl FnMut(&Request) -> (Vec<(String, Vec<u8>)>, Vec<(String, String)>),
+    mut open: impl FnMut(&Request) -> (Vec<(String, Vec<u8>)>, Vec<Unread>),
 ) -> Compiled {
     let mut compiler = Compiler::new(facts, mode, main, 1);
-    while let Step::Include(request) = compiler.step() {
-        let (files, problems) = open(&request);
-        compiler.included(&request, files, &problems);
+    loop {
+        match compiler.step() {
+            Step::Include(request) => {
+                let (files, problems) = open(&request);
+                compiler.included(&request, files, &problems);
+            }
+            Step::Environment(name) => compiler.environment(name, None),
+            Step::Done => return compiler.finish(),
+        }
     }
-    compiler.finish()
 }

@@ -1,49 +1,24 @@
 //! Logical lines to the lines that the parser sees: conditional lines, parameters, loops and includes.
 //!
 //! A stack of work: the line on top is looked at; what it expands to goes back on the stack and is looked at again, so that nothing
-//! here recurses and a hostile file cannot overflow anything. Limits: [`LIMITS`].
+//! here recurses and a hostile file cannot overflow anything. Bounds: [`LIMITS`]. Each is met with a fatal problem after which
+//! nothing more is read: what is to come would only cost time.
 //!
-//! The files to include are asked for ([`Step::Include`]); whoever drives the compiler hands them in.
+//! The files to include and environment variables are asked for ([`Step`]); whoever drives the compiler hands them in.
 
 use super::diag::{Code, Diagnostic, Diagnostics};
-use super::expand::{self, Definitions, Facts};
+use super::expand::{self, Definitions, Expanded, Facts, Trouble, Use};
+use super::include::{self, Checks, Request};
+use super::limits::LIMITS;
 use super::lines::{self, Line, Text};
 use super::loops::{self, Loop};
 use super::source::{FileId, Sources, Span};
 use super::tree;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-
-/// Bounds of one compilation.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Bytes in one file.
-    pub file_bytes: usize,
-    /// Bytes in all files together.
-    pub all_bytes: usize,
-    /// Files that are read, the main one included.
-    pub files: usize,
-    /// Files open within one another.
-    pub include_depth: usize,
-    /// Expansions of what an expansion gave.
-    pub expansion_depth: u16,
-    /// Lines looked at, each turn of a loop and each expansion counted.
-    pub lines: u32,
-    /// Bytes in lines that were expanded.
-    pub expanded_bytes: usize,
-}
-
-/// The bounds in force. The largest real configuration known has 65,024 instances of 15 lines (the man page's example).
-pub const LIMITS: Limits = Limits {
-    file_bytes: 64 * 1024 * 1024,
-    all_bytes: 256 * 1024 * 1024,
-    files: 4096,
-    include_depth: 32,
-    expansion_depth: 64,
-    lines: 2_000_000,
-    expanded_bytes: 128 * 1024 * 1024,
-};
+use ipc::msg::compile::Unread;
 
 /// What stands on the stack.
 enum Work {
@@ -51,6 +26,8 @@ enum Work {
     File { id: FileId, at: usize, depth: usize },
     /// A line, with how many expansions led to it.
     Line { text: Text, depth: u16 },
+    /// The lines of a parameter from this one on.
+    Lines { lines: Rc<[Text]>, at: usize, depth: u16 },
     /// A loop that has turns left.
     Loop(Loop),
 }
@@ -60,44 +37,22 @@ enum Work {
 pub enum Step {
     /// The files that match a pattern: [`Preprocessor::included`].
     Include(Request),
+    /// The value of an environment variable: [`Preprocessor::environment`].
+    Environment(String),
     /// Nothing: all lines are there.
     Done,
 }
-
-/// An include directive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// The pattern as written.
-    pub pattern: String,
-    /// The file it stands in.
-    pub from: String,
-    /// Where it stands.
-    pub span: Span,
-    /// Which failures are errors.
-    pub checks: Checks,
-}
-
-/// What of an include has to be there. COMPAT: keepalived 2.4.3, keywords §1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Checks {
-    /// `include`: failures are warnings.
-    Lenient,
-    /// `includer`: what matches must be readable, nothing has to match.
-    Readable,
-    /// `includem` and `includeb`: a name without wildcard must exist.
-    Match,
-    /// `includew`, `includea`: a wildcard must match as well.
-    Wildcard,
-}
-
-/// Most bytes of an include pattern, as the message that carries it allows.
-const PATTERN_LIMIT: usize = 4096;
 
 /// A definition whose lines still come.
 struct Collecting {
     name: Vec<u8>,
     lines: Vec<Text>,
+    span: Span,
+    cost: usize,
 }
+
+/// What a definition costs, in steps: it is kept.
+const DEFINITION_STEPS: u32 = 4;
 
 /// The preprocessor.
 pub struct Preprocessor {
@@ -105,20 +60,28 @@ pub struct Preprocessor {
     definitions: Definitions,
     facts: Facts,
     collecting: Option<Collecting>,
-    looked_at: u32,
+    /// Where lines are put together.
+    scratch: Text,
+    /// What `include_check` has asked for.
+    force: Checks,
+    steps: u32,
+    includes: u32,
     expanded_bytes: usize,
     read_bytes: usize,
 }
 
 impl Preprocessor {
-    /// Starts with nothing to read; `facts` are what built-in parameters stand for.
-    pub fn new(facts: Facts) -> Self {
+    /// Starts with nothing to read; `facts` are what built-in parameters stand for, `force` is what every include is held to.
+    pub fn new(facts: Facts, force: Checks) -> Self {
         Preprocessor {
             stack: Vec::new(),
             definitions: Definitions::default(),
             facts,
             collecting: None,
-            looked_at: 0,
+            scratch: Text::default(),
+            force,
+            steps: 0,
+            includes: 0,
             expanded_bytes: 0,
             read_bytes: 0,
         }
@@ -138,10 +101,10 @@ impl Preprocessor {
         text: Vec<u8>,
         by: Span,
     ) {
-        let too_much = if text.len() > LIMITS.file_bytes {
-            Some(format!("it has {} bytes, a file may have {}", text.len(), LIMITS.file_bytes))
-        } else if self.read_bytes.saturating_add(text.len()) > LIMITS.all_bytes {
-            Some(format!("all files together may have {} bytes", LIMITS.all_bytes))
+        let bytes = self.read_bytes.saturating_add(text.len());
+        let too_much = if bytes > LIMITS.file_bytes {
+            let most = LIMITS.file_bytes;
+            Some(format!("a configuration may have {most} bytes, with it this one has {bytes} or more"))
         } else if sources.len() >= LIMITS.files {
             Some(format!("there may be {} files", LIMITS.files))
         } else {
@@ -150,10 +113,11 @@ impl Preprocessor {
             })
         };
         if let Some(why) = too_much {
-            diags.push(Diagnostic::error(Code::TOO_LARGE, by, format!("`{name}` is not read: {why}")));
+            diags.push(Diagnostic::fatal(Code::TOO_LARGE, by, format!("`{name}` is not read: {why}")));
+            self.stack.clear();
             return;
         }
-        self.read_bytes = self.read_bytes.saturating_add(text.len());
+        self.read_bytes = bytes;
         let id = sources.add(name, text);
         if let Some(source) = sources.get(id) {
             diags.read_allows(source, id, by);
@@ -168,30 +132,15 @@ impl Preprocessor {
         diags: &mut Diagnostics,
         request: &Request,
         files: Vec<(String, Vec<u8>)>,
-        problems: &[(String, String)],
+        problems: &[Unread],
     ) {
-        let wildcard = request.pattern.contains(['*', '?', '[', '{']);
-        for (path, why) in problems {
-            let message = format!("cannot include `{path}`: {why}");
-            diags.push(match request.checks {
-                Checks::Lenient => Diagnostic::warning(Code::INCLUDE, request.span, message),
-                _ => Diagnostic::error(Code::INCLUDE, request.span, message),
-            });
-        }
-        if files.is_empty() && problems.is_empty() {
-            let message = format!("no file matches `{}`", request.pattern);
-            match (request.checks, wildcard) {
-                (Checks::Wildcard, _) | (Checks::Match, false) => {
-                    diags.push(Diagnostic::error(Code::INCLUDE, request.span, message));
-                }
-                (_, false) => diags.push(Diagnostic::warning(Code::INCLUDE, request.span, message)),
-                (_, true) => {}
-            }
+        for diagnostic in problems.iter().filter_map(|unread| include::problem(request, unread)) {
+            diags.push(diagnostic);
         }
         // The file in which the include stands is the topmost; those it brings stand side by side.
         let above = self.stack.iter().rev().find_map(|work| match work {
             Work::File { depth, .. } => Some(*depth),
-            Work::Line { .. } | Work::Loop(_) => None,
+            _ => None,
         });
         let depth = above.map_or(0, |above| above.saturating_add(1));
         for (name, text) in files.into_iter().rev() {
@@ -199,41 +148,75 @@ impl Preprocessor {
         }
     }
 
-    /// Works until a file is needed or all is done; the lines go to `tree`.
+    /// Takes the answer to [`Step::Environment`]: the value, nothing if there is none.
+    pub fn environment(&mut self, name: String, value: Vec<u8>) {
+        self.facts.environment.insert(name, value);
+    }
+
+    /// Works until something is needed or all is done; the lines go to `tree`.
     pub fn run(&mut self, sources: &Sources, tree: &mut tree::Builder, diags: &mut Diagnostics) -> Step {
+        tree.beside(self.read_bytes);
         while let Some(work) = self.stack.pop() {
-            match work {
-                Work::File { id, at, depth } => self.read(sources, id, at, depth, tree, diags),
-                Work::Loop(mut turns) => {
-                    if let Some(text) = turns.turn(&mut self.definitions) {
-                        let depth = turns.depth;
-                        self.expanded_bytes = self.expanded_bytes.saturating_add(text.len());
-                        self.stack.push(Work::Loop(turns));
-                        self.stack.push(Work::Line { text, depth });
-                    }
+            let step = match work {
+                Work::File { id, at, depth } => {
+                    self.read(sources, id, at, depth, tree, diags);
+                    None
                 }
-                Work::Line { text, depth } => {
-                    if self.over_limit(&text, diags) {
-                        // Fatal; what it made so far would only cost more time.
-                        self.stack.clear();
-                        tree.clear();
-                        return Step::Done;
+                Work::Loop(mut turns) => turns.turn(&mut self.definitions).and_then(|text| {
+                    let depth = turns.depth;
+                    self.stack.push(Work::Loop(turns));
+                    self.line(&text, depth, sources, tree, diags)
+                }),
+                Work::Lines { lines, at, depth } => lines.get(at).and_then(|text| {
+                    let next = at.saturating_add(1);
+                    if next < lines.len() {
+                        self.stack.push(Work::Lines { lines: lines.clone(), at: next, depth });
                     }
-                    if let Some(request) = self.line(text, depth, sources, tree, diags) {
-                        return Step::Include(request);
-                    }
-                }
+                    self.line(text, depth, sources, tree, diags)
+                }),
+                Work::Line { text, depth } => self.line(&text, depth, sources, tree, diags),
+            };
+            if tree.is_full() || self.has_too_many_definitions(diags) {
+                self.give_up(tree);
+            }
+            if let Some(step) = step {
+                return step;
             }
         }
         Step::Done
     }
 
-    fn over_limit(&mut self, text: &Text, diags: &mut Diagnostics) -> bool {
-        self.looked_at = self.looked_at.saturating_add(1);
-        let over = self.looked_at > LIMITS.lines || self.expanded_bytes > LIMITS.expanded_bytes;
+    /// Which definitions the references stood for.
+    pub fn uses(self) -> Vec<Use> {
+        self.definitions.uses()
+    }
+
+    /// After something fatal: what was made so far would only cost more time.
+    fn give_up(&mut self, tree: &mut tree::Builder) {
+        self.stack.clear();
+        tree.clear();
+    }
+
+    fn has_too_many_definitions(&mut self, diags: &mut Diagnostics) -> bool {
+        let coming = self.collecting.as_ref();
+        let cost = self.definitions.cost().saturating_add(coming.map_or(0, |c| c.cost));
+        let over = cost > LIMITS.definition_bytes;
         if over {
-            let message =
-                format!("expansion stops here: it may make {} lines and {} bytes", LIMITS.lines, LIMITS.expanded_bytes);
+            let message = format!("definitions may take {} bytes", LIMITS.definition_bytes);
+            let span = coming.map_or(Span::default(), |c| c.span);
+            diags.push(Diagnostic::fatal(Code::TOO_LARGE, span, message));
+            self.collecting = None;
+        }
+        over
+    }
+
+    /// Counts work; whether it was too much, which is reported.
+    fn is_over(&mut self, steps: u32, text: &Text, diags: &mut Diagnostics) -> bool {
+        self.steps = self.steps.saturating_add(steps);
+        let over = self.steps > LIMITS.steps || self.expanded_bytes > LIMITS.expanded_bytes;
+        if over {
+            let (steps, bytes) = (LIMITS.steps, LIMITS.expanded_bytes);
+            let message = format!("expansion stops here: it may take {steps} steps and make {bytes} bytes");
             diags.push(Diagnostic::fatal(Code::EXPANSION_LIMIT, text.whole(), message));
         }
         over
@@ -258,6 +241,10 @@ impl Preprocessor {
             match line {
                 Line::Plain(bytes, offset) if self.collecting.is_none() && is_ordinary(bytes) => {
                     tree.plain(bytes, id, offset, diags);
+                    self.heed(tree);
+                    if tree.is_full() {
+                        return;
+                    }
                     at = after;
                 }
                 other => break (other.into_text(id), after),
@@ -266,8 +253,9 @@ impl Preprocessor {
         self.stack.push(Work::File { id, at: after, depth });
         match &mut self.collecting {
             Some(collecting) => {
-                let (line, more) = strip_continuation(&text);
+                let (line, more) = strip_continuation(text);
                 if !line.is_empty() {
+                    collecting.cost = collecting.cost.saturating_add(expand::cost_of(&line));
                     collecting.lines.push(line);
                 }
                 if !more {
@@ -280,110 +268,178 @@ impl Preprocessor {
     }
 
     fn end_collecting(&mut self) {
-        if let Some(Collecting { name, lines }) = self.collecting.take() {
-            self.definitions.set(name, lines);
+        if let Some(Collecting { name, lines, span, .. }) = self.collecting.take() {
+            self.definitions.set(name, lines, span);
+        }
+    }
+
+    /// Gives the parser a line.
+    fn feed(&mut self, text: &Text, tree: &mut tree::Builder, diags: &mut Diagnostics) {
+        tree.text(text, diags);
+        self.heed(tree);
+    }
+
+    /// Statements that count at once. COMPAT: keepalived acts on each as soon as it is read.
+    fn heed(&mut self, tree: &mut tree::Builder) {
+        let Some(statement) = tree.directive() else { return };
+        match statement.keyword() {
+            "random_seed" => {
+                if let Some(seed) = statement.word(1).and_then(|w| w.text().parse::<u32>().ok()) {
+                    self.facts.random = u64::from(seed);
+                }
+            }
+            "include_check" => self.force = include::check(statement, self.force),
+            _ => {}
         }
     }
 
     /// Looks at one line: condition, definition, loop, include, parameters, or a line for the parser.
     fn line(
         &mut self,
-        text: Text,
+        text: &Text,
         depth: u16,
         sources: &Sources,
         tree: &mut tree::Builder,
         diags: &mut Diagnostics,
-    ) -> Option<Request> {
-        let text = text.trimmed();
-        let (text, named) = match condition(&text, &self.facts.config_id) {
-            Condition::None => (text, false),
-            Condition::Holds(rest) => (rest, true),
+    ) -> Option<Step> {
+        if self.is_over(1, text, diags) {
+            self.give_up(tree);
+            return None;
+        }
+        if text.is_padded() {
+            return self.line(&text.trimmed(), depth, sources, tree, diags);
+        }
+        let rest;
+        let text = match condition(text, &self.facts.config_id) {
+            Condition::None => text,
             Condition::Fails => return None,
+            Condition::Holds(part) => {
+                rest = part;
+                &rest
+            }
         };
-        if text.is_empty() {
+        if text.is_empty() || self.define(text, depth, diags) {
             return None;
         }
-        if named && depth >= LIMITS.expansion_depth {
+        if is_ordinary(text.bytes()) {
+            self.feed(text, tree, diags);
             return None;
         }
-        if self.define(&text, depth, diags) {
-            return None;
+        match loops::parse(text, depth, &mut self.definitions, &mut self.facts, sources) {
+            Some(Ok(turns)) => self.stack.push(Work::Loop(turns)),
+            Some(Err(Trouble::Problem(problem))) => diags.push(*problem),
+            Some(Err(Trouble::Needs(name))) => return Some(self.ask(name, text, depth)),
+            None => match include::directive(text, self.force, sources) {
+                Some(request) if !expand::has_reference(text, &self.definitions) => {
+                    return self.include(request, tree, diags);
+                }
+                _ => return self.expand(text, depth, sources, tree, diags),
+            },
         }
-        if let Some(result) = loops::parse(&text, depth, &self.definitions, &self.facts, sources) {
-            match result {
-                Ok(turns) => self.stack.push(Work::Loop(turns)),
-                Err(problem) => diags.push(*problem),
-            }
-            return None;
-        }
-        if let Some(request) = include(&text, sources)
-            && !expand::has_reference(&text, &self.definitions)
-        {
-            if request.pattern.len() > PATTERN_LIMIT {
-                let message = format!("an include pattern may have {PATTERN_LIMIT} bytes");
-                diags.push(Diagnostic::error(Code::INCLUDE, request.span, message));
-                return None;
-            }
-            return Some(request);
-        }
-        self.expand(text, depth, sources, tree, diags);
         None
+    }
+
+    /// Looks at the line again when the value is there.
+    fn ask(&mut self, name: String, text: &Text, depth: u16) -> Step {
+        self.stack.push(Work::Line { text: text.clone(), depth });
+        Step::Environment(name)
+    }
+
+    fn include(&mut self, request: Request, tree: &mut tree::Builder, diags: &mut Diagnostics) -> Option<Step> {
+        self.includes = self.includes.saturating_add(1);
+        if self.includes > LIMITS.includes {
+            let message = format!("a configuration may have {} includes", LIMITS.includes);
+            diags.push(Diagnostic::fatal(Code::TOO_LARGE, request.span, message));
+            self.give_up(tree);
+            return None;
+        }
+        if request.pattern.len() > LIMITS.pattern_bytes {
+            let message = format!("an include pattern may have {} bytes", LIMITS.pattern_bytes);
+            diags.push(Diagnostic::fatal(Code::INCLUDE, request.span, message));
+            return None;
+        }
+        Some(Step::Include(request))
     }
 
     /// `$NAME=VALUE`
     fn define(&mut self, text: &Text, depth: u16, diags: &mut Diagnostics) -> bool {
         let Some((name, value_at)) = expand::definition(text.bytes()) else { return false };
+        self.steps = self.steps.saturating_add(DEFINITION_STEPS);
         let span = text.span(0..value_at);
-        let value = text.part(value_at..text.len()).trimmed();
-        let (value, more) = strip_continuation(&value);
+        let (value, more) = strip_continuation(text.part(value_at..text.len()).trimmed());
         if expand::is_builtin(&name) {
             let message = "this redefines a built-in parameter".to_string();
             diags.push(Diagnostic::warning(Code::BAD_DEFINITION, span, message));
         }
         let lines = if value.is_empty() { Vec::new() } else { Vec::from([value]) };
         if more && depth == 0 {
-            self.collecting = Some(Collecting { name, lines });
+            self.collecting = Some(Collecting { name, lines, span, cost: 0 });
         } else {
-            self.definitions.set(name, lines);
+            self.definitions.set(name, lines, span);
         }
         true
     }
 
-    fn expand(&mut self, text: Text, depth: u16, sources: &Sources, tree: &mut tree::Builder, diags: &mut Diagnostics) {
-        let expanded = expand::line(&text, &self.definitions, &mut self.facts, sources, diags);
-        let Some(lines) = expanded else {
-            tree.text(&text, diags);
-            return;
+    fn expand(
+        &mut self,
+        text: &Text,
+        depth: u16,
+        sources: &Sources,
+        tree: &mut tree::Builder,
+        diags: &mut Diagnostics,
+    ) -> Option<Step> {
+        let mut out = core::mem::take(&mut self.scratch);
+        let expanded = expand::line(text, &mut self.definitions, &mut self.facts, sources, diags, &mut out);
+        let (count, rest) = match expanded {
+            Expanded::Needs(name) => return Some(self.ask(name, text, depth)),
+            Expanded::Same => {
+                self.feed(text, tree, diags);
+                self.scratch = out;
+                return None;
+            }
+            Expanded::One(count) => (count, None),
+            Expanded::Many(lines) => (1, Some(lines)),
         };
         if depth >= LIMITS.expansion_depth {
             let message = format!("parameters stand in one another more than {} deep", LIMITS.expansion_depth);
             diags.push(Diagnostic::error(Code::EXPANSION_LIMIT, text.whole(), message).help(
                 "is a parameter defined by itself? A value is expanded where it is used, not where it is defined",
             ));
-            return;
+            return None;
         }
-        for line in lines.into_iter().rev() {
-            self.expanded_bytes = self.expanded_bytes.saturating_add(line.len());
-            if line.len() > lines::LINE_LIMIT {
-                let message = format!("this line is ignored: expanded it is longer than {} bytes", lines::LINE_LIMIT);
-                diags.push(Diagnostic::error(Code::LONG_LINE, text.whole(), message));
-            } else {
-                self.stack.push(Work::Line { text: line, depth: depth.saturating_add(1) });
-            }
+        self.expanded_bytes = self.expanded_bytes.saturating_add(out.len());
+        self.steps = self.steps.saturating_add(count);
+        let depth = depth.saturating_add(1);
+        if let Some(lines) = rest {
+            self.stack.push(Work::Lines { lines, at: 1, depth });
         }
+        if out.len() > lines::LINE_LIMIT {
+            let message = format!("this line is ignored: expanded it is longer than {} bytes", lines::LINE_LIMIT);
+            diags.push(Diagnostic::error(Code::LONG_LINE, text.whole(), message));
+        } else if !out.is_padded() && is_ordinary(out.bytes()) {
+            self.feed(&out, tree, diags);
+        } else {
+            self.stack.push(Work::Line { text: out, depth });
+            return None;
+        }
+        self.scratch = out;
+        None
     }
 }
 
 /// Whether the parser is to see the line as it is: no condition, loop, parameter or include.
 fn is_ordinary(line: &[u8]) -> bool {
-    !line.starts_with(b"@") && !line.starts_with(b"~") && !line.starts_with(b"include") && !line.contains(&b'$')
+    !line.starts_with(b"@")
+        && !line.starts_with(b"~")
+        && !line.starts_with(b"include")
+        && lines::memchr(b'$', line).is_none()
 }
 
 /// The line without a trailing `\` and the blanks before it, and whether there was one.
-fn strip_continuation(text: &Text) -> (Text, bool) {
+fn strip_continuation(text: Text) -> (Text, bool) {
     match text.bytes().last() {
         Some(b'\\') => (text.part(0..text.len().saturating_sub(1)).trimmed(), true),
-        _ => (text.clone(), false),
+        _ => (text, false),
     }
 }
 
@@ -407,24 +463,4 @@ fn condition(text: &Text, config_id: &str) -> Condition {
     }
     let start = text.len().saturating_sub(wanted.len()).saturating_add(length);
     Condition::Holds(text.part(start..text.len()).trimmed())
-}
-
-/// `include PATTERN` and its variants.
-fn include(text: &Text, sources: &Sources) -> Option<Request> {
-    let rest = text.bytes().strip_prefix(b"include")?;
-    let length = rest.iter().position(|b| lines::is_blank(*b))?;
-    let checks = match rest.get(..length)? {
-        b"" => Checks::Lenient,
-        b"r" => Checks::Readable,
-        b"m" | b"b" => Checks::Match,
-        b"w" | b"a" => Checks::Wildcard,
-        _ => return None,
-    };
-    let pattern_at = text.len().saturating_sub(rest.len()).saturating_add(length);
-    let pattern = text.part(pattern_at..text.len()).trimmed();
-    let bare = pattern.bytes();
-    let bare = bare.strip_prefix(b"\"").and_then(|b| b.strip_suffix(b"\"")).unwrap_or(bare);
-    let span = pattern.whole();
-    let from = sources.get(span.file).map(|s| s.name.clone()).unwrap_or_default();
-    Some(Request { pattern: String::from_utf8_lossy(bare).into_owned(), from, span, checks })
 }

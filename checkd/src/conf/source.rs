@@ -59,18 +59,50 @@ pub struct Source {
     pub name: String,
     /// Its bytes as they are on disk.
     pub text: Vec<u8>,
-    starts: Vec<u32>,
+    /// Line ends before each [`BLOCK`]. An entry for each line would cost more than the text of a file of empty lines.
+    marks: Vec<u32>,
+}
+
+/// Bytes between two entries of [`Source::marks`].
+const BLOCK: usize = 1024;
+
+fn line_ends(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|b| **b == b'\n').count()
 }
 
 impl Source {
+    fn new(name: String, text: Vec<u8>) -> Source {
+        let mut before = 0_usize;
+        let marks = text.chunks(BLOCK).map(|block| {
+            let mark = u32::try_from(before).unwrap_or(u32::MAX);
+            before = before.saturating_add(line_ends(block));
+            mark
+        });
+        let marks = marks.collect();
+        Source { name, text, marks }
+    }
+
     /// Byte offset at which a line (from 0) starts.
     pub fn line_start(&self, line: usize) -> usize {
-        self.starts.get(line).map_or(self.text.len(), |s| *s as usize)
+        if line == 0 {
+            return 0;
+        }
+        // The line end before it is in the last block before which there are fewer.
+        let block = self.marks.partition_point(|mark| (*mark as usize) < line).saturating_sub(1);
+        let from = block.saturating_mul(BLOCK);
+        let missing = line.saturating_sub(self.marks.get(block).map_or(0, |mark| *mark as usize));
+        let rest = self.text.get(from..).unwrap_or_default().iter().enumerate();
+        let end = rest.filter(|(_, b)| **b == b'\n').nth(missing.saturating_sub(1));
+        end.map_or(self.text.len(), |(n, _)| from.saturating_add(n).saturating_add(1))
     }
 
     /// The line (from 0) that holds a byte.
     pub fn line_of(&self, offset: u32) -> usize {
-        self.starts.partition_point(|s| *s <= offset).saturating_sub(1)
+        let offset = (offset as usize).min(self.text.len());
+        let block = (offset / BLOCK).min(self.marks.len().saturating_sub(1));
+        let before = self.marks.get(block).map_or(0, |mark| *mark as usize);
+        let inside = self.text.get(block.saturating_mul(BLOCK)..offset).unwrap_or_default();
+        before.saturating_add(line_ends(inside))
     }
 }
 
@@ -83,10 +115,7 @@ pub struct Sources {
 impl Sources {
     /// Takes a file over. The caller bounds its length (see [`super::LIMITS`]).
     pub fn add(&mut self, name: String, text: Vec<u8>) -> FileId {
-        let mut starts = Vec::from([0]);
-        let ends = text.iter().enumerate().filter(|(_, b)| **b == b'\n');
-        starts.extend(ends.filter_map(|(n, _)| u32::try_from(n.saturating_add(1)).ok()));
-        self.files.push(Source { name, text, starts });
+        self.files.push(Source::new(name, text));
         FileId(u32::try_from(self.files.len().saturating_sub(1)).unwrap_or(u32::MAX))
     }
 
@@ -130,6 +159,23 @@ impl Sources {
 mod tests {
     use super::*;
     use alloc::vec;
+
+    #[test]
+    fn lines_are_found_in_files_of_many_blocks() {
+        let text: Vec<u8> = (0..3000_u32).flat_map(|n| [vec![b'x'; (n % 7) as usize], vec![b'\n']].concat()).collect();
+        let source = Source::new("x".into(), text.clone());
+        let (mut line, mut start) = (0, 0);
+        for (n, byte) in text.iter().enumerate() {
+            assert_eq!(source.line_of(u32::try_from(n).unwrap()), line);
+            assert_eq!(source.line_start(line), start);
+            if *byte == b'\n' {
+                (line, start) = (line + 1, n + 1);
+            }
+        }
+        assert_eq!((source.line_start(line), source.line_start(line + 1)), (text.len(), text.len()));
+        assert_eq!(source.line_of(u32::MAX), line);
+        assert_eq!(Source::new("x".into(), Vec::new()).line_of(5), 0);
+    }
 
     #[test]
     fn columns_count_characters_and_skip_the_byte_order_mark() {

@@ -14,7 +14,7 @@ use ipc::config::{Bundle, Generation, SliceKind};
 use ipc::confine::{Jail, Tcp, enter, enter_as_user};
 use ipc::evloop::EventLoop;
 use ipc::log::Logger;
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, ToCompile};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, ToCompile, Unread};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::Level;
 use ipc::seccomp::{Call, call};
@@ -140,9 +140,18 @@ fn session(colour: bool) -> Result<(), Failure> {
     if let Some(why) = unread {
         compiler.unreadable(&path, &why);
     }
-    while let Step::Include(request) = compiler.step() {
-        let (files, problems) = link.include(&request)?;
-        compiler.included(&request, files, &problems);
+    loop {
+        match compiler.step() {
+            Step::Include(request) => {
+                let (files, problems) = link.include(&request)?;
+                compiler.included(&request, files, &problems);
+            }
+            Step::Environment(name) => {
+                let value = link.environment(&name)?;
+                compiler.environment(name, value);
+            }
+            Step::Done => break,
+        }
     }
     let mut compiled = compiler.finish();
     show(&compiled, format, colour, &mut log);
@@ -203,7 +212,12 @@ fn slurp(fd: OwnedFd) -> Result<Vec<u8>, String> {
     if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
         return Err("it is not a regular file".to_owned());
     }
-    let mut text = Vec::new();
+    let most = LIMITS.file_bytes;
+    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
+    if size > most {
+        return Err(format!("it has {size} bytes; all files of a configuration together may have {most}"));
+    }
+    let mut text = Vec::with_capacity(size);
     let mut piece = vec![0; 64 * 1024];
     loop {
         match nix::unistd::read(&fd, &mut piece) {
@@ -212,10 +226,8 @@ fn slurp(fd: OwnedFd) -> Result<Vec<u8>, String> {
             Err(Errno::EINTR) => {}
             Err(e) => return Err(e.desc().to_owned()),
         }
-        // It may be growing while it is read; the compiler says what is wrong with one byte too many.
-        if text.len() > LIMITS.file_bytes {
-            text.truncate(LIMITS.file_bytes.saturating_add(1));
-            return Ok(text);
+        if text.len() > most {
+            return Err(format!("it grows while it is read, and has more than {most} bytes by now"));
         }
     }
 }
@@ -289,21 +301,30 @@ impl Link {
             let (message, fds) = self.next()?;
             match message {
                 ToCompile::File { path } => match fds.into_iter().next().map(slurp) {
-                    // Beyond all limits: dropped here, the compiler has said so at the file before it.
-                    Some(Ok(_)) if bytes > LIMITS.all_bytes => {}
+                    // Beyond all bounds: dropped here, the compiler says so at the file before it.
+                    Some(Ok(_)) if bytes > LIMITS.file_bytes => {}
                     Some(Ok(text)) => {
                         bytes = bytes.saturating_add(text.len());
                         files.push((path, text));
                     }
-                    Some(Err(why)) => unread.push((path, why)),
-                    None => unread.push((path, "no descriptor came with it".to_owned())),
+                    Some(Err(why)) => unread.push(Unread::Refused(path, why)),
+                    None => unread.push(Unread::Refused(path, "no descriptor came with it".to_owned())),
                 },
                 ToCompile::EndOfFiles { problems } => {
                     unread.extend(problems);
                     return Ok((files, unread));
                 }
-                ToCompile::Start { .. } => return Err(unexpected()),
+                ToCompile::Environment(_) | ToCompile::Start { .. } => return Err(unexpected()),
             }
+        }
+    }
+
+    /// Asks for the value of an environment variable.
+    fn environment(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+        self.say(FromCompile::Environment(name.to_owned()))?;
+        match self.next()? {
+            (ToCompile::Environment(value), _) => Ok(value),
+            _ => Err(unexpected()),
         }
     }
 
@@ -336,7 +357,7 @@ impl Link {
     }
 }
 
-type Included = (Vec<(String, Vec<u8>)>, Vec<(String, String)>);
+type Included = (Vec<(String, Vec<u8>)>, Vec<Unread>);
 
 fn unexpected() -> Failure {
     Failure::Channel(ChannelError::Violation(CodecError::Malformed("a message out of turn".to_owned())))

@@ -3,7 +3,7 @@
 use checkd::conf::diag::{Code, Severity};
 use checkd::conf::{Compiled, compile};
 use ipc::config::Bundle;
-use ipc::msg::compile::{CompileMode, Facts, Parts};
+use ipc::msg::compile::{CompileMode, Facts, Includes, Parts};
 
 /// A machine with a few interfaces.
 pub fn facts() -> Facts {
@@ -14,6 +14,7 @@ pub fn facts() -> Facts {
         hostname: "n1.example".into(),
         interfaces: ["lo", "eth0", "eth1", "ens33"].map(String::from).to_vec(),
         parts: Parts::Both,
+        includes: Includes::AsWritten,
     }
 }
 

@@ -1,8 +1,9 @@
 //! Conditions, parameters, loops, includes.
 
 use crate::common::{bundle, facts, load, problems, problems_of};
-use checkd::conf::{Compiled, compile};
-use ipc::msg::compile::CompileMode;
+use checkd::conf::diag::Code;
+use checkd::conf::{Compiled, Compiler, Step, compile};
+use ipc::msg::compile::{CompileMode, Includes, Unread};
 
 /// The mail recipients, a list of free words, show what a text expands to.
 fn words(lines: &str) -> Vec<String> {
@@ -102,7 +103,7 @@ fn expansion_is_bounded() {
     let compiled = load("$A=$B x\n$B=$A y\n$A\n");
     assert_eq!(problems(&compiled), ["3:1 error[P002] parameters stand in one another more than 64 deep"]);
     let hopeless = problems_of("~SEQ(I,1,1000000000) x\n");
-    assert_eq!(hopeless, ["1:1 error[P003] this sequence has 1000000000 turns; expansion may make 2000000 lines"]);
+    assert_eq!(hopeless, ["1:1 error[P003] this sequence has 1000000000 turns; expansion may make 4000000 lines"]);
     let compiled = load("~SEQ(I,1,1000000) ~SEQ(J,1,1000000) @n2 x\n");
     assert!(compiled.bundle.is_none());
     assert!(problems(&compiled)[0].contains("fatal[P002] expansion stops here"), "{:?}", problems(&compiled));
@@ -114,14 +115,21 @@ fn expansion_is_bounded() {
     text.push_str("$A59\n");
     let problems = problems_of(&text);
     assert_eq!(problems.len(), 1, "{problems:?}");
-    assert!(problems[0].contains("expanded it is longer than 65536 bytes"), "{problems:?}");
+    assert!(problems[0].contains("expanded it is longer than 32767 bytes"), "{problems:?}");
 }
 
+/// Answers includes as the supervisor does, from these files: a pattern matches a name that ends as it does.
 fn with_files(main: &str, files: &[(&str, &str)], asked: &mut Vec<(String, String)>) -> Compiled {
     compile(facts(), CompileMode::Load, main.into(), |request| {
         asked.push((request.pattern.clone(), request.from.clone()));
         let found = files.iter().filter(|(name, _)| name.ends_with(request.pattern.trim_start_matches('*')));
-        (found.map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect(), Vec::new())
+        let found: Vec<_> = found.map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
+        let missing = match request.pattern.contains('*') {
+            _ if !found.is_empty() => Vec::new(),
+            true => vec![Unread::Nothing],
+            false => vec![Unread::Missing(request.pattern.clone())],
+        };
+        (found, missing)
     })
 }
 
@@ -148,26 +156,132 @@ fn a_directory_full_of_files_is_not_deep() {
     // One that includes itself is.
     let compiled = with_files("include self\n", &[("/c/self", "include self\n")], &mut Vec::new());
     let expected =
-        "1:9 error[L004] `/c/self` is not read: files may include one another 32 deep; does it include itself?";
+        "1:9 fatal[L004] `/c/self` is not read: files may include one another 32 deep; does it include itself?";
     assert_eq!(problems(&compiled), [expected]);
 }
 
+/// What is said of an include that finds nothing, or of one whose file cannot be used: `-`, `warning` or `fatal`.
+fn said(main: &str, answer: &[Unread]) -> String {
+    let compiled = compile(facts(), CompileMode::Load, main.into(), |_| (Vec::new(), answer.to_vec()));
+    let list = compiled.diags.list().iter().filter(|d| d.code == Code::INCLUDE);
+    let said: Vec<String> = list.map(|d| d.severity.to_string()).collect();
+    if said.is_empty() { "-".to_owned() } else { said.join(" ") }
+}
+
+/// Each row was tried with keepalived 2.2.7: where it ends with 6, we say fatal; where it only logs, warning.
 #[test]
 fn what_is_missing_matters_as_the_directive_says() {
+    let missing = [Unread::Missing("d/m".into())];
+    let unusable = [Unread::Unusable("d/x".into(), "it is a directory".into())];
+    for (variant, plain, wildcard, brace, file) in [
+        ("include", "warning", "-", "warning", "warning"),
+        ("includer", "warning", "-", "warning", "fatal"),
+        ("includem", "fatal", "-", "warning", "fatal"),
+        ("includew", "fatal", "fatal", "warning", "fatal"),
+        ("includeb", "warning", "-", "fatal", "fatal"),
+        ("includea", "fatal", "fatal", "fatal", "fatal"),
+    ] {
+        assert_eq!(said(&format!("{variant} d/m"), &missing), plain, "{variant}");
+        assert_eq!(said(&format!("{variant} d/*"), &[Unread::Nothing]), wildcard, "{variant}");
+        assert_eq!(said(&format!("{variant} d/{{a,m}}"), &missing), brace, "{variant}");
+        assert_eq!(said(&format!("{variant} d/x"), &unusable), file, "{variant}");
+    }
+    let refused = [Unread::Refused("d/x".into(), "a configuration may have 4096 files".into())];
+    assert_eq!(said("include d/x", &refused), "fatal");
+    assert_eq!(problems_of("includex f\n"), ["1:1 error[K001] unknown keyword `includex` in the file"]);
+    let mut all = facts();
+    all.includes = Includes::AllChecked;
+    let compiled = compile(all, CompileMode::Load, "include d/m".into(), |_| (Vec::new(), missing.to_vec()));
+    assert_eq!((compiled.verdict().fatal, compiled.verdict().unread), (1, 1), "-e");
+}
+
+/// Each row was tried with keepalived 2.2.7.
+#[test]
+fn include_check_counts_from_where_it_stands() {
+    let missing = [Unread::Missing("d/m".into())];
+    let unusable = [Unread::Unusable("d/x".into(), "it is a directory".into())];
+    let after = |words: &str, pattern: &str| format!("global_defs {{\n{words}\n}}\ninclude {pattern}\n");
+    for (words, plain, wildcard, brace, file) in [
+        ("include_check", "fatal", "fatal", "fatal", "fatal"),
+        ("include_check match", "fatal", "-", "warning", "fatal"),
+        ("include_check read", "warning", "-", "warning", "fatal"),
+        ("include_check readable", "warning", "-", "warning", "warning"),
+        ("include_check +match -wildcard_match", "fatal", "-", "warning", "fatal"),
+        ("include_check\ninclude_check -match", "warning", "fatal", "fatal", "fatal"),
+        ("include_check wildcard_match", "warning", "fatal", "warning", "fatal"),
+        ("include_check brace_match", "warning", "-", "fatal", "fatal"),
+        ("include_check match wildcard_match", "fatal", "-", "warning", "fatal"),
+    ] {
+        assert_eq!(said(&after(words, "d/m"), &missing), plain, "{words}");
+        assert_eq!(said(&after(words, "d/*"), &[Unread::Nothing]), wildcard, "{words}");
+        assert_eq!(said(&after(words, "d/{a,m}"), &missing), brace, "{words}");
+        assert_eq!(said(&after(words, "d/x"), &unusable), file, "{words}");
+    }
+    assert_eq!(said("include d/m\nglobal_defs {\ninclude_check\n}\n", &missing), "warning", "too late");
+    assert_eq!(said("global_defs { include_check match }\ninclude d/m\n", &missing), "fatal", "on one line");
+    assert_eq!(said("$X=match\nglobal_defs {\ninclude_check $X\n}\ninclude d/m\n", &missing), "fatal", "expanded");
+}
+
+#[test]
+fn a_seed_makes_random_numbers_repeatable() {
+    let drawn = |seed: &str, start: u64| {
+        let text = format!("global_defs {{\n{seed}\nnotification_email {{\n${{_RANDOM}} ${{_RANDOM 1 6}}\n}}\n}}\n");
+        let mut compiler = Compiler::new(facts(), CompileMode::Load, text.into_bytes(), start);
+        assert_eq!(compiler.step(), Step::Done);
+        compiler.finish().bundle.unwrap().check.mail.to
+    };
+    assert_eq!(drawn("random_seed 7", 1), drawn("random_seed 7", 99));
+    assert_ne!(drawn("random_seed 7", 1), drawn("random_seed 8", 1));
+    assert_ne!(drawn("", 1), drawn("", 99));
+}
+
+#[test]
+fn environment_variables_are_asked_for_one_by_one_and_once() {
+    let text = "$N=${_ENV COUNT}\n~SEQ(I,${_ENV COUNT}) x$I\nglobal_defs {\nrouter_id a${_ENV ID}b${_ENV NONE}c${_ENV ID}\n}\n\
+                ${_ENV A B}\n${_ENV}\n";
+    let mut compiler = Compiler::new(facts(), CompileMode::Load, text.as_bytes().to_vec(), 1);
     let mut asked = Vec::new();
-    let main = "include a\nincluder b\nincludem c\nincludem c*\nincludew d*\nincludea e*\nincludex f\n";
-    let compiled = with_files(main, &[], &mut asked);
+    while let Step::Environment(name) = compiler.step() {
+        let value = match name.as_str() {
+            "ID" => Some(b"${_INSTANCE}".to_vec()),
+            "COUNT" => Some(b"2".to_vec()),
+            _ => None,
+        };
+        compiler.environment(name.clone(), value);
+        asked.push(name);
+    }
+    assert_eq!(asked, ["COUNT", "ID", "NONE"]);
+    let compiled = compiler.finish();
     assert_eq!(
         problems(&compiled),
         [
-            "1:9 warning[P004] no file matches `a`",
-            "2:10 warning[P004] no file matches `b`",
-            "3:10 error[P004] no file matches `c`",
-            "5:10 error[P004] no file matches `d*`",
-            "6:10 error[P004] no file matches `e*`",
-            "7:1 error[K001] unknown keyword `includex` in the file"
+            "2:23 error[K001] unknown keyword `x1` in the file",
+            "6:1 error[P005] `${_ENV NAME}` takes the name of one environment variable",
+            "7:1 error[P005] `${_ENV NAME}` takes the name of one environment variable",
         ]
     );
+    assert_eq!(compiled.bundle.unwrap().check.router_id, "an1bcn1");
+}
+
+#[test]
+fn environment_variables_are_bounded() {
+    let text = "~SEQ(I,1,300) ${_ENV V$I }\n".replace("$I ", "${I}");
+    let mut compiler = Compiler::new(facts(), CompileMode::Load, format!("~SEQ(I,1,300) $A\n{text}").into_bytes(), 1);
+    let mut count = 0;
+    while let Step::Environment(name) = compiler.step() {
+        compiler.environment(name, None);
+        count += 1;
+    }
+    assert!(count <= 256, "{count}");
+    let direct: String = (0..300).map(|n| format!("${{_ENV V{n}}}\n")).collect();
+    let mut compiler = Compiler::new(facts(), CompileMode::Load, direct.into_bytes(), 1);
+    let mut count = 0;
+    while let Step::Environment(name) = compiler.step() {
+        compiler.environment(name, None);
+        count += 1;
+    }
+    assert_eq!(count, 256);
+    assert_eq!(problems(&compiler.finish()).len(), 44);
 }
 
 #[test]

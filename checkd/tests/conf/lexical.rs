@@ -60,7 +60,7 @@ fn lines_with_nul_and_long_lines_are_ignored() {
         problems(&compiled),
         [
             "1:7 error[L002] this line is ignored: it holds a NUL byte",
-            "2:1 error[L001] this line of 70000 bytes is ignored: a line may have 65536"
+            "2:1 error[L001] this line of 70000 bytes is ignored: a line may have 32767"
         ]
     );
     assert_eq!(compiled.bundle.unwrap().check.router_id, "a");

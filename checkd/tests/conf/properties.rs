@@ -2,7 +2,7 @@
 
 use crate::common::facts;
 use checkd::conf::{Compiled, compile};
-use ipc::msg::compile::CompileMode;
+use ipc::msg::compile::{CompileMode, Unread};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ fn run(text: Vec<u8>) -> Compiled {
     let started = Instant::now();
     let compiled = compile(facts(), CompileMode::Load, text, |request| {
         let again = request.pattern.contains('a').then(|| ("/a".to_owned(), b"include ab\nstate $A\n".to_vec()));
-        (again.into_iter().collect(), vec![("/b".to_owned(), "no".to_owned())])
+        (again.into_iter().collect(), vec![Unread::Unusable("/b".to_owned(), "no".to_owned())])
     });
     assert!(started.elapsed() < Duration::from_secs(20));
     for diagnostic in compiled.diags.list() {

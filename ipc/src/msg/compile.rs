@@ -29,9 +29,24 @@ pub enum ToCompile {
     },
     /// No further file for this include.
     EndOfFiles {
-        /// What could not be opened and why, as text for the diagnostic; at most 100.
-        problems: Vec<(String, String)>,
+        /// What it does not bring; at most 100.
+        problems: Vec<Unread>,
     },
+    /// Answer to [`FromCompile::Environment`]: the value, at most 4,096 bytes; `None` when it is not set or is not told.
+    Environment(Option<Vec<u8>>),
+}
+
+/// What an include does not bring.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unread {
+    /// A name without wildcard that does not exist.
+    Missing(String),
+    /// The wildcards match nothing at all.
+    Nothing,
+    /// It is there and cannot be used: a directory, a device, executable, not readable. With the reason.
+    Unusable(String, String),
+    /// It is beyond a bound. With the reason.
+    Refused(String, String),
 }
 
 /// What a compilation is for.
@@ -114,6 +129,18 @@ pub struct Facts {
     pub interfaces: Vec<String>,
     /// `-P`, `-C`
     pub parts: Parts,
+    /// `-e`
+    pub includes: Includes,
+}
+
+/// Which failures of includes are errors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Includes {
+    /// Those that the directive and `include_check` say.
+    #[default]
+    AsWritten,
+    /// All: `-e`.
+    AllChecked,
 }
 
 /// Which half of the configuration counts; the other is read, and then is as if it was not there.
@@ -138,6 +165,10 @@ pub enum FromCompile {
         /// The file it stands in; relative patterns start in its directory.
         from: String,
     },
+    /// `${_ENV NAME}` was met. At most 256 in a compilation, the name at most 255 letters, digits and `_`: a compiler that was
+    /// taken over can ask for what it can name and learns nothing of what it cannot. It could tell what it learns to nobody but the
+    /// log. The supervisor keeps to itself what the service manager gave it (`NOTIFY_SOCKET`, `CREDENTIALS_DIRECTORY`, …).
+    Environment(String),
     /// A piece of a slice, in the order of [`SliceKind`].
     Slice(SliceKind, Chunk),
     /// The end. Diagnostics have been written to standard error and the log already.
@@ -153,4 +184,6 @@ pub struct Verdict {
     pub warnings: u32,
     /// Problems with which it cannot be run (COMPAT: exit code 4 of `-t`); no slice is sent when there is one.
     pub fatal: u32,
+    /// How many of these are files that had to be included and were not (COMPAT: exit code 6 of `-t` if it is all of them).
+    pub unread: u32,
 }

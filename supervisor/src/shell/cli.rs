@@ -142,7 +142,7 @@ pub struct Cli {
     /// -s: run in the network namespace NAME (/run/netns/NAME)
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<OsString>,
-    /// -e: a missing configuration file is an error
+    /// -e: every include must find what it names
     #[arg(long)]
     pub all_config: bool,
     /// -i: use lines that begin with @ID [default: the host name up to the first dot]
@@ -253,6 +253,11 @@ impl Cli {
         }
     }
 
+    /// Which failures of includes are errors.
+    pub fn compile_includes(&self) -> compile::Includes {
+        if self.all_config { compile::Includes::AllChecked } else { compile::Includes::AsWritten }
+    }
+
     /// The configuration file.
     pub fn config(&self) -> PathBuf {
         match &self.use_file {
@@ -264,7 +269,7 @@ impl Cli {
 
     /// One sentence for each option that is accepted and does nothing.
     pub fn without_effect(&self) -> Vec<String> {
-        let table: [(bool, &str); 14] = [
+        let table: [(bool, &str); 13] = [
             (self.genhash, "-T/--genhash: genhash is not built"),
             (self.snmp, "-x/--snmp: there is no SNMP"),
             (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket: there is no SNMP"),
@@ -275,7 +280,6 @@ impl Cli {
             (self.no_mem_check, "--no-mem-check does nothing"),
             (self.address_monitoring, "-a/--address-monitoring is not built"),
             (self.dump_conf, "-d/--dump-conf is not built; SIGUSR1 writes what the processes hold"),
-            (self.all_config, "-e/--all-config is not built"),
             (self.config_fd.is_some(), "--config-fd does nothing"),
             (self.perf.is_some(), "--perf does nothing"),
             (self.debug.is_some(), "--debug does nothing; use -D -D"),

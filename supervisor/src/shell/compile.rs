@@ -4,6 +4,10 @@
 //! a slice, [`PATTERN_LIMIT`] bytes a pattern, [`FRAMES_PER_TURN`] frames before the event loop sees to others. Nothing here
 //! waits: a reload must not hold the running children up.
 
+mod environment;
+mod file;
+
+use self::file::{Unusable, open_regular};
 use super::accounts::Whom;
 use super::glob;
 use super::spawn::{Process, Programs};
@@ -12,15 +16,12 @@ use ipc::chunk::Assembly;
 use ipc::config::script::ScriptConfig;
 use ipc::config::{Generation, Secret, SliceKind};
 use ipc::evloop::EventLoop;
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, Parts, ToCompile, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, Includes, MessageFormat, Parts, ToCompile, Unread, Verdict};
 use ipc::msg::control::LogSetup;
 use ipc::time::Mono;
 use mio::Token;
-use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, SFlag, fstat};
 use std::collections::{BTreeMap, VecDeque};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -33,7 +34,7 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 pub const FILES_LIMIT: usize = 4_096;
 
 /// Most includes of one configuration, also those that match nothing.
-pub const INCLUDES_LIMIT: u32 = 8_192;
+pub const INCLUDES_LIMIT: u32 = 4_096;
 
 /// Frames taken in one turn: each may be an include, which is a walk through directories.
 const FRAMES_PER_TURN: usize = 16;
@@ -69,6 +70,7 @@ pub struct Compiler {
     channel: Channel<ToCompile, FromCompile>,
     files: Vec<PathBuf>,
     includes: u32,
+    variables: u32,
     answer: Option<Answer>,
     mode: CompileMode,
     assembly: Assembly,
@@ -98,6 +100,8 @@ pub struct Order<'a> {
     pub config_id: Option<&'a str>,
     /// `-P`, `-C`
     pub parts: Parts,
+    /// `-e`
+    pub includes: Includes,
     /// For which generation.
     pub generation: Generation,
     /// Load or test.
@@ -141,6 +145,7 @@ impl Compiler {
             channel,
             files: vec![order.path.to_owned()],
             includes: 0,
+            variables: 0,
             answer: None,
             mode: order.mode,
             assembly: Assembly::default(),
@@ -196,6 +201,7 @@ impl Compiler {
             for message in received.frame.messages {
                 match message {
                     FromCompile::Include { pattern, from } => self.include(&pattern, &from)?,
+                    FromCompile::Environment(name) => self.environment(&name)?,
                     FromCompile::Slice(kind, chunk) => {
                         if self.kind.is_some_and(|other| other != kind) || self.slices.contains_key(&kind) {
                             return Err(violation("slices out of order"));
@@ -230,11 +236,24 @@ impl Compiler {
         let base = absolute(from.parent().unwrap_or(Path::new("/")));
         let mut answer = Answer::default();
         match glob::matches(pattern, &base) {
-            Err(e) => answer.problem(pattern.to_owned(), e.to_string()),
+            Err(e) => answer.problem(Unread::Refused(pattern.to_owned(), e.to_string())),
+            Ok(paths) if paths.is_empty() => answer.problem(Unread::Nothing),
             Ok(paths) => answer.paths = paths.into(),
         }
         self.answer = Some(answer);
         self.hand_out()
+    }
+
+    /// Tells it the value of an environment variable.
+    fn environment(&mut self, name: &str) -> Result<(), ChannelError> {
+        self.variables = self.variables.saturating_add(1);
+        if self.variables > environment::VARIABLES_LIMIT {
+            return Err(violation("too many environment variables"));
+        }
+        if !environment::is_variable(name) {
+            return Err(violation("something that is no name of an environment variable"));
+        }
+        self.channel.send(self.generation, vec![ToCompile::Environment(environment::variable(name))])
     }
 
     /// Gives it the files of an include, as many as it takes now. A file that cannot be opened is a diagnostic of the compiler's.
@@ -247,7 +266,7 @@ impl Compiler {
             };
             match self.give(&path) {
                 Ok(()) => {}
-                Err(Refusal::Problem(why)) => answer.problem(path.display().to_string(), why),
+                Err(Refusal::Problem(unread)) => answer.problem(unread),
                 Err(Refusal::Channel(e)) => return Err(e),
             }
             self.answer = Some(answer);
@@ -256,11 +275,20 @@ impl Compiler {
     }
 
     fn give(&mut self, path: &Path) -> Result<(), Refusal> {
+        let shown = || path.display().to_string();
         if self.files.len() >= FILES_LIMIT {
-            return Err(Refusal::Problem(format!("a configuration may have {FILES_LIMIT} files")));
+            let why = format!("a configuration may have {FILES_LIMIT} files");
+            return Err(Refusal::Problem(Unread::Refused(shown(), why)));
         }
-        let name = path.to_str().ok_or_else(|| Refusal::Problem("its name is not UTF-8".to_owned()))?;
-        let fd = open_regular(path).map_err(Refusal::Problem)?;
+        let Some(name) = path.to_str() else {
+            return Err(Refusal::Problem(Unread::Refused(shown(), "its name is not UTF-8".to_owned())));
+        };
+        let fd = open_regular(path).map_err(|unusable| {
+            Refusal::Problem(match unusable {
+                Unusable::Missing => Unread::Missing(shown()),
+                Unusable::Because(why) => Unread::Unusable(shown(), why),
+            })
+        })?;
         let message = ToCompile::File { path: name.to_owned() };
         self.channel.send_with_fds(self.generation, message, vec![fd]).map_err(Refusal::Channel)?;
         self.files.push(path.to_owned());
@@ -284,22 +312,27 @@ impl Compiler {
 #[derive(Default)]
 struct Answer {
     paths: VecDeque<PathBuf>,
-    problems: Vec<(String, String)>,
+    problems: Vec<Unread>,
     problem_bytes: usize,
 }
 
 impl Answer {
     /// Notes a file that cannot be given; beyond the limits nothing.
-    fn problem(&mut self, path: String, why: String) {
-        self.problem_bytes = self.problem_bytes.saturating_add(path.len().saturating_add(why.len()));
+    fn problem(&mut self, unread: Unread) {
+        let bytes = match &unread {
+            Unread::Nothing => 0,
+            Unread::Missing(path) => path.len(),
+            Unread::Unusable(path, why) | Unread::Refused(path, why) => path.len().saturating_add(why.len()),
+        };
+        self.problem_bytes = self.problem_bytes.saturating_add(bytes);
         if self.problem_bytes < PROBLEM_BYTES_LIMIT && self.problems.len() < PROBLEMS_LIMIT {
-            self.problems.push((path, why));
+            self.problems.push(unread);
         }
     }
 }
 
 enum Refusal {
-    Problem(String),
+    Problem(Unread),
     Channel(ChannelError),
 }
 
@@ -315,29 +348,6 @@ pub fn script_table(slices: &Slices) -> Result<ScriptConfig, Failure> {
             "the script table does not decode ({e}); are all programs of Holdfast of one version?"
         ))
     })
-}
-
-/// Opens a regular file for reading. A FIFO or a device would let the compiler wait, or worse.
-fn open_regular(path: &Path) -> Result<OwnedFd, String> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let fd = open(path, flags, Mode::empty()).map_err(|e| reason(e).to_owned())?;
-    match kind(fd.as_fd()) {
-        Ok(SFlag::S_IFREG) => Ok(fd),
-        Ok(SFlag::S_IFDIR) => Err("it is a directory".to_owned()),
-        Ok(_) => Err("it is no regular file".to_owned()),
-        Err(e) => Err(e.desc().to_owned()),
-    }
-}
-
-fn kind(fd: BorrowedFd<'_>) -> Result<SFlag, Errno> {
-    Ok(SFlag::from_bits_truncate(fstat(fd)?.st_mode & SFlag::S_IFMT.bits()))
-}
-
-fn reason(e: Errno) -> &'static str {
-    match e {
-        Errno::ENOENT => "it does not exist",
-        other => other.desc(),
-    }
 }
 
 /// Relative paths of includes start in the directory of the including file, which itself may be relative.
@@ -357,6 +367,7 @@ fn facts(order: &Order<'_>) -> Facts {
         interfaces: interfaces(&std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default()),
         hostname,
         parts: order.parts,
+        includes: order.includes,
     }
 }
 

@@ -29,6 +29,7 @@ const ENDED: Token = Token(1);
 const FINE: u8 = 0;
 const CANNOT_RUN: u8 = 4;
 const ERRORS: u8 = 5;
+/// Of files that had to be included and could not be, and of scripts that others may change.
 const SECURITY: u8 = 6;
 
 /// Tests the configuration; `log` is a file that messages are appended to, empty: standard error.
@@ -55,6 +56,7 @@ pub fn run(cli: &Cli, log: &OsStr) -> u8 {
         },
         Ok(compilation) => verdict(&compilation, commands),
         // The compiler has said what is wrong.
+        Err(Failure::Fatal { problems, unread }) if problems == unread => SECURITY,
         Err(Failure::Fatal { .. }) => CANNOT_RUN,
         Err(failure @ Failure::Unreadable(_)) => refuse(CANNOT_RUN, &failure.to_string()),
         Err(failure @ Failure::Compiler(_)) => refuse(failure.exit_code(), &failure.to_string()),
@@ -99,6 +101,7 @@ fn compile(cli: &Cli, whom: Whom) -> Result<Compilation, Failure> {
             path: &cli.config(),
             config_id: cli.config_id.as_deref(),
             parts: cli.compile_parts(),
+            includes: cli.compile_includes(),
             generation: Generation(1),
             mode: if cli.offline { CompileMode::Offline } else { CompileMode::Test },
             format: cli.message_format.into(),
@@ -128,7 +131,7 @@ fn compile(cli: &Cli, whom: Whom) -> Result<Compilation, Failure> {
     let compilation = result?;
     match compilation.verdict.fatal {
         0 => Ok(compilation),
-        problems => Err(Failure::Fatal { problems }),
+        problems => Err(Failure::Fatal { problems, unread: compilation.verdict.unread }),
     }
 }
 

@@ -46,7 +46,7 @@ fn compiled() -> impl Strategy<Value = Compiled> {
     prop_oneof![
         3 => Just(Compiled::Good(Box::new(table()))),
         1 => Just(Compiled::Good(Box::new(with_scripts))),
-        1 => Just(Compiled::Bad(Failure::Fatal { problems: 1 })),
+        1 => Just(Compiled::Bad(Failure::Fatal { problems: 1, unread: 0 })),
     ]
 }
 

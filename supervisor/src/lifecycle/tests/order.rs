@@ -45,9 +45,11 @@ fn only_what_the_configuration_needs_is_started() {
 #[test]
 fn a_configuration_that_cannot_be_used_at_the_start_ends_it_with_keepaliveds_code() {
     let why = || "why".into();
-    for (failure, code) in
-        [(Failure::Unreadable(why()), 6), (Failure::Fatal { problems: 3 }, 2), (Failure::Compiler(why()), 70)]
-    {
+    for (failure, code) in [
+        (Failure::Unreadable(why()), 6),
+        (Failure::Fatal { problems: 3, unread: 0 }, 2),
+        (Failure::Compiler(why()), 70),
+    ] {
         let mut b = Bench::new(options());
         b.on(Event::Begin);
         assert_eq!(b.on(Event::Compiled(G1, Compiled::Bad(failure))), [Tell(STOPPING), Exit(code)]);
@@ -145,7 +147,7 @@ fn reload() {
 fn a_reload_that_does_not_compile_changes_nothing() {
     let mut b = Bench::running();
     b.on(Event::Signal(Signal::Reload));
-    let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
+    let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1, unread: 0 })));
     assert_eq!(after, [DropSlices(G2), Tell(Told::ReloadFailed)]);
     assert_eq!(b.machine.current(), Some(G1));
     assert_eq!(b.on(Event::Signal(Signal::Reload)), [LogFiles, Tell(Told::Reloading), Compile(Generation(3))]);
@@ -199,9 +201,9 @@ fn reloads_asked_for_during_a_reload_are_one_reload_after_it() {
     b.on(Event::Signal(Signal::Reload));
     assert_eq!(b.on(Event::Signal(Signal::Reload)), [LogFiles]);
     assert_eq!(b.on(Event::Signal(Signal::Reload)), [LogFiles]);
-    let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1 })));
+    let after = b.on(Event::Compiled(G2, Compiled::Bad(Failure::Fatal { problems: 1, unread: 0 })));
     assert_eq!(after, [DropSlices(G2), Tell(Told::ReloadFailed), Tell(Told::Reloading), Compile(Generation(3))]);
-    let after = b.on(Event::Compiled(Generation(3), Compiled::Bad(Failure::Fatal { problems: 1 })));
+    let after = b.on(Event::Compiled(Generation(3), Compiled::Bad(Failure::Fatal { problems: 1, unread: 0 })));
     assert_eq!(after, [DropSlices(Generation(3)), Tell(Told::ReloadFailed)]);
 }
 

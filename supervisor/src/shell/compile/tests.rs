@@ -1,6 +1,7 @@
 //! A compiler that is played by the test.
 
 use super::*;
+use crate::shell::testdir::TestDir;
 
 #[test]
 fn interfaces_are_read_from_proc() {
@@ -11,10 +12,22 @@ fn interfaces_are_read_from_proc() {
 
 #[test]
 fn only_regular_files_are_opened() {
-    assert_eq!(open_regular(Path::new("/dev/null")).err().as_deref(), Some("it is no regular file"));
-    assert_eq!(open_regular(Path::new("/")).err().as_deref(), Some("it is a directory"));
-    assert_eq!(open_regular(Path::new("/nonexistent/x")).err().as_deref(), Some("it does not exist"));
-    assert!(open_regular(Path::new("/proc/self/exe")).is_ok());
+    let dir = TestDir::new("regular");
+    let (fifo, socket, link) = (dir.path().join("fifo"), dir.path().join("socket"), dir.path().join("link"));
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    std::os::unix::fs::symlink("/nonexistent", &link).unwrap();
+    let why = |path: &Path| open_regular(path).unwrap_err().to_string();
+    for path in [Path::new("/dev/null"), Path::new("/dev/zero"), &fifo, &socket] {
+        assert_eq!(why(path), "it is no regular file", "{}", path.display());
+    }
+    assert_eq!(why(Path::new("/")), "it is a directory");
+    assert_eq!(why(Path::new("/nonexistent/x")), "it does not exist");
+    assert_eq!(why(&link), "it is a link to nothing");
+    assert!(why(Path::new("/proc/self/exe")).starts_with("it is executable"));
+    let file = dir.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    assert!(open_regular(&file).is_ok());
 }
 
 /// A compiler that is played by the test: its end of the channel.
@@ -28,6 +41,7 @@ fn played() -> (Compiler, Channel<FromCompile, ToCompile>) {
         mode: CompileMode::Load,
         files: vec![PathBuf::from("/etc/a.conf")],
         includes: 0,
+        variables: 0,
         answer: None,
         assembly: Assembly::default(),
         kind: None,

@@ -116,6 +116,7 @@ impl Driver {
                 path: &self.setup.config,
                 config_id: self.setup.cli.config_id.as_deref(),
                 parts: self.setup.cli.compile_parts(),
+                includes: self.setup.cli.compile_includes(),
                 generation,
                 mode: CompileMode::Load,
                 format: MessageFormat::Human,

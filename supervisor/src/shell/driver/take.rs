@@ -119,7 +119,7 @@ impl Driver {
     fn accept(&mut self, generation: Generation, result: Result<Compilation, Failure>) -> Compiled {
         let accepted = result.and_then(|compilation| {
             if compilation.verdict.fatal > 0 {
-                return Err(Failure::Fatal { problems: compilation.verdict.fatal });
+                return Err(Failure::Fatal { problems: compilation.verdict.fatal, unread: compilation.verdict.unread });
             }
             let table = script_table(&compilation.slices)?;
             Ok((compilation.slices, table))
