@@ -67,7 +67,7 @@ codes! {
     NUL_LINE = "L002";
     /// A quotation mark without its partner on the same line. Text in quotes cannot go on in the next line.
     UNBALANCED_QUOTE = "L003";
-    /// A file is too large, there are too many of them, or files include one another too deep; often a file includes itself.
+    /// A file cannot be read, is too large, there are too many of them, or files include one another too deep; often a file includes itself.
     TOO_LARGE = "L004";
     /// A character that only looks like one of the language: full-width punctuation, a no-break space, a typographic quotation mark.
     /// Editors, chat programs and input methods put them in. It is taken for a letter.
@@ -75,8 +75,6 @@ codes! {
     /// Backslashes in a command or a pattern that keepalived's releases read in different ways. They are read as keepalived 2.2.7
     /// does; put what is meant into a script, where there is no doubt.
     ESCAPES = "L006";
-    /// The main file cannot be read: it is no regular file, or it is too large.
-    UNREADABLE = "L007";
     /// A parameter definition, `$NAME=VALUE`, that cannot be understood or replaces a built-in parameter.
     BAD_DEFINITION = "P001";
     /// Parameters or loops make more text than one configuration may have, or a parameter is defined by itself. A value is expanded

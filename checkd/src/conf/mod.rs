@@ -136,7 +136,7 @@ impl Compiler {
     /// The main file could not be read: a fatal problem.
     pub fn unreadable(&mut self, path: &str, why: &str) {
         let message = alloc::format!("cannot read {path}: {why}");
-        self.diags.push(diag::Diagnostic::fatal(diag::Code::UNREADABLE, Span::default(), message));
+        self.diags.push(diag::Diagnostic::fatal(diag::Code::TOO_LARGE, Span::default(), message));
     }
 
     /// Works until something is needed or all is read.

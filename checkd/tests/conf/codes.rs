@@ -5,7 +5,7 @@ use crate::common::facts;
 use checkd::conf::compile;
 use checkd::conf::diag::Code;
 use checkd::conf::explain::explain;
-use ipc::msg::compile::CompileMode;
+use ipc::msg::compile::{CompileMode, Unread};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -22,8 +22,10 @@ const NOT_YET: [&str; 2] = ["K007", "R006"];
 fn told(path: &Path) -> Told {
     let facts = ipc::msg::compile::Facts { path: path.file_name().unwrap().to_str().unwrap().into(), ..facts() };
     let compiled = compile(facts, CompileMode::Test, std::fs::read(path).unwrap(), |request| {
-        let included = std::fs::read(directory().join(&request.pattern)).ok();
-        (included.map(|text| (request.pattern.clone(), text)).into_iter().collect(), Vec::new())
+        match std::fs::read(directory().join(&request.pattern)) {
+            Ok(text) => (vec![(request.pattern.clone(), text)], Vec::new()),
+            Err(_) => (Vec::new(), vec![Unread::Missing(request.pattern.clone())]),
+        }
     });
     let list = compiled.diags.list().iter();
     list.map(|d| (compiled.sources.place(d.primary.as_ref().unwrap().span).line, d.code.0.to_owned())).collect()
