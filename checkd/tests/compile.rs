@@ -56,7 +56,7 @@ fn is_root() -> bool {
 }
 
 fn seed(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conf").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/conf/seeds").join(name)
 }
 
 impl Compiler {

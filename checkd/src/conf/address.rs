@@ -138,6 +138,10 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, whose: Whose) -> Option<Address>
             no_effect_yet(r, option.span, option.text());
         }
     }
+    if address.prefix.addr.is_multicast() && address.more.autojoin == Switch::Off {
+        let message = format!("{} is a multicast address, which needs `autojoin`", address.prefix.addr);
+        r.diags.push(Diagnostic::warning(Code::CONFLICT, address.span, message));
+    }
     if let (Some(peer), Some(_)) = (address.more.peer, address.broadcast) {
         let message = format!("an address with a peer ({peer}) has no broadcast address");
         r.diags.push(Diagnostic::warning(Code::CONFLICT, address.span, message).label("`brd` is ignored"));
@@ -274,7 +278,7 @@ pub fn prefix(r: &mut Reader<'_>, word: Word<'_>) -> Option<Prefix> {
             }
         }
     };
-    if addr.is_unspecified() || addr.is_multicast() || addr == IpAddr::V4(Ipv4Addr::BROADCAST) {
+    if addr.is_unspecified() || addr == IpAddr::V4(Ipv4Addr::BROADCAST) {
         r.bad(word, "an address that a host can have");
         return None;
     }

@@ -62,7 +62,9 @@ const MODES: [(&str, u16); 12] = [
 /// A number (decimal, `0` octal, `0x` hexadecimal) or words with `|` between.
 fn umask(r: &mut Reader<'_>, s: Statement<'_>) -> Option<u16> {
     let word = s.word(1)?;
-    let text = word.text();
+    let all: alloc::vec::Vec<&str> = s.words(1).map(|w| w.text()).collect();
+    let joined = all.concat();
+    let text = joined.as_str();
     let number = if let Some(hex) = text.strip_prefix("0x") {
         u16::from_str_radix(hex, 16).ok()
     } else if text.len() > 1 && text.starts_with('0') {
@@ -146,7 +148,7 @@ pub static IDENTITY: &[Keyword<Global>] = &[
     .not_yet(),
     Keyword::new(
         "umask",
-        Args::Count(1, 1),
+        Args::Some(1),
         "NUMBER|NAME[|NAME…]",
         "of files that are created",
         |r, s, d: &mut Global| {

@@ -59,7 +59,15 @@ fn sync_daemon(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
             match place {
                 1 => instance = r.text(option),
                 2 if is_number && instance.is_some() => match r.number(Some(option), 0..=255) {
-                    Some(id) => sync.id = Some(id),
+                    Some(id) => {
+                        let old = Diagnostic::warning(
+                            Code::DEPRECATED,
+                            option.span,
+                            "`id` before this number is today's form",
+                        );
+                        r.diags.push(old.patch(option.span, alloc::format!("id {id}")));
+                        sync.id = Some(id);
+                    }
                     None => return,
                 },
                 _ => return r.bad(option, "`inst`, `id`, `maxlen`, `port`, `ttl` or `group`"),

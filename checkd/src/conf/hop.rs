@@ -52,6 +52,10 @@ pub fn option(
 
 /// `via [inet|inet6] IP`
 fn via(r: &mut Reader<'_>, option: Word<'_>, options: &mut Options<'_>, hop: &mut Hop) -> Option<Family> {
+    if option.text() == "gw" {
+        let old = Diagnostic::warning(Code::DEPRECATED, option.span, "`gw` is an old name of `via` and works as that");
+        r.diags.push(old.patch(option.span, "via"));
+    }
     let family = if options.take("inet") {
         Some(Family::V4)
     } else if options.take("inet6") {

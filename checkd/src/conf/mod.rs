@@ -50,6 +50,7 @@ pub mod rule;
 pub mod script;
 pub mod server;
 pub mod server_group;
+pub mod short;
 pub mod source;
 pub mod ssl;
 pub mod suggest;

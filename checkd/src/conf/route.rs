@@ -165,7 +165,7 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<Route
     route.to = if to.len == 0 { hop::any(route.family) } else { to };
     fits(r, s, &route)?;
     route.tracked.group = group(r, seen.group, statics, route.hop.link.is_some(), "`dev`");
-    let has_link = route.hop.link.is_some() || route.hops.iter().any(|h| h.link.is_some());
+    let has_link = route.hop.link.is_some();
     if route.tracked.no_track == Switch::Off && !has_link {
         // COMPAT: keepalived 2.2.7 reports it and does the same.
         let message = "a route without `dev` cannot be tracked";
@@ -173,6 +173,10 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<Route
         route.tracked.no_track = Switch::On;
     }
     if route.tracked.no_track == Switch::Off {
+        if route.protocol.is_some_and(|protocol| protocol != TRACKED_PROTOCOL) {
+            let message = format!("a tracked route has the protocol {TRACKED_PROTOCOL}, by which it is known");
+            r.diags.push(Diagnostic::warning(Code::ADJUSTED, s.whole(), message).help("no_track"));
+        }
         route.protocol = Some(TRACKED_PROTOCOL);
     }
     Some(route)
@@ -226,6 +230,10 @@ fn one(
             if name == "or" {
                 let message = "`or` is an old form of `nexthop via`";
                 r.diags.push(Diagnostic::warning(Code::DEPRECATED, option.span, message));
+                // `via A or B`: what was written so far is the first of them.
+                if route.hops.is_empty() && route.hop.via.is_some() {
+                    route.hops.push(core::mem::take(&mut route.hop));
+                }
             }
             let via = hop::several(r, option, options, &mut route.hops)?;
             seen.family = seen.family.or(via);

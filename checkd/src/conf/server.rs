@@ -234,9 +234,15 @@ pub(super) fn endpoint(r: &mut Reader<'_>, s: Statement<'_>) -> Option<(IpAddr, 
 }
 
 fn sorry_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
-    if let Some(sorry) = endpoint(r, s) {
-        r.first(&mut v.sorry, s, sorry);
+    let Some(sorry) = endpoint(r, s) else { return };
+    if let Some(first) = &v.sorry {
+        // COMPAT: keepalived 2.2.7 says nothing.
+        let message = "`sorry_server` is given twice; the first one counts";
+        let again = Diagnostic::warning(Code::REPEATED, s.whole(), message).label("ignored");
+        r.diags.push(again.also(first.span, "the first one"));
+        return;
     }
+    set(&mut v.sorry, Some(sorry), s);
 }
 
 /// COMPAT: the two keywords about a sorry server come after it.

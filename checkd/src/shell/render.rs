@@ -6,6 +6,7 @@
 use annotate_snippets::{Annotation, AnnotationKind, Level, Patch, Renderer, Snippet};
 use checkd::conf::Compiled;
 use checkd::conf::diag::{Diagnostic, Label, Severity};
+pub use checkd::conf::short::line;
 use checkd::conf::source::{FileId, Source, Span};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -60,22 +61,6 @@ pub fn excerpt(compiled: &Compiled, diagnostic: &Diagnostic, colour: bool) -> St
         (None, None) => vec![group],
     };
     format!("{}\n\n", renderer.render(&report))
-}
-
-/// `FILE:LINE:COL: error[CODE]: text`, one line. What is fatal is an error here too: whoever reads this tells three kinds apart.
-pub fn line(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
-    let span = diagnostic.primary.as_ref().map_or(Span::default(), |primary| primary.span);
-    let place = compiled.sources.place(span);
-    let severity = diagnostic.severity.min(Severity::Error);
-    let mut text = format!("{}:{}:{}: {severity}[{}]: ", place.file, place.line, place.column, diagnostic.code);
-    text.push_str(&diagnostic.message);
-    if let Some(label) = diagnostic.primary.as_ref().filter(|p| !p.text.is_empty()) {
-        text.push_str(&format!(" ({})", label.text));
-    }
-    if let Some(help) = &diagnostic.help {
-        text.push_str(&format!("; {help}"));
-    }
-    text.replace(|c: char| c.is_control(), "\u{fffd}")
 }
 
 /// One JSON object: `severity`, `code`, `message`, and where they are known `file`, `line`, `column`, `end_line`, `end_column`,

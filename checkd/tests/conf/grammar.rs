@@ -90,7 +90,7 @@ const CASES: &[(In, &str, &str)] = &[
     (In::Global, "notify_fifo /run/f\nnotify_fifo_script /bin/cat", "notify_fifo_script \"a"),
     (In::Global, "vrrp_notify_fifo /run/f root root", "vrrp_notify_fifo f"),
     (In::Global, "vrrp_notify_fifo /run/f\nvrrp_notify_fifo_script /bin/cat", "vrrp_notify_fifo_script \"a"),
-    (In::Global, "lvs_notify_fifo /run/f", "notify_fifo /run/f\nlvs_notify_fifo /run/f"),
+    (In::Global, "lvs_notify_fifo /run/f", "lvs_notify_fifo f"),
     (In::Global, "lvs_notify_fifo /run/f\nlvs_notify_fifo_script /bin/cat", "lvs_notify_fifo_script \"a"),
     (In::Global, "vrrp_notify_priority_changes", "vrrp_notify_priority_changes 7"),
     (In::Global, "fifo_write_vrrp_states_on_reload", ""),
@@ -174,7 +174,7 @@ const CASES: &[(In, &str, &str)] = &[
     (In::Addrs, "192.0.2.1 dev eth0 peer 192.0.2.2/30", "192.0.2.1/24 dev eth0 peer 192.0.2.2"),
     (In::Addrs, "fd00::1/64 dev eth0 home mngtmpaddr noprefixroute autojoin -nodad", "fd00::1/64 dev eth0 house"),
     (In::Addrs, "fd00::1/64 dev eth0 preferred_lft forever", "fd00::1/64 dev eth0 preferred_lft never"),
-    (In::Addrs, "192.0.2.1 dev eth0 no_track", "192.0.2.1"),
+    (In::Addrs, "192.0.2.1 dev eth0 no_track", "192.0.2.300"),
     (In::Addrs, "192.0.2.1 dev eth0 track_group g", "192.0.2.1 dev eth0 use_vmac"),
 ];
 
@@ -327,7 +327,7 @@ static_rules {\nfrom 10.0.0.0/8 table 100\nto 10.0.0.0/8 table 101\n}\n";
     assert_eq!((hole.kind, hole.protocol), (RouteType::Blackhole, None));
     assert_eq!((six.family, six.to.addr.is_ipv6(), six.to.len, six.protocol), (ipc::net::Family::V6, true, 0, None));
     assert_eq!((four.metrics[0].kind, four.metrics[0].value, four.metrics[0].lock), (MetricKind::Rtt, 16, Switch::On));
-    assert_eq!((two.protocol, two.tracked.no_track), (Some(18), Switch::Off));
+    assert_eq!((two.protocol, two.tracked.no_track), (None, Switch::On));
     assert_eq!((two.hops.len(), two.hops[0].weight), (2, Some(3)));
     assert_eq!(two.hops[1].encap, Some(Encap::Mpls(vec![5, 6])));
     let preferences: Vec<u32> = statics.rules.iter().map(|r| r.preference).collect();

@@ -148,7 +148,7 @@ proptest! {
     /// A real file with bytes changed, dropped and doubled.
     #[test]
     fn a_damaged_file_ends(edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0_u8..3), 1..12)) {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/conf/000_3_lvs_dr_master.conf");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/conf/seeds/000_3_lvs_dr_master.conf");
         let mut text = std::fs::read(path).unwrap();
         for (place, byte, kind) in edits {
             let at = place.index(text.len());

@@ -1,4 +1,4 @@
-//! The example configurations of tests/conf.
+//! The example configurations of tests/conf/seeds.
 
 use crate::common::{facts, problems};
 use checkd::conf::{Compiled, compile};
@@ -7,7 +7,7 @@ use ipc::msg::compile::CompileMode;
 use std::path::PathBuf;
 
 fn directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/conf")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/conf/seeds")
 }
 
 fn seed(name: &str) -> Compiled {

@@ -140,7 +140,7 @@ fn addresses_have_options() {
         problems(&compiled),
         [
             "7:13 warning[W105] with the prefix /24 this address brings a route to its whole subnet: packets to that subnet will leave by `eth0`",
-            "8:13 error[R002] 192.0.2.9 is an address of this instance already",
+            "8:13 warning[R002] 192.0.2.9 is an address of this instance already",
             "9:13 error[V001] `192.0.2.12/33` is not an address with a prefix of 0 to 32 bits",
             "10:13 error[R006] IPv6 addresses cannot be run yet"
         ]

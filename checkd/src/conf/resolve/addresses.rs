@@ -66,8 +66,9 @@ impl Resolver<'_, '_> {
         };
         let addr = address.prefix.addr;
         if specs.iter().any(|s| s.prefix.addr == addr && s.link == link) {
+            // COMPAT: keepalived 2.2.7 says nothing.
             let message = format!("{addr} is an address of this instance already");
-            self.r.diags.push(Diagnostic::error(Code::DUPLICATE, address.span, message).label("ignored"));
+            self.r.diags.push(Diagnostic::warning(Code::DUPLICATE, address.span, message).label("ignored"));
             return None;
         }
         specs.push(AddrSpec {

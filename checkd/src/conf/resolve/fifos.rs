@@ -29,7 +29,7 @@ impl Resolver<'_, '_> {
         };
         if let Some(first) = common.and_then(|c| c.path.as_ref()).filter(|c| c.value.0 == path.value.0) {
             let message = format!("`{keyword}` is the FIFO of `notify_fifo` already");
-            let again = Diagnostic::error(Code::DUPLICATE, path.span, message).label("ignored");
+            let again = Diagnostic::warning(Code::DUPLICATE, path.span, message).label("ignored");
             self.r.diags.push(again.also(first.span, "the first one"));
             return None;
         }

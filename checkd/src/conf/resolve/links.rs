@@ -11,10 +11,13 @@ use ipc::config::vrrp::{Link, Switch};
 use ipc::msg::compile::CompileMode;
 
 impl Resolver<'_, '_> {
-    /// The index of an interface; the first mention of one that does not exist is reported.
+    /// The index of an interface. One that does not exist is reported: for `-t` at each mention, as keepalived does, else at the first.
     pub(super) fn link(&mut self, name: &At<String>) -> Option<LinkIdx> {
-        if let Some(link) = self.link_names.get(&name.value) {
-            return Some(*link);
+        if let Some(link) = self.link_names.get(&name.value).copied() {
+            if self.mode == CompileMode::Test && !self.present.contains(name.value.as_str()) {
+                self.missing(name);
+            }
+            return Some(link);
         }
         let origin = self.r.sources.origin(name.span);
         let Ok(link) = self.links.push(Link { name: name.value.clone(), origin }) else {

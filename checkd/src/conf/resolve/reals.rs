@@ -81,7 +81,7 @@ impl Resolver<'_, '_> {
         match &d.lower {
             Some(lower) if lower.value > upper => {
                 let message = "`lthreshold` is above `uthreshold`: the kernel would refuse the server";
-                self.r.diags.push(Diagnostic::error(Code::CONFLICT, lower.span, message).label("ignored"));
+                self.r.diags.push(Diagnostic::warning(Code::CONFLICT, lower.span, message).label("ignored"));
                 (upper, 0)
             }
             lower => (upper, lower.as_ref().map_or(0, |l| l.value)),

@@ -184,9 +184,10 @@ impl Resolver<'_, '_> {
             Some(Granularity::V6(prefix)) => (Family::V6, ipvs::Granularity { prefix, ..whole }),
         };
         if !served.has(family) {
+            // COMPAT: keepalived 2.2.7 says nothing, and the kernel refuses a prefix of IPv6 for IPv4.
             let message = "`persistence_granularity` is of the other address family";
             let span = v.granularity.as_ref().map_or(v.span, |at| at.span);
-            self.r.diags.push(Diagnostic::error(Code::CONFLICT, span, message).label("ignored"));
+            self.r.diags.push(Diagnostic::warning(Code::CONFLICT, span, message).label("ignored"));
             return whole;
         }
         asked

@@ -79,6 +79,7 @@ impl Resolver<'_, '_> {
         let served = match v.key.as_ref()? {
             Key::Group(name) => self.of_group(v, name, draft, taken)?,
             Key::Fwmark(mark) => {
+                self.no_protocol(v);
                 let key = ServiceKey::Fwmark { mark: *mark, family: family_of_marks(v) };
                 let label = format!("FWM {mark}");
                 Served { keys: Vec::from([key]), group: None, label, protocol: "none", family: key.family() }
@@ -134,9 +135,17 @@ impl Resolver<'_, '_> {
         };
         // A group that cannot be used has been reported and has no entries.
         let entries = draft.server_groups.get(place).map_or(&[][..], |g| &g.entries);
+        if entries.is_empty() {
+            return None;
+        }
         let has_addresses = entries.iter().any(|e| matches!(e, GroupEntry::Addrs { .. }));
         // COMPAT: keepalived 2.2.7: marks have no protocol, so a group of nothing else needs none.
-        let protocol = if has_addresses { self.protocol(v) } else { Protocol::Udp };
+        let protocol = if has_addresses {
+            self.protocol(v)
+        } else {
+            self.no_protocol(v);
+            Protocol::Udp
+        };
         let count = entries.iter().fold(0_usize, |sum, e| sum.saturating_add(keys_of(e)));
         let room = GROUP_KEYS.saturating_sub(taken.of_groups);
         if count > room {
@@ -158,6 +167,13 @@ impl Resolver<'_, '_> {
         let protocol = if has_addresses { name_of(protocol) } else { "none" };
         let family = family_of_marks(v);
         (!keys.is_empty()).then_some(Served { keys, group, label, protocol, family })
+    }
+
+    fn no_protocol(&mut self, v: &Server) {
+        if let Some(written) = &v.protocol {
+            let message = "a firewall mark has no protocol";
+            self.r.diags.push(Diagnostic::warning(Code::CONFLICT, written.span, message).label("ignored"));
+        }
     }
 
     fn protocol(&mut self, v: &Server) -> Protocol {

@@ -12,6 +12,7 @@ use ipc::config::route::{StaticAddr, Statics, Tracked};
 use ipc::config::vrrp::VrrpConfig;
 use ipc::config::vrrp_track::TrackGroup;
 use ipc::config::{InstanceIdx, TrackGroupIdx};
+use ipc::msg::compile::CompileMode;
 use ipc::table::Index;
 
 impl Resolver<'_, '_> {
@@ -23,11 +24,13 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// COMPAT: keepalived 2.4.3, keywords §5: without `dev` it is that of `default_interface`; without either the line is dropped.
+    /// COMPAT: keepalived 2.4.3, keywords §5: without `dev` it is that of `default_interface`, which is eth0 when nobody says; without
+    /// either the line is dropped.
     fn static_addr(&mut self, a: &Address, draft: &All) -> Option<StaticAddr> {
-        let default = || Some(At::new(draft.global.identity.default_interface.clone()?, a.span));
+        let eth0 = (self.mode == CompileMode::Offline || self.present.contains("eth0")).then(|| "eth0".into());
+        let default = || Some(At::new(draft.global.identity.default_interface.clone().or(eth0)?, a.span));
         let Some(link) = a.link.clone().or_else(default) else {
-            let message = "this address has no `dev`, and there is no `default_interface`";
+            let message = "this address has no `dev`, and there is neither `default_interface` nor eth0";
             self.r.diags.push(Diagnostic::error(Code::INCOMPLETE, a.span, message).label("ignored"));
             return None;
         };
