@@ -2,7 +2,7 @@
 
 use checkd::conf::diag::{Code, Severity};
 use checkd::conf::{Compiled, Request, compile};
-use ipc::msg::compile::{CompileMode, Facts};
+use ipc::msg::compile::{CompileMode, Facts, Unread};
 use std::path::{Path, PathBuf};
 
 /// Interfaces of the machine that the files are for; keepalived gets the same.
@@ -39,21 +39,24 @@ impl File {
     }
 }
 
+/// Files with their names, and what could not be read.
+type Included = (Vec<(String, Vec<u8>)>, Vec<Unread>);
+
 /// A file beside the one that names it, or all of them that `*` stands for.
-fn include(directory: &Path, request: &Request) -> (Vec<(String, Vec<u8>)>, Vec<(String, String)>) {
+fn include(directory: &Path, request: &Request) -> Included {
     let pattern = Path::new(&request.pattern);
     let within = directory.join(pattern.parent().unwrap());
     let name = pattern.file_name().unwrap().to_str().unwrap();
     let Some((before, after)) = name.split_once('*') else {
         return match std::fs::read(within.join(name)) {
             Ok(bytes) => (vec![(request.pattern.clone(), bytes)], Vec::new()),
-            Err(_) => (Vec::new(), vec![(request.pattern.clone(), "No such file or directory".into())]),
+            Err(_) => (Vec::new(), vec![Unread::Missing(request.pattern.clone())]),
         };
     };
+    let Some(parent) = pattern.parent().and_then(Path::to_str) else { return (Vec::new(), vec![Unread::Nothing]) };
     let matches = |name: &String| name.starts_with(before) && name.ends_with(after);
     let mut found: Vec<String> = names(&within).into_iter().filter(matches).collect();
     found.sort();
-    let parent = pattern.parent().unwrap().to_str().unwrap();
     (
         found.iter().map(|name| (format!("{parent}/{name}"), std::fs::read(within.join(name)).unwrap())).collect(),
         Vec::new(),
