@@ -3,7 +3,7 @@
 //! Nothing here waits for anybody but the supervisor: files are regular ones or refused, standard error and the log are written
 //! without blocking for longer than [`render::PATIENCE`]. When the supervisor is gone, it ends.
 
-use super::render;
+use super::{print, render};
 use checkd::conf::diag::{Diagnostic, Severity};
 use checkd::conf::{Compiled, Compiler, LIMITS, Request, Step};
 use ipc::channel::{Channel, ChannelError};
@@ -53,6 +53,8 @@ enum Failure {
     Codec(CodecError),
     /// The event loop.
     Io(std::io::Error),
+    /// The configuration cannot be printed.
+    Print(print::Failure),
 }
 
 impl From<ChannelError> for Failure {
@@ -79,6 +81,7 @@ impl fmt::Display for Failure {
             Failure::Channel(e) => write!(f, "the channel to holdfast: {e}"),
             Failure::Codec(e) => write!(f, "the compiled configuration cannot be sent: {e}"),
             Failure::Io(e) => write!(f, "waiting for holdfast: {e}"),
+            Failure::Print(e) => write!(f, "the configuration cannot be printed: {e}"),
         }
     }
 }
@@ -135,7 +138,7 @@ fn session(colour: bool) -> Result<(), Failure> {
         None => Some("no descriptor came with it".to_owned()),
     };
     let path = start.facts.path.clone();
-    let (mode, format) = (start.mode, start.format);
+    let (mode, format, output) = (start.mode, start.format, start.output);
     let mut compiler = Compiler::new(start.facts, start.mode, main, random());
     if let Some(why) = unread {
         compiler.unreadable(&path, &why);
@@ -159,8 +162,13 @@ fn session(colour: bool) -> Result<(), Failure> {
     if let Some(bundle) = compiled.bundle.take() {
         match mode {
             CompileMode::Load => link.slices(&bundle)?,
-            CompileMode::Test | CompileMode::Offline | CompileMode::Print(_) => {
-                link.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?
+            CompileMode::Test | CompileMode::Offline => {
+                link.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?;
+            }
+            CompileMode::Print(how) => {
+                link.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?;
+                link.say(FromCompile::Done(verdict))?;
+                return print::to(output, std::io::stdin().as_fd(), &bundle, how).map_err(Failure::Print);
             }
         }
     }
@@ -238,6 +246,7 @@ struct Start {
     mode: CompileMode,
     format: MessageFormat,
     main: Option<OwnedFd>,
+    output: Option<OwnedFd>,
     log: LogSetup,
     syslog: Option<OwnedFd>,
     log_file: Option<OwnedFd>,
@@ -286,10 +295,11 @@ impl Link {
         let ToCompile::Start { log, facts, mode, format } = message else { return Err(unexpected()) };
         let mut fds = fds.into_iter();
         let main = fds.next();
+        let output = if matches!(mode, CompileMode::Print(_)) { fds.next() } else { None };
         let mut next = |sink| if sink == Sink::On { fds.next() } else { None };
         let syslog = next(log.syslog);
         let log_file = next(log.file);
-        Ok(Start { facts, mode, format, main, log, syslog, log_file })
+        Ok(Start { facts, mode, format, main, output, log, syslog, log_file })
     }
 
     /// Asks for the files of an include directive and reads them as they come.

@@ -40,10 +40,29 @@ impl From<Format> for compile::MessageFormat {
     }
 }
 
+/// How `--print-config` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum PrintFormat {
+    /// As a configuration file.
+    Keepalived,
+    /// As JSON.
+    Json,
+}
+
+impl From<PrintFormat> for compile::PrintFormat {
+    fn from(format: PrintFormat) -> Self {
+        match format {
+            PrintFormat::Keepalived => compile::PrintFormat::Keepalived,
+            PrintFormat::Json => compile::PrintFormat::Json,
+        }
+    }
+}
+
 /// VRRP, IPVS and health checks; a drop-in replacement for keepalived.
 ///
 /// Short options are keepalived's; see holdfast(8).
 #[derive(Clone, Debug, Parser)]
+#[command(group = clap::ArgGroup::new("checking").args(["config_test", "print_config"]))]
 #[command(name = "holdfast", disable_version_flag = true, disable_help_flag = true, infer_long_args = true)]
 pub struct Cli {
     /// -f: use this configuration file [default: /etc/holdfast/holdfast.conf, else /etc/keepalived/keepalived.conf]
@@ -154,11 +173,21 @@ pub struct Cli {
     /// -t: check the configuration and end; messages go to standard error, or are appended to FILE (-tFILE, --config-test=FILE)
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     pub config_test: Option<OsString>,
+    /// Print the configuration as it is understood to standard output, with defaults filled in, includes and sequences
+    /// expanded and secrets masked, and end; exit codes and problems (on standard error) as with -t
+    #[arg(long, conflicts_with = "config_test")]
+    pub print_config: bool,
+    /// With --print-config: keepalived (a configuration file that means the same) or json
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = PrintFormat::Keepalived, requires = "print_config")]
+    pub format: PrintFormat,
+    /// With --print-config: print passwords and keys too
+    #[arg(long, requires = "print_config")]
+    pub show_secrets: bool,
     /// With -t: how problems are told: human (to standard error), short or json (one line each to standard output)
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Human, requires = "config_test")]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = Format::Human, requires = "checking")]
     pub message_format: Format,
-    /// With -t: check the text alone; no interface, script or user of this machine is looked up
-    #[arg(long, requires = "config_test")]
+    /// With -t or --print-config: the text alone; no interface, script or user of this machine is looked up
+    #[arg(long, requires = "checking")]
     pub offline: bool,
     /// Explain a configuration keyword or the code of a diagnostic, and end
     #[arg(long, value_name = "KEYWORD|CODE")]

@@ -25,6 +25,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
+use supervisor::lifecycle::Death;
 use supervisor::reload::Failure;
 
 /// How long a compilation may take.
@@ -106,6 +107,8 @@ pub struct Order<'a> {
     pub generation: Generation,
     /// Load or test.
     pub mode: CompileMode,
+    /// Where [`CompileMode::Print`] prints.
+    pub output: Option<OwnedFd>,
     /// How it writes diagnostics.
     pub format: MessageFormat,
     /// Where it writes diagnostics with the lines they are about, for people.
@@ -130,6 +133,7 @@ impl Compiler {
         let mut channel = Channel::new(ours);
         let (log, log_fds) = order.log;
         let mut fds = vec![main];
+        fds.extend(order.output);
         fds.extend(log_fds);
         channel
             .send_with_fds(
@@ -179,6 +183,11 @@ impl Compiler {
     pub fn ended(&mut self) -> Option<Failure> {
         let death = self.process.reap()?;
         Some(Failure::Compiler(format!("checkd compile died without a verdict: {death}")))
+    }
+
+    /// How it has ended, if it has: when it has given a verdict and prints, it goes on for as long as somebody reads.
+    pub fn printed(&mut self) -> Option<Death> {
+        self.process.reap()
     }
 
     /// The failure, if its time is over.

@@ -1,4 +1,5 @@
 //! `-t`: the same compilation as at a start, then the same look at the scripts, and nothing else. Anybody may ask for it.
+//! `--print-config` is that too, and the compiler prints what it has understood.
 
 use super::accounts::{Accounts, Whom};
 use super::cli::{Cli, Format};
@@ -8,18 +9,21 @@ use super::spawn::Programs;
 use super::start::refuse;
 use super::terminal;
 use ipc::config::Generation;
+use ipc::config::vrrp::Switch;
 use ipc::confine;
 use ipc::evloop::{EventLoop, clock};
 use ipc::msg::Role;
-use ipc::msg::compile::CompileMode;
+use ipc::msg::compile::{CompileMode, Print, Secrets};
 use ipc::msg::control::{LogSetup, Sink};
 use mio::Token;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stderr, geteuid};
 use std::ffi::OsStr;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::Stdio;
+use supervisor::lifecycle::Death;
 use supervisor::reload::Failure;
 
 const CHANNEL: Token = Token(0);
@@ -81,12 +85,30 @@ fn append_to(path: &Path) -> Result<(), String> {
 
 /// Where problems are written: for people to standard error, for programs to standard output, where nothing else is.
 fn diagnostics(cli: &Cli) -> Result<Stdio, Failure> {
-    use std::os::fd::AsFd as _;
-    if cli.message_format == Format::Human {
+    if cli.message_format == Format::Human || cli.print_config {
         return Ok(Stdio::inherit());
     }
+    stdout().map(Stdio::from)
+}
+
+fn stdout() -> Result<OwnedFd, Failure> {
+    use std::os::fd::AsFd as _;
     let stdout = std::io::stdout().as_fd().try_clone_to_owned();
-    stdout.map(Stdio::from).map_err(|e| Failure::Compiler(format!("standard output cannot be used: {e}")))
+    stdout.map_err(|e| Failure::Compiler(format!("standard output cannot be used: {e}")))
+}
+
+/// What is asked of the compiler.
+fn mode(cli: &Cli) -> CompileMode {
+    let on = |set| if set { Switch::On } else { Switch::Off };
+    match (cli.print_config, cli.offline) {
+        (true, offline) => CompileMode::Print(Print {
+            format: cli.format.into(),
+            secrets: if cli.show_secrets { Secrets::Shown } else { Secrets::Masked },
+            offline: on(offline),
+        }),
+        (false, true) => CompileMode::Offline,
+        (false, false) => CompileMode::Test,
+    }
 }
 
 fn compile(cli: &Cli, whom: Whom) -> Result<Compilation, Failure> {
@@ -103,7 +125,8 @@ fn compile(cli: &Cli, whom: Whom) -> Result<Compilation, Failure> {
             parts: cli.compile_parts(),
             includes: cli.compile_includes(),
             generation: Generation(1),
-            mode: if cli.offline { CompileMode::Offline } else { CompileMode::Test },
+            mode: mode(cli),
+            output: if cli.print_config { Some(stdout()?) } else { None },
             format: cli.message_format.into(),
             stderr: diagnostics(cli)?,
             log: (off, Vec::new()),
@@ -127,6 +150,21 @@ fn compile(cli: &Cli, whom: Whom) -> Result<Compilation, Failure> {
             break Err(failure);
         }
     };
+    if let Ok(Compilation { verdict, .. }) = &result
+        && cli.print_config
+        && verdict.fatal == 0
+    {
+        let death = loop {
+            events.wait(None, &mut ready).map_err(os)?;
+            if let Some(death) = compiler.printed() {
+                break death;
+            }
+        };
+        if death != Death::Exited(0) {
+            // It has said why.
+            return Err(Failure::Compiler("the configuration was not printed to its end".to_owned()));
+        }
+    }
     drop(compiler.end());
     let compilation = result?;
     match compilation.verdict.fatal {

@@ -39,6 +39,9 @@ pub fn run(mut cli: Cli) -> u8 {
     if let Some(log) = cli.config_test.clone() {
         return config_test::run(&cli, &log);
     }
+    if cli.print_config {
+        return config_test::run(&cli, OsStr::new(""));
+    }
     if !geteuid().is_root() {
         return refuse(4, &format!("it must be started as root; this is uid {}", geteuid()));
     }

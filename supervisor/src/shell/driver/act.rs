@@ -119,6 +119,7 @@ impl Driver {
                 includes: self.setup.cli.compile_includes(),
                 generation,
                 mode: CompileMode::Load,
+                output: None,
                 format: MessageFormat::Human,
                 stderr,
                 log,
