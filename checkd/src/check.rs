@@ -1,10 +1,12 @@
 //! Health checks without I/O: what is said to a server ([`dialogue`] and the kinds it is made of), what its answer means
 //! ([`Verdict`]), and when it is asked again ([`schedule`]).
 
+pub mod cert;
 pub mod dialogue;
 pub mod dns;
 pub mod http;
 pub mod misc;
+pub mod pattern;
 pub mod ping;
 pub mod reply;
 pub mod schedule;
@@ -52,6 +54,12 @@ pub enum Fault {
     Status(u16),
     /// Another digest.
     Digest,
+    /// The page does not match, or it does and must not.
+    Regex,
+    /// There was no TLS with the server.
+    Tls,
+    /// It closed without the goodbye of TLS.
+    Truncated,
     /// No 220 to begin with.
     Greeting,
     /// No 250 after HELO.

@@ -54,6 +54,14 @@ pub struct Engine {
     /// Which MISC_CHECK waits for the end of which command.
     running: BTreeMap<ScriptIdx, CheckerIdx>,
     chance: Chance,
+    unverified: Unverified,
+}
+
+/// Whether it was said that certificates are not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unverified {
+    NotSaid,
+    Said,
 }
 
 /// How far it is.
@@ -92,6 +100,7 @@ impl Engine {
             last_probe: 0,
             running: BTreeMap::new(),
             chance: Chance::default(),
+            unverified: Unverified::NotSaid,
         }
     }
 

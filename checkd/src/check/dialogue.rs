@@ -1,10 +1,12 @@
 //! One probe of one server as a conversation: what is said to it, and when enough is known.
 
 use super::http::{Answer, Lengths, Progress, Response, request};
+use super::pattern::Pattern;
 use super::ping::Echo;
 use super::tcp::{self, Attempt};
 use super::{Fault, Verdict, dns, smtp, udp};
 use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::check::{Checker, CheckerKind, Url};
 
@@ -15,17 +17,19 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// Worth a note, whatever the verdict.
     pub mismatch: Option<Lengths>,
+    /// More than the verdict says of a fault.
+    pub detail: Option<String>,
 }
 
 impl From<Verdict> for Outcome {
     fn from(verdict: Verdict) -> Self {
-        Outcome { verdict, mismatch: None }
+        Outcome { verdict, mismatch: None, detail: None }
     }
 }
 
 impl From<Answer> for Outcome {
     fn from(Answer { verdict, mismatch }: Answer) -> Self {
-        Outcome { verdict, mismatch }
+        Outcome { verdict, mismatch, detail: None }
     }
 }
 
@@ -56,6 +60,8 @@ pub struct Asked<'a> {
     pub checker: &'a Checker,
     /// For which page, where it has pages.
     pub url: Option<&'a Url>,
+    /// `regex` of that page.
+    pub pattern: Option<&'a Pattern>,
 }
 
 /// How far it is.
@@ -84,11 +90,13 @@ impl Dialogue {
         }
         let target = asked.checker.target;
         match (&asked.checker.kind, asked.url) {
-            (CheckerKind::Tcp, _) | (CheckerKind::Http(_), None) => Next::over(tcp::verdict(Attempt::Connected)),
+            (CheckerKind::Tcp, _) | (CheckerKind::Http(_) | CheckerKind::Ssl(..), None) => {
+                Next::over(tcp::verdict(Attempt::Connected))
+            }
             // Never connected to.
             (CheckerKind::Misc(_), _) => Next::Wait,
-            (CheckerKind::Http(http), Some(url)) => {
-                *self = Dialogue::Http(Box::default());
+            (CheckerKind::Http(http) | CheckerKind::Ssl(http, _), Some(url)) => {
+                *self = Dialogue::Http(Box::new(Response::new(asked.pattern.is_some())));
                 Next::Say(request(http.protocol, url, target))
             }
             (CheckerKind::Smtp { .. }, _) => {
@@ -150,6 +158,16 @@ impl Dialogue {
         Verdict::Fail(fault).into()
     }
 
+    /// The server closed without the goodbye of TLS, which it must not (`tls_compliant`).
+    pub fn truncated(&mut self) -> Outcome {
+        Verdict::Fail(Fault::Truncated).into()
+    }
+
+    /// There is no TLS with the server, for this reason.
+    pub fn not_secured(&mut self, why: String) -> Outcome {
+        Outcome { verdict: Verdict::Fail(Fault::Tls), mismatch: None, detail: Some(why) }
+    }
+
     /// The step has taken too long.
     pub fn late(&mut self, asked: Asked<'_>) -> Outcome {
         match (self, &asked.checker.kind) {
@@ -164,7 +182,7 @@ impl Dialogue {
 fn end(response: &mut Box<Response>, asked: Asked<'_>) -> Outcome {
     let response = *core::mem::take(response);
     match asked.url {
-        Some(url) => response.end(url).into(),
+        Some(url) => response.end(url, asked.pattern).into(),
         None => Verdict::Fail(Fault::NoAnswer).into(),
     }
 }

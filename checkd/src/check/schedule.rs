@@ -56,7 +56,7 @@ impl Timing {
             | CheckerKind::Udp(_)
             | CheckerKind::Ping
             | CheckerKind::Misc(_) => Rounds::Single,
-            CheckerKind::Http(http) => Rounds::Urls {
+            CheckerKind::Http(http) | CheckerKind::Ssl(http, _) => Rounds::Urls {
                 count: http.urls.len().max(1),
                 pace: if http.fast_recovery == Switch::On { Pace::BackToBack } else { Pace::DelayLoop },
             },

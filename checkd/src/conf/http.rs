@@ -6,6 +6,7 @@ use super::global_vrrp::{fill, put};
 use super::keyword::{self, Args, At, Keyword, Reader};
 use super::source::Span;
 use super::tree::{Statement, Word};
+use crate::check::pattern::Pattern;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -129,17 +130,21 @@ pub static HTTP: &[Keyword<Checker>] = &[
         c.fast_recovery = r.switch(s).unwrap_or(c.fast_recovery);
     }),
     Keyword::new("url", Args::Flag, "", "what is asked for", url).block(),
-    Keyword::switch("enable_sni", "server name in TLS", |r, s, c: &mut Checker| put(&mut c.tls.sni, r.switch(s)))
-        .not_yet(),
+    Keyword::switch("enable_sni", "server name in TLS", |r, s, c: &mut Checker| put(&mut c.tls.sni, r.switch(s))),
     Keyword::new("sni_name", Args::Count(0, 1), "[NAME]", "server name in TLS", |r, s, c: &mut Checker| {
         c.tls.sni = Switch::On;
         fill(&mut c.tls.sni_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
-    })
-    .not_yet(),
+    }),
     Keyword::switch("tls_compliant", "an end without goodbye is a failure", |r, s, c: &mut Checker| {
         put(&mut c.tls.compliant, r.switch(s));
-    })
-    .not_yet(),
+    }),
+    Keyword::switch("ssl_verify", "the certificate must be trusted", |r, s, c: &mut Checker| {
+        put(&mut c.tls.verify, r.switch(s));
+    }),
+    Keyword::new("ssl_ca_file", Args::Count(1, 1), "FILE", "who is trusted", |r, s, c: &mut Checker| {
+        c.tls.verify = Switch::On;
+        fill(&mut c.tls.ca_file, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
+    }),
 ];
 
 fn protocol(r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker) {
@@ -178,15 +183,13 @@ pub static URL: &[Keyword<Url>] = &[
             u.regex.pattern = pattern;
             u.regex_at = Some(s.whole());
         }
-    })
-    .not_yet(),
-    Keyword::flag("regex_no_match", "it must not match", |_, _, u: &mut Url| u.regex.no_match = Switch::On).not_yet(),
-    Keyword::new("regex_options", Args::Some(1), "WORD …", "how it is matched", regex_options).not_yet(),
-    Keyword::new("regex_stack", Args::Count(2, 2), "START MAX", "memory of the match", regex_stack).not_yet(),
+    }),
+    Keyword::flag("regex_no_match", "it must not match", |_, _, u: &mut Url| u.regex.no_match = Switch::On),
+    Keyword::new("regex_options", Args::Some(1), "WORD …", "how it is matched", regex_options),
+    Keyword::new("regex_stack", Args::Count(2, 2), "START MAX", "memory of the match", regex_stack),
     Keyword::new("regex_min_offset", Args::Count(1, 1), "N", "the match begins there or later", |r, s, u: &mut Url| {
         fill(&mut u.regex.min_offset, r.number(s.word(1), 0..=OFFSET));
-    })
-    .not_yet(),
+    }),
     Keyword::new(
         "regex_max_offset",
         Args::Count(1, 1),
@@ -195,12 +198,10 @@ pub static URL: &[Keyword<Url>] = &[
         |r, s, u: &mut Url| {
             fill(&mut u.regex.max_offset, r.number(s.word(1), 0..=OFFSET));
         },
-    )
-    .not_yet(),
+    ),
     Keyword::switch("tls_compliant", "an end without goodbye is a failure", |r, s, u: &mut Url| {
         u.tls_compliant = r.switch(s).or(u.tls_compliant);
-    })
-    .not_yet(),
+    }),
 ];
 
 /// Sent as it is, so it may hold nothing that ends a request line.
@@ -257,6 +258,13 @@ fn url(r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker) {
     if url.regex_at.is_none() && url.regex != NO_REGEX {
         let message = "the `regex_…` lines of this `url` have no `regex`";
         r.diags.push(Diagnostic::error(Code::INCOMPLETE, url.span, message).label("they are ignored"));
+    }
+    if let Some(at) = url.regex_at
+        && let Err(why) = Pattern::new(&url.regex)
+    {
+        let message = format!("this `regex` cannot be used: {why}");
+        r.diags.push(Diagnostic::error(Code::BAD_VALUE, at, message).label("this `url` is ignored"));
+        return;
     }
     if let Some(at) = url.regex_at
         && let (Some(min), Some(max)) = (url.regex.min_offset, url.regex.max_offset)

@@ -40,6 +40,7 @@ pub mod loops;
 pub mod method;
 pub mod notify;
 pub mod options;
+pub mod pem;
 pub mod preproc;
 pub mod real;
 pub mod resolve;

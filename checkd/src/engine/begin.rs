@@ -1,7 +1,7 @@
 //! The first configuration of this process begins to count: everything as it is configured, or as an earlier process left it.
 
 use super::chance::mix;
-use super::{Action, Configured, Engine, Stage, lines};
+use super::{Action, Configured, Engine, Stage, Unverified, lines};
 use crate::check::schedule::{Begin, FIRST_RUN, Health};
 use crate::engine::conversation::Held;
 use crate::engine::live::Live;
@@ -9,6 +9,7 @@ use crate::quorum::{self, Quorum};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
+use ipc::config::check::{Checker, CheckerKind};
 use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, ServiceIdx};
 use ipc::msg::control::{Cause, Run};
@@ -100,6 +101,13 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         let Stage::Live(live) = &self.stage else { return };
+        let unverified = |c: &&Checker| matches!(&c.kind, CheckerKind::Ssl(_, tls) if tls.verify == Switch::Off);
+        if let Some(checker) = live.config.checkers.rows().iter().find(unverified)
+            && self.unverified == Unverified::NotSaid
+        {
+            lines::not_verified(checker, out);
+            self.unverified = Unverified::Said;
+        }
         for (idx, checker) in live.config.checkers.iter().filter(|(idx, _)| which(*idx)) {
             if let Some((real, service)) = live.real(checker.real) {
                 lines::activating(service, real, out);

@@ -69,6 +69,7 @@ impl Engine {
             let kind = match checker.kind {
                 CheckerKind::Tcp => "TCP_CHECK",
                 CheckerKind::Http(_) => "HTTP_GET",
+                CheckerKind::Ssl(..) => "SSL_GET",
                 CheckerKind::Smtp { .. } => "SMTP_CHECK",
                 CheckerKind::Dns { .. } => "DNS_CHECK",
                 CheckerKind::Udp(_) => "UDP_CHECK",
@@ -84,6 +85,9 @@ impl Engine {
             let next = self.deadlines.of(*checker_idx).map(|at| at.since(now).as_secs_f64()).unwrap_or_default();
             let _ = writeln!(text, "     {kind} of {}, {:?}, {doing}", checker.target, state.schedule.health());
             let _ = writeln!(text, "       failures = {}, retry = {}", state.schedule.failures(), checker.retry);
+            if let Some(ends) = state.certificate_ends {
+                let _ = writeln!(text, "       certificate ends = {ends} (seconds since 1970)");
+            }
             let _ = writeln!(text, "       next step in {next:.3} s");
         }
     }

@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use ipc::config::Generation;
-use ipc::config::check::{CheckConfig, Checker, CheckerKind};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, Url};
+use ipc::config::probe::Tls;
 use ipc::machine::Timeout;
 use ipc::msg::control::{DumpKind, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
@@ -29,10 +30,17 @@ pub struct Route {
 }
 
 /// What a server is reached by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Transport {
     /// TCP: bytes.
     Tcp,
+    /// TLS over TCP.
+    Tls {
+        /// How.
+        tls: Tls,
+        /// Whom it is asked to be: `sni_name`, else the virtual host.
+        name: Option<String>,
+    },
     /// UDP: each [`ProbeEvent::Bytes`] is a datagram, an ICMP error is [`ProbeEvent::Broken`].
     Udp,
     /// ICMP or ICMPv6 echoes, whole messages; errors as with UDP.
@@ -40,9 +48,13 @@ pub enum Transport {
 }
 
 impl Route {
-    /// How a checker reaches its server.
-    pub fn of(checker: &Checker) -> Route {
-        let transport = match checker.kind {
+    /// How a checker reaches its server for a page, where it has pages.
+    pub fn of(checker: &Checker, url: Option<&Url>) -> Route {
+        let transport = match &checker.kind {
+            CheckerKind::Ssl(_, tls) => Transport::Tls {
+                tls: tls.clone(),
+                name: tls.sni_name.clone().or_else(|| url.and_then(|url| url.host.clone())),
+            },
             // A MISC_CHECK connects by itself.
             CheckerKind::Tcp | CheckerKind::Http(_) | CheckerKind::Smtp { .. } | CheckerKind::Misc(_) => Transport::Tcp,
             CheckerKind::Dns { .. } | CheckerKind::Udp(_) => Transport::Udp,
@@ -111,8 +123,16 @@ impl From<Timeout> for Event {
 /// What can happen on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProbeEvent {
-    /// It is there.
+    /// It is there; with TLS, after [`ProbeEvent::Opened`] and the handshake.
     Connected,
+    /// The connection is there and the handshake of TLS begins.
+    Opened,
+    /// The server has shown a certificate that ends then (seconds since 1970). Before [`ProbeEvent::Connected`].
+    Shown(i64),
+    /// There is no TLS with the server, for this reason.
+    NotSecured(String),
+    /// It was closed without the goodbye of TLS, and `tls_compliant` is on.
+    Truncated,
     /// It was refused, or the server cannot be reached.
     Refused,
     /// It could not be tried for a reason of this machine (the address to bind to is not there, no port or descriptor is left).

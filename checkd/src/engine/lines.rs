@@ -22,6 +22,15 @@ pub(super) fn activating(service: &Service, real: &Real, out: &mut Vec<Action>) 
     say(Level::Info, format!("Activating healthchecker for service {} for VS {}", real.label, service.label), out);
 }
 
+/// Said once.
+pub(super) fn not_verified(checker: &Checker, out: &mut Vec<Action>) {
+    let text = format!(
+        "{}: SSL_GET takes any certificate, as with keepalived; `ssl_verify` or `ssl_ca_file` makes it look at them",
+        checker.origin
+    );
+    say(Level::Info, text, out);
+}
+
 /// A service has its quorum.
 pub(super) fn gained_quorum(service: &Service, weight: u64, out: &mut Vec<Action>) {
     let Service { quorum, hysteresis, label, .. } = service;
@@ -110,7 +119,7 @@ pub(super) fn succeeded(service: &Service, real: &Real, checker: &Checker, out: 
     let label = &real.label;
     let text = match &checker.kind {
         CheckerKind::Tcp => format!("TCP connection to {label} success."),
-        CheckerKind::Http(_) => format!("Remote Web server {label} succeed on service."),
+        CheckerKind::Http(_) | CheckerKind::Ssl(..) => format!("Remote Web server {label} succeed on service."),
         CheckerKind::Smtp { .. } => format!("Remote SMTP server {label} succeed on service."),
         CheckerKind::Dns { .. } => format!("DNS_CHECK ({label}) success."),
         CheckerKind::Udp(_) => format!("UDP connection to {label} success."),
@@ -144,7 +153,7 @@ pub(super) fn failed(
         CheckerKind::Tcp => ("TCP_CHECK", retries),
         CheckerKind::Udp(_) => ("UDP_CHECK", retries),
         CheckerKind::Ping => ("ICMP CHECK", retries),
-        CheckerKind::Http(_) => {
+        CheckerKind::Http(_) | CheckerKind::Ssl(..) => {
             let text = format!("HTTP_CHECK on service {label} failed after {} retries.", checker.retry);
             return say(Level::Notice, text, out);
         }
@@ -171,14 +180,23 @@ pub(super) fn failed(
 }
 
 /// One attempt failed (`log_all_failures`). Lines that keepalived does not have say what ours adds.
-pub(super) fn attempt_failed(service: &Service, real: &Real, checker: &Checker, fault: Fault, out: &mut Vec<Action>) {
+pub(super) fn attempt_failed(
+    service: &Service,
+    real: &Real,
+    checker: &Checker,
+    (fault, detail): (Fault, Option<&str>),
+    out: &mut Vec<Action>,
+) {
     let label = &real.label;
     let text = match &checker.kind {
         CheckerKind::Tcp => match fault {
             Fault::ConnectTimeout => format!("TCP connection to {label} timeout."),
             _ => format!("TCP connection to {label} failed."),
         },
-        CheckerKind::Http(_) => web_failed(label, fault),
+        CheckerKind::Http(_) | CheckerKind::Ssl(..) => match detail {
+            Some(why) => format!("No TLS with server {label}: {why}"),
+            None => web_failed(label, fault),
+        },
         CheckerKind::Smtp { .. } => format!("SMTP_CHECK {}", smtp_failed(checker, fault)),
         CheckerKind::Dns { .. } => match fault {
             Fault::Rcode(code) => format!("DNS_CHECK ({label}) read error occurred. (rcode = {code})"),
@@ -210,6 +228,8 @@ fn web_failed(label: &str, fault: Fault) -> String {
         Fault::NoAnswer => format!("Read, no data received from  server {label}."),
         Fault::Status(_) | Fault::Malformed => format!("HTTP status code error to server {label}."),
         Fault::Digest => format!("MD5 digest error to server {label}."),
+        Fault::Regex => format!("Page of server {label} is not as regex wants it."),
+        Fault::Truncated => format!("Server {label} closed without the goodbye of TLS (tls_compliant)."),
         Fault::TooSlow => format!("Answer of server {label} takes too long."),
         Fault::HeadTooLong => format!("Header of server {label} is too long."),
         _ => format!("Read error with server {label}."),

@@ -1,6 +1,7 @@
 //! The configuration that counts, with the state of everything in it.
 
 use crate::check::Dialogue;
+use crate::check::pattern::Pattern;
 use crate::check::schedule::{Begin, Health, Schedule, Timing};
 use crate::engine::ProbeId;
 use crate::quorum::{self, Quorum};
@@ -8,7 +9,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::check::{CheckConfig, CheckerKind, Real, Service};
+use ipc::config::check::{CheckConfig, CheckerKind, Real, Service, Url};
 use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, Generation, RealIdx, ServiceIdx};
 use ipc::msg::reals::Standing;
@@ -66,6 +67,10 @@ pub(super) struct CheckerState {
     pub mismatch_noted: bool,
     /// What it says of the weight.
     pub says: Says,
+    /// `regex` of its pages.
+    pub patterns: Vec<Option<Pattern>>,
+    /// When the certificate that its server showed last ends, seconds since 1970.
+    pub certificate_ends: Option<i64>,
     pub phase: Phase,
 }
 
@@ -125,7 +130,7 @@ pub(super) fn check(config: &CheckConfig) -> Result<(), String> {
         if !config.reals.has(checker.real) {
             return Err(format!("checker {} belongs to real server {}, which is not there", idx.0, checker.real.0));
         }
-        if matches!(&checker.kind, CheckerKind::Http(http) if http.urls.is_empty()) {
+        if checker.kind.http().is_some_and(|http| http.urls.is_empty()) {
             return Err(format!("checker {} has no url", idx.0));
         }
     }
@@ -166,7 +171,18 @@ impl Live {
         let timing = Timing::of(checker);
         let configured = if checker.alpha == Switch::On { Health::Down } else { Health::Up };
         let schedule = Schedule::new(health.unwrap_or(configured), begin);
-        CheckerState { timing, schedule, mismatch_noted: false, says: Says::Nothing, phase: Phase::Waiting }
+        let urls = checker.kind.http().map(|http| http.urls.as_slice()).unwrap_or_default();
+        // The compiler lets no other pattern through.
+        let pattern = |url: &Url| url.regex.as_ref().and_then(|regex| Pattern::new(regex).ok());
+        CheckerState {
+            timing,
+            schedule,
+            mismatch_noted: false,
+            says: Says::Nothing,
+            patterns: urls.iter().map(pattern).collect(),
+            certificate_ends: None,
+            phase: Phase::Waiting,
+        }
     }
 
     /// A service with its state.

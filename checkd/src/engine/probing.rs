@@ -9,7 +9,7 @@ use crate::check::{Asked, Dialogue, Fault, Next, Outcome, Verdict, probe_limit};
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::CheckerIdx;
-use ipc::config::check::{Checker, CheckerKind, Url};
+use ipc::config::check::{Checker, Url};
 use ipc::time::Mono;
 
 impl Engine {
@@ -61,10 +61,11 @@ impl Engine {
             self.last_probe = self.last_probe.wrapping_add(1);
             let id = ProbeId(self.last_probe);
             let limit = now + probe_limit(step_timeout(checker));
+            let url = state.schedule.url();
             state.phase = Phase::Probing(Probe { id, limit, dialogue: Dialogue::default() });
             self.probing.insert(id, idx);
             self.deadlines.set(idx, (now + step_timeout(checker)).min(limit));
-            out.push(Action::Connect { probe: id, route: Route::of(checker) });
+            out.push(Action::Connect { probe: id, route: Route::of(checker, url_of(checker, url)) });
         }
     }
 
@@ -75,6 +76,10 @@ impl Engine {
         let Some((asked, probe)) = self.under_way(idx) else { return };
         let next = match what {
             ProbeEvent::Connected => probe.dialogue.connected(asked, entropy),
+            ProbeEvent::Opened => Next::Again,
+            ProbeEvent::Shown(ends) => return self.shown(idx, ends),
+            ProbeEvent::NotSecured(why) => Next::Over(probe.dialogue.not_secured(why)),
+            ProbeEvent::Truncated => Next::Over(probe.dialogue.truncated()),
             ProbeEvent::Bytes(bytes) => probe.dialogue.bytes(asked, &bytes),
             ProbeEvent::Closed => Next::Over(probe.dialogue.closed(asked)),
             ProbeEvent::Refused => Next::over(tcp::verdict(Attempt::Refused)),
@@ -108,15 +113,23 @@ impl Engine {
         self.deadlines.set(idx, now + state.timing.delay_loop());
     }
 
+    fn shown(&mut self, idx: CheckerIdx, ends: i64) {
+        let Stage::Live(live) = &mut self.stage else { return };
+        if let Some(state) = live.checkers.at_mut(idx) {
+            state.certificate_ends = Some(ends);
+        }
+    }
+
     /// The probe of a checker with what it asks, if one is under way.
     fn under_way(&mut self, idx: CheckerIdx) -> Option<(Asked<'_>, &mut Probe)> {
         let Stage::Live(live) = &mut self.stage else { return None };
         let live = &mut **live;
         let checker = live.config.checkers.at(idx)?;
         let state = live.checkers.at_mut(idx)?;
-        let url = url_of(checker, state.schedule.url());
+        let n = state.schedule.url();
+        let (url, pattern) = (url_of(checker, n), state.patterns.get(n).and_then(Option::as_ref));
         match &mut state.phase {
-            Phase::Probing(probe) => Some((Asked { checker, url }, probe)),
+            Phase::Probing(probe) => Some((Asked { checker, url, pattern }, probe)),
             Phase::Waiting | Phase::Queued | Phase::Running { .. } => None,
         }
     }
@@ -145,7 +158,7 @@ impl Engine {
 
     /// A probe has its verdict.
     pub(super) fn ended(&mut self, now: Mono, idx: CheckerIdx, outcome: Outcome, out: &mut Vec<Action>) {
-        let Outcome { verdict, mismatch } = outcome;
+        let Outcome { verdict, mismatch, detail } = outcome;
         let begun = self.begun(idx).unwrap_or(now);
         self.close(idx, out);
         let Stage::Live(live) = &mut self.stage else { return };
@@ -181,7 +194,7 @@ impl Engine {
             Verdict::Fail(fault) => {
                 let every = before == Health::Up && lines::wants_all(live.config.log_all_failures, checker);
                 if every || (settled && lines::fault_is_the_summary(checker)) {
-                    lines::attempt_failed(service, real, checker, fault, out);
+                    lines::attempt_failed(service, real, checker, (fault, detail.as_deref()), out);
                 }
                 if settled {
                     lines::failed(service, real, checker, (fault, retries), out);
@@ -199,10 +212,7 @@ impl Engine {
 }
 
 fn url_of(checker: &Checker, n: usize) -> Option<&Url> {
-    match &checker.kind {
-        CheckerKind::Http(http) => http.urls.get(n),
-        _ => None,
-    }
+    checker.kind.http()?.urls.get(n)
 }
 
 fn step_timeout(checker: &Checker) -> Duration {

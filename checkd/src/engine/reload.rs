@@ -144,6 +144,8 @@ impl CheckerState {
             schedule: self.schedule,
             mismatch_noted: self.mismatch_noted,
             says: self.says,
+            patterns: core::mem::take(&mut self.patterns),
+            certificate_ends: self.certificate_ends,
             phase: core::mem::replace(&mut self.phase, Phase::Waiting),
         }
     }

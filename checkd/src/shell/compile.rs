@@ -5,12 +5,14 @@
 
 use super::{print, render};
 use checkd::conf::diag::{Diagnostic, Severity};
+use checkd::conf::pem::{self, Need};
 use checkd::conf::{Compiled, Compiler, LIMITS, Request, Step};
 use ipc::channel::{Channel, ChannelError};
 use ipc::child::{Ids, Whom};
 use ipc::chunk::cut;
 use ipc::codec::{CodecError, encode_slice};
-use ipc::config::{Bundle, Generation, SliceKind};
+use ipc::config::probe::Pem;
+use ipc::config::{Bundle, Generation, Secret, SliceKind};
 use ipc::confine::{Jail, Tcp, enter, enter_as_user};
 use ipc::evloop::EventLoop;
 use ipc::log::Logger;
@@ -157,6 +159,7 @@ fn session(colour: bool) -> Result<(), Failure> {
         }
     }
     let mut compiled = compiler.finish();
+    pem_files(&mut link, &path, &mut compiled)?;
     show(&compiled, format, colour, &mut log);
     let verdict = compiled.verdict();
     if let Some(bundle) = compiled.bundle.take() {
@@ -176,6 +179,30 @@ fn session(colour: bool) -> Result<(), Failure> {
 }
 
 /// Where `${_RANDOM}` starts: the keys of a hash map are the only randomness std has.
+/// Reads what SSL_GET trusts and shows of itself: checkd, which needs it, has no file system.
+fn pem_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
+    let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
+    let mut missing = Vec::new();
+    for (path, need) in pem::wanted(&bundle.check) {
+        let (files, problems) = link.files(path.clone(), from.to_owned())?;
+        match (files.into_iter().next(), need) {
+            (Some((_, content)), _) if content.len() <= pem::FILE_LIMIT => {
+                bundle.check.tls.files.push(Pem { path, content: Secret::new(content) });
+            }
+            (Some(_), Need::Named(origin)) => missing.push((path, origin, "it is too long".to_owned())),
+            (None, Need::Named(origin)) => {
+                let why = problems.into_iter().next().map_or_else(|| "no such file".to_owned(), |(_, why)| why);
+                missing.push((path, origin, why));
+            }
+            (_, Need::System) => {}
+        }
+    }
+    if let Some(diagnostic) = pem::missing(&missing) {
+        compiled.diags.push(diagnostic);
+    }
+    Ok(())
+}
+
 fn random() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(0)
@@ -304,7 +331,12 @@ impl Link {
 
     /// Asks for the files of an include directive and reads them as they come.
     fn include(&mut self, request: &Request) -> Result<Included, Failure> {
-        self.say(FromCompile::Include { pattern: request.pattern.clone(), from: request.from.clone() })?;
+        self.files(request.pattern.clone(), request.from.clone())
+    }
+
+    /// The same for a pattern in a file.
+    fn files(&mut self, pattern: String, from: String) -> Result<Included, Failure> {
+        self.say(FromCompile::Include { pattern, from })?;
         let (mut files, mut unread) = (Vec::new(), Vec::new());
         let mut bytes = 0_usize;
         loop {

@@ -1,15 +1,18 @@
 //! The connections of probes: non-blocking, never waited for, at most [`CONNECTIONS`] at a time (the engine sees to that).
 
+use super::tls::{Contexts, certificate_ends, explain};
 use checkd::engine::{ProbeEvent, ProbeId, Route, Transport};
 use core::net::SocketAddr;
 use core::time::Duration;
+use ipc::config::vrrp::Switch;
 use ipc::evloop::{EventLoop, Ready};
 use mio::Token;
 use mio::unix::SourceFd;
 use nix::errno::Errno;
+use rustls::ClientConnection;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
 
 /// Most connections at a time; checkers beyond that wait for one, first come, first served.
@@ -27,12 +30,15 @@ pub struct Connections {
     first: usize,
     open: BTreeMap<usize, Connection>,
     buffer: Vec<u8>,
+    /// TLS of the configuration that counts, and of the one that may next.
+    contexts: Contexts,
+    prepared: Option<Contexts>,
 }
 
 struct Connection {
     probe: ProbeId,
     socket: Socket,
-    transport: Transport,
+    stream: Stream,
     state: State,
     /// What the socket did not take yet.
     unsent: Vec<u8>,
@@ -41,7 +47,35 @@ struct Connection {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Connecting,
+    /// TLS is being agreed upon.
+    Securing,
     Connected,
+}
+
+/// What goes through a socket.
+enum Stream {
+    Bytes,
+    Datagrams,
+    Tls {
+        session: Box<ClientConnection>,
+        /// An end without goodbye is a failure.
+        compliant: Switch,
+    },
+}
+
+/// Whether it is worth to read again.
+enum Reading {
+    Goes,
+    /// Nothing is there.
+    Waits,
+    /// Nothing will come.
+    Ended,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attempt {
+    Connected,
+    Connecting,
 }
 
 /// How a call that begins a connection ended.
@@ -53,7 +87,13 @@ enum Begun {
 impl Connections {
     /// None yet; tokens from `first` up to `usize::MAX / 2` above it are theirs.
     pub fn new(first: usize) -> Self {
-        Connections { first, open: BTreeMap::new(), buffer: vec![0; READ_BYTES] }
+        Connections {
+            first,
+            open: BTreeMap::new(),
+            buffer: vec![0; READ_BYTES],
+            contexts: Contexts::default(),
+            prepared: None,
+        }
     }
 
     fn token(&self, probe: ProbeId) -> usize {
@@ -62,18 +102,40 @@ impl Connections {
         self.first.saturating_add(number)
     }
 
+    /// A configuration comes that counts from [`Connections::activate`] on.
+    pub fn prepare(&mut self, contexts: Contexts) {
+        self.prepared = Some(contexts);
+    }
+
+    /// It counts.
+    pub fn activate(&mut self) {
+        if let Some(contexts) = self.prepared.take() {
+            self.contexts = contexts;
+        }
+    }
+
     /// Begins to connect. What is known at once is returned, the rest comes from [`Connections::ready`].
     pub fn connect(&mut self, probe: ProbeId, route: &Route, events: &mut EventLoop) -> Option<ProbeEvent> {
-        let (socket, state, told) = match begin(route) {
-            Ok(Begun::Connected(socket)) => (socket, State::Connected, Some(ProbeEvent::Connected)),
-            Ok(Begun::Connecting(socket)) => (socket, State::Connecting, None),
+        let stream = match &route.transport {
+            Transport::Tcp => Stream::Bytes,
+            Transport::Udp | Transport::Ping => Stream::Datagrams,
+            Transport::Tls { tls, name } => match self.contexts.connect(tls, name.as_deref(), route.target.ip()) {
+                Ok(session) => Stream::Tls { session: Box::new(session), compliant: tls.compliant },
+                Err(why) => return Some(ProbeEvent::NotSecured(why)),
+            },
+        };
+        let (socket, begun) = match begin(route) {
+            Ok(Begun::Connected(socket)) => (socket, Attempt::Connected),
+            Ok(Begun::Connecting(socket)) => (socket, Attempt::Connecting),
             Err(event) => return Some(event),
         };
         let token = self.token(probe);
         if let Err(e) = events.add(&mut SourceFd(&socket.as_raw_fd()), Token(token)) {
             return Some(ProbeEvent::NotTried(format!("the connection cannot be watched: {e}")));
         }
-        self.open.insert(token, Connection { probe, socket, transport: route.transport, state, unsent: Vec::new() });
+        let mut connection = Connection { probe, socket, stream, state: State::Connecting, unsent: Vec::new() };
+        let told = (begun == Attempt::Connected).then(|| connection.opened());
+        self.open.insert(token, connection);
         told
     }
 
@@ -81,7 +143,11 @@ impl Connections {
     pub fn send(&mut self, probe: ProbeId, bytes: &[u8]) {
         let token = self.token(probe);
         if let Some(connection) = self.open.get_mut(&token) {
-            connection.unsent.extend_from_slice(bytes);
+            match &mut connection.stream {
+                Stream::Bytes | Stream::Datagrams => connection.unsent.extend_from_slice(bytes),
+                // Requests are far shorter than what a session holds back.
+                Stream::Tls { session, .. } => drop(session.writer().write_all(bytes)),
+            }
             connection.flush();
         }
     }
@@ -98,11 +164,8 @@ impl Connections {
         if connection.state == State::Connecting {
             match connection.connected() {
                 None => return,
-                Some(ProbeEvent::Connected) => {
-                    connection.state = State::Connected;
-                    out.push((probe, ProbeEvent::Connected));
-                }
-                Some(event) => {
+                Some(Ok(())) => out.push((probe, connection.opened())),
+                Some(Err(event)) => {
                     out.push((probe, event));
                     return;
                 }
@@ -115,15 +178,9 @@ impl Connections {
             return;
         }
         for _ in 0..READS_PER_TURN {
-            match (&connection.socket).read(&mut self.buffer) {
-                Ok(0) if connection.transport == Transport::Tcp => return out.push((probe, ProbeEvent::Closed)),
-                Ok(n) => {
-                    let bytes = self.buffer.get(..n).unwrap_or_default().to_vec();
-                    out.push((probe, ProbeEvent::Bytes(bytes)));
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return out.push((probe, ProbeEvent::Broken)),
+            match connection.read(&mut self.buffer, out) {
+                Reading::Goes => {}
+                Reading::Waits | Reading::Ended => return,
             }
         }
         if events.rearm(&mut SourceFd(&connection.socket.as_raw_fd()), ready.token).is_err() {
@@ -134,17 +191,40 @@ impl Connections {
 
 impl Connection {
     /// Whether the attempt has ended, and how.
-    fn connected(&self) -> Option<ProbeEvent> {
+    fn connected(&self) -> Option<Result<(), ProbeEvent>> {
         match self.socket.take_error() {
-            Ok(Some(e)) | Err(e) => Some(refusal(&e)),
+            Ok(Some(e)) | Err(e) => Some(Err(refusal(&e))),
             Ok(None) => match self.socket.peer_addr() {
-                Ok(_) => Some(ProbeEvent::Connected),
+                Ok(_) => Some(Ok(())),
                 Err(_) => None,
             },
         }
     }
 
+    /// It is there.
+    fn opened(&mut self) -> ProbeEvent {
+        match self.stream {
+            Stream::Bytes | Stream::Datagrams => {
+                self.state = State::Connected;
+                ProbeEvent::Connected
+            }
+            Stream::Tls { .. } => {
+                self.state = State::Securing;
+                self.flush();
+                ProbeEvent::Opened
+            }
+        }
+    }
+
     fn flush(&mut self) {
+        if let Stream::Tls { session, .. } = &mut self.stream {
+            while session.wants_write() {
+                // Into memory: it cannot fail.
+                if session.write_tls(&mut self.unsent).is_err() {
+                    return;
+                }
+            }
+        }
         while !self.unsent.is_empty() {
             match self.socket.send_with_flags(&self.unsent, libc::MSG_NOSIGNAL) {
                 Ok(n) => drop(self.unsent.drain(..n.min(self.unsent.len()))),
@@ -155,13 +235,95 @@ impl Connection {
             }
         }
     }
+
+    /// Reads once.
+    fn read(&mut self, buffer: &mut [u8], out: &mut Vec<(ProbeId, ProbeEvent)>) -> Reading {
+        let mut say = |event| out.push((self.probe, event));
+        let n = match (&self.socket).read(buffer) {
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Reading::Waits,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => return Reading::Goes,
+            Err(_) => {
+                say(ProbeEvent::Broken);
+                return Reading::Ended;
+            }
+        };
+        let came = buffer.get(..n).unwrap_or_default();
+        match &mut self.stream {
+            Stream::Bytes if came.is_empty() => {
+                say(ProbeEvent::Closed);
+                Reading::Ended
+            }
+            Stream::Bytes | Stream::Datagrams => {
+                say(ProbeEvent::Bytes(came.to_vec()));
+                Reading::Goes
+            }
+            Stream::Tls { session, compliant } => {
+                let reading = decipher(session, *compliant, &mut self.state, came, &mut say);
+                self.flush();
+                reading
+            }
+        }
+    }
+}
+
+/// Takes what came through TLS. The session holds no more than one record back, since what it has made out is taken at once.
+fn decipher(
+    session: &mut ClientConnection,
+    compliant: Switch,
+    state: &mut State,
+    mut came: &[u8],
+    say: &mut impl FnMut(ProbeEvent),
+) -> Reading {
+    let ended = came.is_empty();
+    loop {
+        // An empty slice is the end of the stream.
+        let taken = session.read_tls(&mut came);
+        if let Err(e) =
+            taken.map_err(|e| e.to_string()).and_then(|_| session.process_new_packets().map_err(|e| explain(&e)))
+        {
+            say(ProbeEvent::NotSecured(e));
+            return Reading::Ended;
+        }
+        if *state == State::Securing && !session.is_handshaking() {
+            *state = State::Connected;
+            if let Some(ends) = certificate_ends(session) {
+                say(ProbeEvent::Shown(ends));
+            }
+            say(ProbeEvent::Connected);
+        }
+        let mut text = Vec::new();
+        let end = session.reader().read_to_end(&mut text);
+        if !text.is_empty() {
+            say(ProbeEvent::Bytes(text));
+        }
+        match end {
+            Ok(_) => {
+                say(ProbeEvent::Closed);
+                return Reading::Ended;
+            }
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                say(if compliant == Switch::On { ProbeEvent::Truncated } else { ProbeEvent::Closed });
+                return Reading::Ended;
+            }
+            Err(_) => {}
+        }
+        if ended || came.is_empty() {
+            break;
+        }
+    }
+    if ended {
+        say(ProbeEvent::Broken);
+        return Reading::Ended;
+    }
+    Reading::Goes
 }
 
 fn begin(route: &Route) -> Result<Begun, ProbeEvent> {
     let Route { transport, target, bind, bind_if } = route;
     let here = |what: &str, e: io::Error| ProbeEvent::NotTried(format!("{what}: {e}"));
     let (kind, protocol) = match (transport, target) {
-        (Transport::Tcp, _) => (Type::STREAM, Protocol::TCP),
+        (Transport::Tcp | Transport::Tls { .. }, _) => (Type::STREAM, Protocol::TCP),
         (Transport::Udp, _) => (Type::DGRAM, Protocol::UDP),
         (Transport::Ping, SocketAddr::V4(_)) => (Type::DGRAM, Protocol::ICMPV4),
         (Transport::Ping, SocketAddr::V6(_)) => (Type::DGRAM, Protocol::ICMPV6),
@@ -180,7 +342,7 @@ fn begin(route: &Route) -> Result<Begun, ProbeEvent> {
         if from.port() != 0 && *transport != Transport::Ping {
             // The same port is used for every probe: a connection that lingers after its end would block the next.
             socket.set_reuse_address(true).map_err(|e| here("SO_REUSEADDR", e))?;
-            if *transport == Transport::Tcp {
+            if kind == Type::STREAM {
                 socket.set_linger(Some(Duration::ZERO)).map_err(|e| here("SO_LINGER", e))?;
             }
         }

@@ -9,6 +9,7 @@ pub mod prober;
 pub mod render;
 pub mod run;
 pub mod syscalls;
+pub mod tls;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! The engine with its connections: what it wants of them is done here, what it wants of others is collected.
 
 use super::connect::Connections;
+use super::tls::Contexts;
 use checkd::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
 use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready};
@@ -58,6 +59,15 @@ impl Prober {
 
     /// Takes an event, and what follows from it at once.
     pub fn step(&mut self, now: Mono, event: Event, events: &mut EventLoop) {
+        match &event {
+            Event::Configure { config, .. } => {
+                let (contexts, lines) = Contexts::new(config);
+                self.connections.prepare(contexts);
+                self.outbox.lines.extend(lines);
+            }
+            Event::Activate => self.connections.activate(),
+            _ => {}
+        }
         self.engine.step(now, event, &mut self.actions);
         self.carry_out(now, events);
     }

@@ -280,6 +280,11 @@ fn checkers_are_typed_with_their_defaults() {
     let CheckerKind::Misc(kind) = misc.kind else { panic!() };
     assert_eq!((misc.retry, kind.timeout, kind.dynamic), (0, Duration::from_secs(7), Switch::On));
     assert_eq!(kind.command, [b"/bin/true".to_vec(), b"a".to_vec()]);
+    let ssl = run("SSL_GET {\nsni_name a\nssl_ca_file /ca\nurl {\npath /\nregex x\n}\n}");
+    let CheckerKind::Ssl(http, tls) = ssl.kind else { panic!() };
+    assert_eq!((tls.sni, tls.sni_name.as_deref()), (Switch::On, Some("a")));
+    assert_eq!((tls.verify, tls.ca_file.as_deref()), (Switch::On, Some("/ca")));
+    assert_eq!(http.urls[0].regex.as_ref().unwrap().pattern, b"x");
     assert_eq!(run("PING_CHECK {\nbind_if eth0\n}").kind, CheckerKind::Ping);
 }
 
@@ -288,10 +293,6 @@ fn checkers_that_are_not_run_are_typed_with_their_defaults() {
     let (_, file) = later("FILE_CHECK {\ntrack_file f\n}");
     assert!(matches!(file, LaterKind::File { weight: FileWeight { value: 3, reverse: Switch::Off }, .. }));
     assert!(matches!(later("BFD_CHECK {\nname b\n}").1, LaterKind::Bfd { .. }));
-    let (_, ssl) = later("SSL_GET {\nsni_name a\nurl {\npath /\nregex x\n}\n}");
-    let LaterKind::Ssl(http, tls) = ssl else { panic!("{ssl:?}") };
-    assert_eq!((tls.sni, tls.sni_name.as_deref()), (Switch::On, Some("a")));
-    assert_eq!(http.urls[0].regex.as_ref().unwrap().pattern, b"x");
 }
 
 #[test]

@@ -237,7 +237,6 @@ fn urls_need_a_path() {
             "8:13 error[V001] `99` is not a status code from 100 to 599 or a range of them",
             "10:1 error[R003] this `url` has no `path`",
             "11:7 error[V001] `/a b` is not a path without blanks (write %20)",
-            "14:1 warning[K007] `SSL_GET` is read but has no effect yet",
         ]
     );
     assert!(bundle(text).check.checkers.is_empty());

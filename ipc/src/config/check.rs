@@ -3,7 +3,7 @@
 use super::bfd::Bfd;
 use super::file::TrackFile;
 use super::global::Mail;
-use super::probe::{DnsType, LaterKind, Misc, Regex, TlsContext, Udp};
+use super::probe::{DnsType, LaterKind, Misc, Regex, Tls, TlsContext, Udp};
 use super::vrrp::Switch;
 use super::{BfdIdx, CheckerIdx, FileIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
@@ -130,6 +130,8 @@ pub enum CheckerKind {
     Tcp,
     /// `HTTP_GET`
     Http(Http),
+    /// `SSL_GET`
+    Ssl(Http, Tls),
     /// `SMTP_CHECK`
     Smtp {
         /// `helo_name`, default `smtpchecker.keepalived.org`.
@@ -150,7 +152,17 @@ pub enum CheckerKind {
     Misc(Misc),
 }
 
-/// `HTTP_GET`
+impl CheckerKind {
+    /// What HTTP_GET and SSL_GET have in common.
+    pub fn http(&self) -> Option<&Http> {
+        match self {
+            CheckerKind::Http(http) | CheckerKind::Ssl(http, _) => Some(http),
+            _ => None,
+        }
+    }
+}
+
+/// `HTTP_GET`, `SSL_GET`
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Http {
     /// `http_protocol`
@@ -183,6 +195,6 @@ pub struct Url {
     pub digest: Option<[u8; 16]>,
     /// `status_code`: accepted ranges, inclusive; default 200..=299.
     pub status: Vec<(u16, u16)>,
-    /// `regex`. Has no effect yet.
+    /// `regex`
     pub regex: Option<Regex>,
 }

@@ -1,6 +1,5 @@
 //! What checkers are made of, and those that are read, typed and checked and not run yet ([`LaterKind`]).
 
-use super::check::Http;
 use super::file::FileWeight;
 use super::script::RunAs;
 use super::vrrp::Switch;
@@ -11,8 +10,6 @@ use serde::{Deserialize, Serialize};
 /// What is asked by a checker that is not run yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaterKind {
-    /// `SSL_GET`
-    Ssl(Http, Tls),
     /// `FILE_CHECK`
     File {
         /// `track_file`
@@ -36,6 +33,10 @@ pub struct Tls {
     pub sni_name: Option<String>,
     /// `tls_compliant`: an end without close_notify is a failure.
     pub compliant: Switch,
+    /// `ssl_verify`: the certificate has to be trusted, and of the name that is asked for. Not keepalived's.
+    pub verify: Switch,
+    /// `ssl_ca_file`: who is trusted, default `ca`, else whom the system trusts. Implies `ssl_verify`.
+    pub ca_file: Option<String>,
 }
 
 /// `SSL`: what SSL_GET shows of itself and trusts.
@@ -49,6 +50,27 @@ pub struct TlsContext {
     pub certificate: Option<String>,
     /// `key`
     pub key: Option<String>,
+    /// The content of the files above, of every `ssl_ca_file`, and of the system's file of authorities where that is asked for.
+    pub files: Vec<Pem>,
+}
+
+/// A file that the supervisor opened and the compiler read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pem {
+    /// As the configuration names it.
+    pub path: String,
+    /// What is in it.
+    pub content: super::Secret,
+}
+
+impl TlsContext {
+    /// Where Debian and its like, and Red Hat and its like, keep the authorities that the system trusts.
+    pub const SYSTEM: [&str; 2] = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt"];
+
+    /// The content of a file.
+    pub fn file(&self, path: &str) -> Option<&[u8]> {
+        self.files.iter().find(|pem| pem.path == path).map(|pem| pem.content.reveal())
+    }
 }
 
 /// `type` of a DNS_CHECK, with its number (RFC 1035 §3.2.2, RFC 3596, RFC 4034).

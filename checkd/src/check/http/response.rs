@@ -1,5 +1,6 @@
 //! What is answered.
 
+use crate::check::pattern::{PAGE_LIMIT, Pattern};
 use crate::check::{Fault, Verdict};
 use alloc::vec::Vec;
 use httparse::{EMPTY_HEADER, Status};
@@ -15,10 +16,11 @@ const HEADERS_LIMIT: usize = 128;
 /// Most bytes of a body that are read; the verdict is then given on what has come.
 pub const BODY_LIMIT: u64 = 64 * 1024 * 1024;
 
-/// An answer that is being read. Holds at most [`HEAD_LIMIT`] bytes.
-#[derive(Clone, Debug)]
+/// An answer that is being read. Holds at most [`HEAD_LIMIT`] bytes, and [`PAGE_LIMIT`] where a pattern is to be matched.
+#[derive(Clone, Debug, Default)]
 pub struct Response {
     state: State,
+    page: Option<Vec<u8>>,
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ struct Body {
     declared: Option<u64>,
     received: u64,
     digest: Md5,
+    /// What a pattern is to be matched against.
+    page: Option<Vec<u8>>,
 }
 
 /// Whether more is wanted.
@@ -63,13 +67,18 @@ pub struct Answer {
     pub mismatch: Option<Lengths>,
 }
 
-impl Default for Response {
+impl Default for State {
     fn default() -> Self {
-        Response { state: State::Head(Vec::new()) }
+        State::Head(Vec::new())
     }
 }
 
 impl Response {
+    /// Before anything has come; `keeps`: the page will be wanted as a whole.
+    pub fn new(keeps: bool) -> Response {
+        Response { state: State::default(), page: keeps.then(Vec::new) }
+    }
+
     /// Takes bytes as they come.
     pub fn feed(&mut self, bytes: &[u8]) -> Progress {
         match &mut self.state {
@@ -88,6 +97,7 @@ impl Response {
                 };
                 match parse(head.get(..end).unwrap_or_default()) {
                     Ok(mut body) => {
+                        body.page = self.page.take();
                         body.feed(head.get(end..).unwrap_or_default());
                         let progress = body.feed(beyond);
                         self.state = State::Body(body);
@@ -105,11 +115,11 @@ impl Response {
     }
 
     /// The server has closed, or enough is known.
-    pub fn end(self, url: &Url) -> Answer {
+    pub fn end(self, url: &Url, pattern: Option<&Pattern>) -> Answer {
         match self.state {
             State::Head(_) => Answer { verdict: Verdict::Fail(Fault::NoAnswer), mismatch: None },
             State::Over(fault) => Answer { verdict: Verdict::Fail(fault), mismatch: None },
-            State::Body(body) => body.end(url),
+            State::Body(body) => body.end(url, pattern),
         }
     }
 }
@@ -118,19 +128,26 @@ impl Body {
     fn feed(&mut self, bytes: &[u8]) -> Progress {
         let left = self.declared.unwrap_or(u64::MAX).saturating_sub(self.received);
         let within = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len());
-        self.digest.update(bytes.get(..within).unwrap_or_default());
+        let bytes_within = bytes.get(..within).unwrap_or_default();
+        self.digest.update(bytes_within);
+        if let Some(page) = &mut self.page {
+            let room = PAGE_LIMIT.saturating_sub(page.len()).min(within);
+            page.extend_from_slice(bytes_within.get(..room).unwrap_or_default());
+        }
         self.received = self.received.saturating_add(bytes.len() as u64);
         if self.received >= BODY_LIMIT { Progress::Enough } else { Progress::More }
     }
 
-    fn end(self, url: &Url) -> Answer {
-        let Body { status, declared, received, digest } = self;
+    fn end(self, url: &Url, pattern: Option<&Pattern>) -> Answer {
+        let Body { status, declared, received, digest, page } = self;
         let mismatch = declared.filter(|d| *d != received).map(|declared| Lengths { declared, received });
         let accepted = url.status.iter().any(|(low, high)| (*low..=*high).contains(&status));
         let verdict = if !accepted {
             Verdict::Fail(Fault::Status(status))
         } else if url.digest.is_some_and(|wanted| digest.finalize().as_slice() != wanted.as_slice()) {
             Verdict::Fail(Fault::Digest)
+        } else if pattern.is_some_and(|pattern| !pattern.accepts(&page.unwrap_or_default())) {
+            Verdict::Fail(Fault::Regex)
         } else {
             Verdict::Pass
         };
@@ -155,7 +172,7 @@ fn parse(head: &[u8]) -> Result<Body, Fault> {
         Ok(Status::Complete((_, fields))) => content_length(fields),
         Ok(Status::Partial) | Err(_) => None,
     };
-    Ok(Body { status, declared, received: 0, digest: Md5::new() })
+    Ok(Body { status, declared, received: 0, digest: Md5::new(), page: None })
 }
 
 fn status(line: &[u8]) -> Option<u16> {

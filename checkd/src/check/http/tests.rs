@@ -18,7 +18,7 @@ fn url(path: &str, host: Option<&str>, digest: Option<[u8; 16]>) -> Url {
 fn answer(bytes: &[u8], digest: Option<[u8; 16]>) -> Answer {
     let mut response = Response::default();
     response.feed(bytes);
-    response.end(&url("/", None, digest))
+    response.end(&url("/", None, digest), None)
 }
 
 /// Requests as keepalived 2.2.7 put them on the wire.
@@ -124,7 +124,7 @@ fn status_ranges_are_inclusive() {
     for (code, ok) in [(199, false), (200, true), (204, true), (205, false), (403, false), (404, true), (405, false)] {
         let mut response = Response::default();
         response.feed(format!("HTTP/1.1 {code} X\r\n\r\n").as_bytes());
-        assert_eq!(response.end(&url).verdict == Verdict::Pass, ok, "{code}");
+        assert_eq!(response.end(&url, None).verdict == Verdict::Pass, ok, "{code}");
     }
 }
 
@@ -148,7 +148,7 @@ fn an_endless_header_ends() {
     let line = b"X-Endless: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n";
     let fed = (0..10_000).take_while(|_| response.feed(line) == Progress::More).count();
     assert!(fed * line.len() <= HEAD_LIMIT);
-    assert_eq!(response.end(&url("/", None, None)).verdict, Verdict::Fail(Fault::HeadTooLong));
+    assert_eq!(response.end(&url("/", None, None), None).verdict, Verdict::Fail(Fault::HeadTooLong));
 }
 
 /// Heads at the edge of what HTTP allows, and whether keepalived 2.2.7 let their server serve. The last column is ours.
@@ -194,7 +194,7 @@ fn an_endless_body_ends() {
     let piece = alloc::vec![0u8; 1024 * 1024];
     let fed = (0..1_000).take_while(|_| response.feed(&piece) == Progress::More).count() as u64;
     assert_eq!(fed + 1, BODY_LIMIT / (1024 * 1024));
-    assert_eq!(response.end(&url("/", None, None)).verdict, Verdict::Pass);
+    assert_eq!(response.end(&url("/", None, None), None).verdict, Verdict::Pass);
 }
 
 fn fed_in_pieces(bytes: &[u8], cuts: &[usize]) -> Answer {
@@ -206,7 +206,7 @@ fn fed_in_pieces(bytes: &[u8], cuts: &[usize]) -> Answer {
         rest = after;
     }
     response.feed(rest);
-    response.end(&url("/", None, Some(HELLO)))
+    response.end(&url("/", None, Some(HELLO)), None)
 }
 
 proptest! {

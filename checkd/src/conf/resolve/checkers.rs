@@ -66,7 +66,8 @@ impl Resolver<'_, '_> {
             Kind::Udp => CheckerKind::Udp(self.udp(c)),
             Kind::Ping => CheckerKind::Ping,
             Kind::Misc => CheckerKind::Misc(self.misc(c, of, delay_loop)?),
-            Kind::Ssl | Kind::File | Kind::Bfd => return None,
+            Kind::Ssl => CheckerKind::Ssl(http(c, of.d, of.v), c.tls.clone()),
+            Kind::File | Kind::Bfd => return None,
         })
     }
 
@@ -111,8 +112,6 @@ impl Resolver<'_, '_> {
     fn later(&mut self, c: &Draft, of: &Of<'_>) -> Option<LaterKind> {
         let own = &c.own;
         Some(match c.kind {
-            Kind::Tcp | Kind::Http | Kind::Smtp | Kind::Dns | Kind::Udp | Kind::Ping | Kind::Misc => return None,
-            Kind::Ssl => LaterKind::Ssl(http(c, of.d, of.v), c.tls.clone()),
             Kind::File => {
                 let name = own.file.as_ref()?;
                 let Some(at) = of.draft.files.iter().position(|f| f.name.value == name.value) else {
@@ -128,6 +127,7 @@ impl Resolver<'_, '_> {
                 };
                 LaterKind::Bfd { bfd: BfdIdx(u16::try_from(at).ok()?) }
             }
+            _ => return None,
         })
     }
 
