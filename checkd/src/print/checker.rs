@@ -47,12 +47,12 @@ impl Kind<'_> {
             Kind::Run(
                 CheckerKind::Tcp
                 | CheckerKind::Http(_)
+                | CheckerKind::Ssl(..)
                 | CheckerKind::Smtp { .. }
                 | CheckerKind::Dns { .. }
                 | CheckerKind::Udp(_)
                 | CheckerKind::Ping,
-            )
-            | Kind::Later(LaterKind::Ssl(..)) => Own::Socket,
+            ) => Own::Socket,
             Kind::Run(CheckerKind::Misc(_)) => Own::Times,
             Kind::Later(LaterKind::File { .. } | LaterKind::Bfd { .. }) => Own::Nothing,
         }
@@ -137,7 +137,7 @@ impl Printer<'_> {
                 socket(w, checker)?;
                 http::http(w, http)
             }),
-            Kind::Later(LaterKind::Ssl(http, tls)) => w.of_list("SSL_GET", |w| {
+            Kind::Run(CheckerKind::Ssl(http, tls)) => w.of_list("SSL_GET", |w| {
                 socket(w, checker)?;
                 http::tls(w, tls)?;
                 http::http(w, http)

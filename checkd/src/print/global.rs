@@ -62,8 +62,9 @@ impl Printer<'_> {
 
     /// `SSL`
     pub(super) fn tls(self, w: &mut Writer<'_>) -> fmt::Result {
-        let tls @ TlsContext { password, ca, certificate, key } = &self.check.tls;
-        if *tls == TlsContext::default() {
+        // What is in the files is theirs.
+        let TlsContext { password, ca, certificate, key, files: _ } = &self.check.tls;
+        if password.is_none() && [ca, certificate, key].into_iter().all(Option::is_none) {
             return Ok(());
         }
         w.block("SSL", |w| {

@@ -20,10 +20,12 @@ pub(super) fn http(w: &mut Writer<'_>, Http { protocol, urls, fast_recovery }: &
     w.blocks("url", urls, url)
 }
 
-pub(super) fn tls(w: &mut Writer<'_>, Tls { sni, sni_name, compliant }: &Tls) -> fmt::Result {
+pub(super) fn tls(w: &mut Writer<'_>, Tls { sni, sni_name, compliant, verify, ca_file }: &Tls) -> fmt::Result {
     w.field("enable_sni", Value::Switch(*sni))?;
     w.maybe("sni_name", sni_name.as_deref().map(Value::Text))?;
-    w.unless(*compliant == super::words::switch(false), "tls_compliant", Value::Switch(*compliant))
+    w.unless(*compliant == super::words::switch(false), "tls_compliant", Value::Switch(*compliant))?;
+    w.maybe("ssl_ca_file", ca_file.as_deref().map(Value::Text))?;
+    w.unless(*verify == super::words::switch(false), "ssl_verify", Value::Switch(*verify))
 }
 
 fn url(w: &mut Writer<'_>, Url { path, host, digest, status, regex: pattern }: &Url) -> fmt::Result {

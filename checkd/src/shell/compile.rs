@@ -178,7 +178,6 @@ fn session(colour: bool) -> Result<(), Failure> {
     link.say(FromCompile::Done(verdict))
 }
 
-/// Where `${_RANDOM}` starts: the keys of a hash map are the only randomness std has.
 /// Reads what SSL_GET trusts and shows of itself: checkd, which needs it, has no file system.
 fn pem_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
     let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
@@ -191,7 +190,10 @@ fn pem_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(),
             }
             (Some(_), Need::Named(origin)) => missing.push((path, origin, "it is too long".to_owned())),
             (None, Need::Named(origin)) => {
-                let why = problems.into_iter().next().map_or_else(|| "no such file".to_owned(), |(_, why)| why);
+                let why = match problems.into_iter().next() {
+                    Some(Unread::Unusable(_, why) | Unread::Refused(_, why)) => why,
+                    Some(Unread::Missing(_) | Unread::Nothing) | None => "it does not exist".to_owned(),
+                };
                 missing.push((path, origin, why));
             }
             (_, Need::System) => {}
@@ -203,6 +205,7 @@ fn pem_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(),
     Ok(())
 }
 
+/// Where `${_RANDOM}` starts: the keys of a hash map are the only randomness std has.
 fn random() -> u64 {
     use std::hash::{BuildHasher as _, RandomState};
     RandomState::new().hash_one(0)
