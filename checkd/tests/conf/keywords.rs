@@ -6,75 +6,101 @@ use checkd::conf::keyword::Body;
 use checkd::conf::walk::{self, Entry};
 use std::collections::BTreeSet;
 
-/// COMPAT: the keywords of keepalived 2.4.3, one a line.
-const LIST: &str = include_str!("../keywords.txt");
+/// Each keyword of each block: block, name, what is taken, what is not, and the code of what is said then. Columns are separated by
+/// tabs; `\n` is the end of a line. COMPAT: the names are those of keepalived 2.4.3.
+const CASES: &str = include_str!("../keywords.txt");
+
+fn cases() -> Vec<[String; 5]> {
+    let columns = |line: &str| line.split('\t').map(|c| c.replace("\\n", "\n")).collect::<Vec<_>>().try_into();
+    CASES.lines().map(|line| columns(line).unwrap_or_else(|_| panic!("{line}: five columns"))).collect()
+}
 
 #[test]
-fn every_keyword_of_keepalived_is_in_a_table() {
-    let known: BTreeSet<&str> = walk::all().iter().map(|entry| entry.name).collect();
-    let missing: Vec<&str> = LIST.lines().filter(|name| !known.contains(name)).collect();
-    assert!(missing.is_empty(), "{missing:?}");
-    assert!(LIST.lines().count() > 350);
+fn every_keyword_has_a_case_and_every_case_a_keyword() {
+    let known: BTreeSet<(String, String)> =
+        walk::all().iter().map(|entry| (entry.block.to_owned(), entry.name.to_owned())).collect();
+    let cases: BTreeSet<(String, String)> = cases().into_iter().map(|[block, name, ..]| (block, name)).collect();
+    let without: Vec<_> = known.difference(&cases).collect();
+    let unknown: Vec<_> = cases.difference(&known).collect();
+    assert!(without.is_empty() && unknown.is_empty(), "no case: {without:?}; no keyword: {unknown:?}");
+    let names: BTreeSet<&String> = cases.iter().map(|(_, name)| name).collect();
+    assert!(names.len() >= 363, "{}", names.len());
 }
 
-/// A statement in its block, on a line of its own.
-fn within(block: &str, statement: &str) -> Option<String> {
-    Some(match block {
-        "the file" => format!("{statement}\n"),
-        "global_defs" | "garp_group" | "SSL" => format!("{block} {{\n{statement}\n}}\n"),
-        "vrrp_instance" | "vrrp_sync_group" | "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance" => {
-            format!("{block} A {{\n{statement}\n}}\n")
-        }
-        "authentication" | "auth_hmac" => format!("vrrp_instance A {{\n{block} {{\n{statement}\n}}\n}}\n"),
-        "virtual_server" => format!("virtual_server 192.0.2.9 80 {{\n{statement}\n}}\n"),
-        "real_server" => format!("virtual_server 192.0.2.9 80 {{\nreal_server 192.0.2.1 80 {{\n{statement}\n}}\n}}\n"),
-        "url" => return None, // within a checker within a real server: the tests of servers have it
-        checker => format!(
-            "virtual_server 192.0.2.9 80 {{\nreal_server 192.0.2.1 80 {{\n{checker} {{\n{statement}\n}}\n}}\n}}\n"
-        ),
-    })
+/// What is said of the lines of a statement, about how it is written.
+fn said(block: &str, statement: &str) -> BTreeSet<String> {
+    let (text, first) = within(block, statement);
+    let last = first + statement.matches('\n').count();
+    let compiled = load(&text);
+    let about = compiled.diags.list().iter().filter(|d| d.severity >= Severity::Warning);
+    let about = about.filter(|d| WRITTEN.contains(&d.code) && d.code != Code::DEPRECATED);
+    about
+        .filter(|d| {
+            let line = d.primary.as_ref().map_or(0, |p| compiled.sources.place(p.span).line);
+            (first..=last).contains(&usize::try_from(line).unwrap())
+        })
+        .map(|d| d.code.to_string())
+        .collect()
 }
+
+/// With HOLDFAST_BLESS=1 in the environment what is said now becomes what is expected.
+#[test]
+fn every_keyword_takes_its_case_and_refuses_the_other() {
+    let (mut wrong, mut now) = (Vec::new(), String::new());
+    for [block, name, good, bad, code] in cases() {
+        let refused: Vec<String> = said(&block, &good).into_iter().collect();
+        if !refused.is_empty() {
+            wrong.push(format!("{block}: {good}: {refused:?}"));
+        }
+        let found = said(&block, &bad).into_iter().collect::<Vec<_>>().join(" ");
+        if found.is_empty() || found != code {
+            wrong.push(format!("{block}: {bad}: `{found}` instead of `{code}`"));
+        }
+        let columns = [&block, &name, &good, &bad, &found].map(|column| column.replace('\n', "\\n"));
+        now.push_str(&columns.join("\t"));
+        now.push('\n');
+    }
+    if std::env::var_os("HOLDFAST_BLESS").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keywords.txt"), now).unwrap();
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A statement in its block, on a line of its own, and the number of that line.
+fn within(block: &str, statement: &str) -> (String, usize) {
+    const REAL: &str = "virtual_server 192.0.2.9 80 {\nprotocol TCP\nreal_server 192.0.2.1 80 {\n";
+    let (before, after) = match block {
+        "the file" => (String::new(), ""),
+        "global_defs" | "garp_group" | "SSL" => (format!("{block} {{\n"), "}\n"),
+        "vrrp_instance" | "vrrp_sync_group" | "vrrp_script" | "vrrp_track_process" | "track_file" | "bfd_instance"
+        | "track_group" => (format!("{block} A {{\n"), "}\n"),
+        "authentication" | "auth_hmac" => (format!("vrrp_instance A {{\n{block} {{\n"), "}\n}\n"),
+        "virtual_server" => ("virtual_server 192.0.2.9 80 {\n".to_owned(), "}\n"),
+        "real_server" => (REAL.to_owned(), "}\n}\n"),
+        "url" => (format!("{REAL}HTTP_GET {{\nurl {{\n"), "}\n}\n}\n}\n"),
+        checker => (format!("{REAL}{checker} {{\n"), "}\n}\n}\n"),
+    };
+    let line = before.matches('\n').count() + 1;
+    (format!("{before}{statement}\n{after}"), line)
+}
+
+/// Codes about how the words of a statement are written.
+const WRITTEN: [Code; 8] = [
+    Code::UNKNOWN_KEYWORD,
+    Code::MISSING_ARGUMENT,
+    Code::EXTRA_WORDS,
+    Code::UNEXPECTED_BLOCK,
+    Code::MISSING_BLOCK,
+    Code::BAD_VALUE,
+    Code::OUT_OF_RANGE,
+    Code::UNBALANCED_QUOTE,
+];
 
 /// What is wrong with how the words of a file are written.
 fn faults(text: &str) -> Vec<String> {
     let compiled = load(text);
-    let written = [
-        Code::UNKNOWN_KEYWORD,
-        Code::MISSING_ARGUMENT,
-        Code::UNEXPECTED_BLOCK,
-        Code::MISSING_BLOCK,
-        Code::BAD_VALUE,
-        Code::OUT_OF_RANGE,
-    ];
     let list = compiled.diags.list().iter();
-    list.filter(|d| d.severity >= Severity::Error && written.contains(&d.code)).map(|d| d.message.clone()).collect()
-}
-
-/// What a keyword must not be given, whatever it is: no block where one belongs, one where none does, no argument, a wrong switch.
-fn refused(entry: &Entry) -> String {
-    let name = entry.name;
-    match entry.body {
-        Body::Block if entry.usage.is_empty() => name.to_owned(),
-        Body::Block => format!("{name} {{\n}}"),
-        Body::None if entry.usage == "[on|off]" => format!("{name} maybe"),
-        // Alone, `persistence_timeout` is 360 s.
-        Body::None if entry.usage.is_empty() || entry.usage.starts_with('[') || name == "persistence_timeout" => {
-            format!("{name} {{\nx\n}}")
-        }
-        Body::None => name.to_owned(),
-    }
-}
-
-#[test]
-fn every_keyword_refuses_what_it_cannot_take() {
-    let mut taken = Vec::new();
-    for entry in walk::all() {
-        let Some(text) = within(entry.block, &refused(&entry)) else { continue };
-        if faults(&text).is_empty() {
-            taken.push(text);
-        }
-    }
-    assert!(taken.is_empty(), "{}", taken.join("\n"));
+    list.filter(|d| d.severity >= Severity::Error && WRITTEN.contains(&d.code)).map(|d| d.message.clone()).collect()
 }
 
 /// What a keyword takes: its default, a switch, nothing.
@@ -100,7 +126,8 @@ fn accepted(entry: &Entry) -> Option<String> {
 fn every_keyword_takes_its_default() {
     let (mut refused, mut count) = (Vec::new(), 0);
     for entry in walk::all() {
-        let Some(text) = accepted(&entry).and_then(|statement| within(entry.block, &statement)) else { continue };
+        let Some(statement) = accepted(&entry) else { continue };
+        let (text, _) = within(entry.block, &statement);
         count += 1;
         let faults = faults(&text);
         if !faults.is_empty() {
@@ -154,8 +181,8 @@ fn values_have_their_ranges() {
         ("vrrp_track_process", "weight -254 reverse", "weight 255"),
         ("garp_group", "garp_interval 0.02", "garp_interval soon"),
     ] {
-        assert_eq!(faults(&within(block, good).unwrap()), [""; 0], "{block}: {good}");
-        assert_ne!(faults(&within(block, bad).unwrap()), [""; 0], "{block}: {bad}");
+        assert_eq!(faults(&within(block, good).0), [""; 0], "{block}: {good}");
+        assert_ne!(faults(&within(block, bad).0), [""; 0], "{block}: {bad}");
     }
 }
 
