@@ -91,16 +91,29 @@ fn told(d: &mut Bfd, who: Told) {
 
 /// `bfd_instance`
 pub static BFD: &[Keyword<Bfd>] = &[
-    Keyword::new("neighbor_ip", Args::Count(1, 1), "IP", "the other end", neighbor),
-    Keyword::new("neighbour_ip", Args::Count(1, 1), "IP", "the other end", neighbor),
-    Keyword::new("source_ip", Args::Count(1, 1), "IP", "this end", |r, s, d: &mut Bfd| {
-        set(&mut d.source, s.word(1).and_then(|w| r.ip(w)), s);
-    }),
+    Keyword::new("neighbor_ip", Args::Count(1, 1), "IP", "the address of the neighbour", neighbor),
+    Keyword::new(
+        "neighbour_ip",
+        Args::Count(1, 1),
+        "IP",
+        "the address of the neighbour; another spelling of neighbor_ip",
+        neighbor,
+    ),
+    Keyword::new(
+        "source_ip",
+        Args::Count(1, 1),
+        "IP",
+        "the address that packets are sent from",
+        |r, s, d: &mut Bfd| {
+            set(&mut d.source, s.word(1).and_then(|w| r.ip(w)), s);
+        },
+    )
+    .or("that of the route"),
     Keyword::new(
         "min_rx",
         Args::Count(1, 1),
         "MILLISECONDS 1..4294967",
-        "least time between packets that come",
+        "the shortest time between two packets that this end can take",
         |r, s, d: &mut Bfd| {
             fill(&mut d.min_rx, millis(r, s, 1));
         },
@@ -110,7 +123,7 @@ pub static BFD: &[Keyword<Bfd>] = &[
         "min_tx",
         Args::Count(1, 1),
         "MILLISECONDS 1..4294967",
-        "time between packets that go",
+        "the shortest time between two packets that this end would like to send",
         |r, s, d: &mut Bfd| {
             fill(&mut d.min_tx, millis(r, s, 1));
         },
@@ -120,7 +133,7 @@ pub static BFD: &[Keyword<Bfd>] = &[
         "idle_tx",
         Args::Count(1, 1),
         "MILLISECONDS 1000..4294967",
-        "the same while it is not up",
+        "the time between two packets while the session is not up",
         |r, s, d: &mut Bfd| {
             fill(&mut d.idle_tx, millis(r, s, 1000));
         },
@@ -130,38 +143,53 @@ pub static BFD: &[Keyword<Bfd>] = &[
         "multiplier",
         Args::Count(1, 1),
         "INT 1..255",
-        "packets missed until it is down",
+        "how many packets may be missed before the session is down",
         |r, s, d: &mut Bfd| {
             fill(&mut d.multiplier, r.number(s.word(1), 1..=255));
         },
     )
     .or("5"),
-    Keyword::flag("passive", "waits for the other end", |_, _, d: &mut Bfd| d.passive = Switch::On),
-    Keyword::new("ttl", Args::Count(1, 1), "INT 1..255", "of IPv4 packets", ttl).or("255"),
-    Keyword::new("hoplimit", Args::Count(1, 1), "INT 1..255", "of IPv6 packets", ttl).or("64"),
+    Keyword::flag("passive", "this end waits for the neighbour to begin", |_, _, d: &mut Bfd| d.passive = Switch::On),
+    Keyword::new("ttl", Args::Count(1, 1), "INT 1..255", "the TTL of packets that are sent", ttl).or("255"),
+    Keyword::new(
+        "hoplimit",
+        Args::Count(1, 1),
+        "INT 1..255",
+        "the hop limit of packets that are sent; another name of ttl",
+        ttl,
+    )
+    .or("64"),
     Keyword::new(
         "max_hops",
         Args::Count(1, 1),
         "INT -1..255",
-        "routers between; -1 any number",
+        "how many routers may be between; -1: any number",
         |r, s, d: &mut Bfd| {
             set(&mut d.max_hops, r.number(s.word(1), -1..=255), s);
         },
     )
     .or("0"),
-    Keyword::switch("multihop", "port 4784", |r, s, d: &mut Bfd| put(&mut d.multihop, r.switch(s))),
+    Keyword::switch("multihop", "port 4784 (RFC 5883) instead of 3784", |r, s, d: &mut Bfd| {
+        put(&mut d.multihop, r.switch(s))
+    })
+    .or("off")
+    .since("2.2.8"),
     Keyword::new(
         "weight",
         Args::Count(1, 2),
         "INT -253..253 [reverse]",
-        "added to the priority",
+        "what a session that is up (or, below 0, down) adds to the priority; 0: down is FAULT",
         |r, s, d: &mut Bfd| {
             fill(&mut d.weight, weight(r, s, 1));
         },
     )
     .or("0"),
-    Keyword::flag("vrrp", "instances are told, checkers not", |_, _, d: &mut Bfd| told(d, Told::Vrrp)),
-    Keyword::flag("checker", "checkers are told, instances not", |_, _, d: &mut Bfd| told(d, Told::Checker)),
+    Keyword::flag("vrrp", "instances are told about the session, checkers are not", |_, _, d: &mut Bfd| {
+        told(d, Told::Vrrp)
+    }),
+    Keyword::flag("checker", "checkers are told about the session, instances are not", |_, _, d: &mut Bfd| {
+        told(d, Told::Checker)
+    }),
 ];
 
 /// What a finished block says; `None` with a word about it when it cannot be used.

@@ -154,56 +154,119 @@ impl Checker {
 
 /// Keywords of every checker that talks to a server.
 pub static SOCKET: &[Keyword<Checker>] = &[
-    Keyword::new("connect_ip", Args::Count(1, 1), "IP", "instead of the real server's", |r, s, c: &mut Checker| {
+    Keyword::new("connect_ip", Args::Count(1, 1), "IP", "the address that is checked", |r, s, c: &mut Checker| {
         set(&mut c.connect_ip, s.word(1).and_then(|w| r.ip(w)), s);
-    }),
-    Keyword::new("connect_port", Args::Count(1, 1), "PORT", "instead of the real server's", |r, s, c: &mut Checker| {
+    })
+    .or("that of the real server"),
+    Keyword::new("connect_port", Args::Count(1, 1), "PORT", "the port that is checked", |r, s, c: &mut Checker| {
         set(&mut c.connect_port, s.word(1).and_then(|w| r.port(w, false)), s);
-    }),
-    Keyword::new("bindto", Args::Count(1, 1), "IP", "source address", |r, s, c: &mut Checker| {
+    })
+    .or("that of the real server"),
+    Keyword::new("bindto", Args::Count(1, 1), "IP", "the source address of the check", |r, s, c: &mut Checker| {
         set(&mut c.bind_ip, s.word(1).and_then(|w| r.ip(w)), s);
     }),
-    Keyword::new("bind_port", Args::Count(1, 1), "PORT", "source port", |r, s, c: &mut Checker| {
+    Keyword::new("bind_port", Args::Count(1, 1), "PORT", "the source port of the check", |r, s, c: &mut Checker| {
         set(&mut c.bind_port, s.word(1).and_then(|w| r.port(w, false)), s);
     }),
-    Keyword::new("bind_if", Args::Count(1, 1), "INTERFACE", "by which it leaves", |r, s, c: &mut Checker| {
-        set(&mut c.bind_if, s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value), s);
-    }),
-    Keyword::new("fwmark", Args::Count(1, 1), "INT 0..4294967295", "mark of its packets", |r, s, c: &mut Checker| {
-        set(&mut c.fwmark, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
-    })
+    Keyword::new(
+        "bind_if",
+        Args::Count(1, 1),
+        "INTERFACE",
+        "the interface that the check leaves by; link-local addresses need it",
+        |r, s, c: &mut Checker| {
+            set(&mut c.bind_if, s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value), s);
+        },
+    ),
+    Keyword::new(
+        "fwmark",
+        Args::Count(1, 1),
+        "INT 0..4294967295",
+        "the mark of its packets, for routing rules",
+        |r, s, c: &mut Checker| {
+            set(&mut c.fwmark, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
+        },
+    )
     .not_yet(),
-    Keyword::new("connect_timeout", Args::Count(1, 1), "SECONDS", "time for each step", |r, s, c: &mut Checker| {
-        set(&mut c.schedule.timeout, above_zero(r, s), s);
-    }),
+    Keyword::new(
+        "connect_timeout",
+        Args::Count(1, 1),
+        "SECONDS",
+        "how long each step of the check may take",
+        |r, s, c: &mut Checker| {
+            set(&mut c.schedule.timeout, above_zero(r, s), s);
+        },
+    )
+    .or("that of the real server"),
 ];
 
 /// Keywords of every checker that has times.
 pub static TIMING: &[Keyword<Checker>] = &[
-    Keyword::new("delay_loop", Args::Count(1, 1), "SECONDS", "between checks", |r, s, c: &mut Checker| {
+    Keyword::new("delay_loop", Args::Count(1, 1), "SECONDS", "the time between two checks", |r, s, c: &mut Checker| {
         set(&mut c.schedule.delay_loop, above_zero(r, s), s);
-    }),
-    Keyword::new("retry", Args::Count(1, 1), "INT", "failures that are put up with", |r, s, c: &mut Checker| {
-        set(&mut c.schedule.retry, retries(r, s, 0), s);
-    }),
+    })
+    .or("that of the real server"),
+    Keyword::new(
+        "retry",
+        Args::Count(1, 1),
+        "INT",
+        "how many failures are put up with before the real server counts as down",
+        |r, s, c: &mut Checker| {
+            set(&mut c.schedule.retry, retries(r, s, 0), s);
+        },
+    )
+    .or("that of the real server, else 1; DNS_CHECK 3, MISC_CHECK 0"),
     // COMPAT: `retry` of HTTP_GET in old files. keepalived does not know it in a TCP_CHECK, where nearly every file on
     // the web has it; it means the same there.
-    Keyword::new("nb_get_retry", Args::Count(1, 1), "INT", "failures that are put up with", |r, s, c: &mut Checker| {
-        set(&mut c.schedule.retry, retries(r, s, 0), s);
-    })
+    Keyword::new(
+        "nb_get_retry",
+        Args::Count(1, 1),
+        "INT",
+        "how many failures are put up with before the real server counts as down",
+        |r, s, c: &mut Checker| {
+            set(&mut c.schedule.retry, retries(r, s, 0), s);
+        },
+    )
     .old_name_of("retry"),
-    Keyword::new("delay_before_retry", Args::Count(1, 1), "SECONDS", "after a failure", |r, s, c: &mut Checker| {
-        set(&mut c.schedule.delay_before_retry, from_zero(r, s), s);
-    }),
-    Keyword::new("warmup", Args::Count(1, 1), "SECONDS", "spreads the first checks", |r, s, c: &mut Checker| {
-        set(&mut c.schedule.warmup, from_zero(r, s), s);
-    }),
-    Keyword::new("alpha", Args::Switch, "[on|off]", "starts as failed", |r, s, c: &mut Checker| {
-        c.alpha = r.switch(s).or(c.alpha);
-    }),
-    Keyword::new("log_all_failures", Args::Switch, "[on|off]", "each failure is logged", |r, s, c: &mut Checker| {
-        c.log_all_failures = r.switch(s).or(c.log_all_failures);
-    }),
+    Keyword::new(
+        "delay_before_retry",
+        Args::Count(1, 1),
+        "SECONDS",
+        "the time to the next check after a failure",
+        |r, s, c: &mut Checker| {
+            set(&mut c.schedule.delay_before_retry, from_zero(r, s), s);
+        },
+    )
+    .or("that of the real server, else 1; HTTP_GET 3, DNS_CHECK delay_loop"),
+    Keyword::new(
+        "warmup",
+        Args::Count(1, 1),
+        "SECONDS",
+        "the first checks are spread over this time",
+        |r, s, c: &mut Checker| {
+            set(&mut c.schedule.warmup, from_zero(r, s), s);
+        },
+    )
+    .or("that of the real server"),
+    Keyword::new(
+        "alpha",
+        Args::Switch,
+        "[on|off]",
+        "the checker counts as failed until it has succeeded",
+        |r, s, c: &mut Checker| {
+            c.alpha = r.switch(s).or(c.alpha);
+        },
+    )
+    .or("that of the real server"),
+    Keyword::new(
+        "log_all_failures",
+        Args::Switch,
+        "[on|off]",
+        "each failure of a server that is up is logged, not only the last one",
+        |r, s, c: &mut Checker| {
+            c.log_all_failures = r.switch(s).or(c.log_all_failures);
+        },
+    )
+    .or("that of checker_log_all_failures"),
 ];
 
 /// `TCP_CHECK`, `PING_CHECK`

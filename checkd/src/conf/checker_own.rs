@@ -54,19 +54,31 @@ pub struct Own {
 pub static SMTP: Tables<'static, Checker> = &[SOCKET, TIMING, SMTP_OWN];
 
 static SMTP_OWN: &[Keyword<Checker>] = &[
-    Keyword::new("helo_name", Args::Count(1, 1), "NAME", "name given in HELO", |r, s, c: &mut Checker| {
-        let Some(word) = s.word(1) else { return };
-        match r.text(word).map(|n| n.value) {
-            Some(name) if name.is_empty() || name.contains(' ') => r.bad(word, "one word"),
-            name => fill(&mut c.own.helo, name),
-        }
-    })
+    Keyword::new(
+        "helo_name",
+        Args::Count(1, 1),
+        "NAME",
+        "the name that the server is greeted with",
+        |r, s, c: &mut Checker| {
+            let Some(word) = s.word(1) else { return };
+            match r.text(word).map(|n| n.value) {
+                Some(name) if name.is_empty() || name.contains(' ') => r.bad(word, "one word"),
+                name => fill(&mut c.own.helo, name),
+            }
+        },
+    )
     .or("smtpchecker.keepalived.org"),
-    Keyword::new("host", Args::Flag, "", "the settings of a connection", |r, s, c: &mut Checker| {
-        let message = "`host` is an old form: its lines belong in the checker itself";
-        r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
-        keyword::read(r, &[SOCKET], "`host`", s.children(), c);
-    })
+    Keyword::new(
+        "host",
+        Args::Flag,
+        "",
+        "the settings of the connection, as they stand in the block itself today",
+        |r, s, c: &mut Checker| {
+            let message = "`host` is an old form: its lines belong in the checker itself";
+            r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
+            keyword::read(r, &[SOCKET], "`host`", s.children(), c);
+        },
+    )
     .block(),
 ];
 
@@ -90,7 +102,7 @@ static DNS_OWN: &[Keyword<Checker>] = &[
         "type",
         Args::Count(1, 1),
         "A|NS|CNAME|SOA|MX|TXT|AAAA|RRSIG|DNSKEY",
-        "what is asked for",
+        "the type of record that is asked for",
         |r, s, c: &mut Checker| {
             let Some(word) = s.word(1) else { return };
             match DNS_TYPES.iter().find(|(name, _)| word.text().eq_ignore_ascii_case(name)) {
@@ -100,7 +112,7 @@ static DNS_OWN: &[Keyword<Checker>] = &[
         },
     )
     .or("SOA"),
-    Keyword::new("name", Args::Count(1, 1), "NAME", "of which domain", |r, s, c: &mut Checker| {
+    Keyword::new("name", Args::Count(1, 1), "NAME", "the domain that is asked for", |r, s, c: &mut Checker| {
         let Some(word) = s.word(1) else { return };
         let Some(name) = r.text(word).map(|n| n.value) else { return };
         if is_domain(&name) {
@@ -126,18 +138,19 @@ pub static UDP: Tables<'static, Checker> = &[SOCKET, TIMING, UDP_OWN];
 const DATAGRAM: usize = 65_507;
 
 static UDP_OWN: &[Keyword<Checker>] = &[
-    Keyword::new("payload", Args::Count(1, 1), "HEX", "what is sent", |r, s, c: &mut Checker| {
+    Keyword::new("payload", Args::Count(1, 1), "HEX", "the bytes that are sent", |r, s, c: &mut Checker| {
         let Some(word) = s.word(1) else { return };
         match hex(word).filter(|(_, mask)| mask.iter().all(|m| *m == 0xff)) {
             Some((bytes, _)) => c.own.payload = Some(bytes),
             None => r.bad(word, "an even number of hexadecimal digits, at most 65507 bytes"),
         }
-    }),
+    })
+    .or("some of its own"),
     Keyword::new(
         "require_reply",
         Args::Count(0, 1),
         "[HEX]",
-        "an answer, of which x stands for any digit",
+        "there must be an answer; with digits it begins with these bytes, of which x stands for any digit",
         |r, s, c| match s.word(1) {
             None => c.own.reply = Some(Reply::Any),
             Some(word) => match hex(word) {
@@ -150,7 +163,7 @@ static UDP_OWN: &[Keyword<Checker>] = &[
         "min_reply_length",
         Args::Count(1, 1),
         "INT 0..65535",
-        "shorter answers are wrong",
+        "how long an answer must be, when digits are given",
         |r, s, c: &mut Checker| {
             keyword::set(&mut c.own.min_length, r.number(s.word(1), 0..=65_535), s);
         },
@@ -160,7 +173,7 @@ static UDP_OWN: &[Keyword<Checker>] = &[
         "max_reply_length",
         Args::Count(1, 1),
         "INT 0..65535",
-        "longer answers are wrong",
+        "how long an answer may be, when digits are given",
         |r, s, c: &mut Checker| {
             keyword::set(&mut c.own.max_length, r.number(s.word(1), 0..=65_535), s);
         },
@@ -195,32 +208,55 @@ fn hex(word: Word<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
 pub static MISC: Tables<'static, Checker> = &[TIMING, MISC_OWN];
 
 static MISC_OWN: &[Keyword<Checker>] = &[
-    Keyword::new("misc_path", Args::Command, "\"COMMAND\"", "what is run", |r, s, c: &mut Checker| {
-        fill(&mut c.own.command, r.command_only(s));
-    }),
-    Keyword::new("misc_timeout", Args::Count(1, 1), "SECONDS", "after which it is killed", |r, s, c: &mut Checker| {
-        // COMPAT: 0 is the virtual server's `delay_loop`, as if it were not there.
-        c.own.timeout = r.number(s.word(1), 0..=8_640_000).filter(|n| *n > 0).map(secs);
-    })
+    Keyword::new(
+        "misc_path",
+        Args::Command,
+        "\"COMMAND\"",
+        "the command; exit status 0 is success",
+        |r, s, c: &mut Checker| {
+            fill(&mut c.own.command, r.command_only(s));
+        },
+    ),
+    Keyword::new(
+        "misc_timeout",
+        Args::Count(1, 1),
+        "SECONDS",
+        "how long a run may take before it is killed and counts as failed",
+        |r, s, c: &mut Checker| {
+            // COMPAT: 0 is the virtual server's `delay_loop`, as if it were not there.
+            c.own.timeout = r.number(s.word(1), 0..=8_640_000).filter(|n| *n > 0).map(secs);
+        },
+    )
     .or("delay_loop of the virtual server"),
-    Keyword::flag("misc_dynamic", "its exit code sets the weight", |_, _, c: &mut Checker| c.own.dynamic = Switch::On),
+    Keyword::flag(
+        "misc_dynamic",
+        "exit statuses from 2 are success too, and set the weight to the status less 2",
+        |_, _, c: &mut Checker| c.own.dynamic = Switch::On,
+    ),
     Keyword::new("user", Args::Count(1, 2), "USER [[:]GROUP]", "who runs it", |r, s, c: &mut Checker| {
         fill(&mut c.own.user, r.run_as(s));
-    }),
+    })
+    .or("that of script_user"),
 ];
 
 /// `FILE_CHECK`
 pub static FILE: Tables<'static, Checker> = &[FILE_OWN];
 
 static FILE_OWN: &[Keyword<Checker>] = &[
-    Keyword::new("track_file", Args::Count(1, 1), "NAME", "the `track_file` that matters", |r, s, c: &mut Checker| {
-        fill(&mut c.own.file, s.word(1).and_then(|w| r.text(w)));
-    }),
+    Keyword::new(
+        "track_file",
+        Args::Count(1, 1),
+        "NAME",
+        "the name of the track_file block",
+        |r, s, c: &mut Checker| {
+            fill(&mut c.own.file, s.word(1).and_then(|w| r.text(w)));
+        },
+    ),
     Keyword::new(
         "weight",
         Args::Count(1, 2),
         "INT [reverse|noreverse]",
-        "times the number in it",
+        "what the number in the file is multiplied with before it is added to the weight",
         |r, s, c: &mut Checker| {
             fill(&mut c.own.weight, file_weight(r, s, i64::from(i32::MAX)));
         },
@@ -232,11 +268,16 @@ static FILE_OWN: &[Keyword<Checker>] = &[
 pub static BFD: Tables<'static, Checker> = &[BFD_OWN];
 
 static BFD_OWN: &[Keyword<Checker>] = &[
-    Keyword::new("name", Args::Count(1, 1), "NAME", "the `bfd_instance` that matters", |r, s, c: &mut Checker| {
+    Keyword::new("name", Args::Count(1, 1), "NAME", "the domain that is asked for", |r, s, c: &mut Checker| {
         fill(&mut c.own.bfd, s.word(1).and_then(|w| r.text(w)));
     }),
-    Keyword::switch("alpha", "starts as failed", |r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker| {
-        let alpha = r.switch(s);
-        put(&mut c.alpha, alpha.map(Some));
-    }),
+    Keyword::switch(
+        "alpha",
+        "the checker counts as failed until the session is up",
+        |r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker| {
+            let alpha = r.switch(s);
+            put(&mut c.alpha, alpha.map(Some));
+        },
+    )
+    .or("off"),
 ];

@@ -36,24 +36,37 @@ const WEIGHT: i64 = 254;
 
 /// `track_file`
 pub static TRACK_FILE: &[Keyword<TrackFile>] = &[
-    Keyword::new("file", Args::Count(1, 1), "PATH", "whose number matters", |r, s, d: &mut TrackFile| {
-        let Some(word) = s.word(1) else { return };
-        match r.text(word) {
-            Some(path) if !path.value.starts_with('/') => r.bad(word, "an absolute path"),
-            path => fill(&mut d.path, path),
-        }
-    }),
+    Keyword::new(
+        "file",
+        Args::Count(1, 1),
+        "PATH",
+        "the path of the file; it holds one number",
+        |r, s, d: &mut TrackFile| {
+            let Some(word) = s.word(1) else { return };
+            match r.text(word) {
+                Some(path) if !path.value.starts_with('/') => r.bad(word, "an absolute path"),
+                path => fill(&mut d.path, path),
+            }
+        },
+    ),
     Keyword::new(
         "weight",
         Args::Count(1, 2),
         "INT -254..254 [reverse|noreverse]",
-        "times the number in it",
+        "what the number in the file is multiplied with; 0: any number but 0 is FAULT",
         |r, s, d: &mut TrackFile| {
             fill(&mut d.weight, file_weight(r, s, WEIGHT));
         },
     )
     .or("1"),
-    Keyword::new("init_file", Args::Count(0, 2), "[INT] [overwrite]", "is written at the start", init_file),
+    Keyword::new(
+        "init_file",
+        Args::Count(0, 2),
+        "[INT] [overwrite]",
+        "at the start the file is written with this number when it is missing; overwrite: in any case",
+        init_file,
+    )
+    .or("0"),
 ];
 
 /// `INT [reverse|noreverse]`

@@ -33,16 +33,28 @@ impl GarpGroup {
 
 /// `garp_group`
 pub static GARP_GROUP: &[Keyword<GarpGroup>] = &[
-    Keyword::new("garp_interval", Args::Count(1, 1), "SECONDS", "between gratuitous ARPs", |r, s, d| {
-        set(&mut d.garp, r.timer(s.word(1), micros(0)..=DAY), s);
-    }),
-    Keyword::new("gna_interval", Args::Count(1, 1), "SECONDS", "between neighbour advertisements", |r, s, d| {
-        set(&mut d.gna, r.timer(s.word(1), micros(0)..=DAY), s);
-    }),
-    Keyword::new("interface", Args::Count(1, 1), "INTERFACE", "one of the group", |r, s, d| {
+    Keyword::new(
+        "garp_interval",
+        Args::Count(1, 1),
+        "SECONDS",
+        "the pause between two gratuitous ARPs on these interfaces together",
+        |r, s, d| {
+            set(&mut d.garp, r.timer(s.word(1), micros(0)..=DAY), s);
+        },
+    ),
+    Keyword::new(
+        "gna_interval",
+        Args::Count(1, 1),
+        "SECONDS",
+        "the pause between two neighbour advertisements on these interfaces together",
+        |r, s, d| {
+            set(&mut d.gna, r.timer(s.word(1), micros(0)..=DAY), s);
+        },
+    ),
+    Keyword::new("interface", Args::Count(1, 1), "INTERFACE", "an interface of the group", |r, s, d| {
         d.links.extend(s.word(1).and_then(|w| r.link_name(w)));
     }),
-    Keyword::new("interfaces", Args::Flag, "", "those of the group", |r, s, d: &mut GarpGroup| {
+    Keyword::new("interfaces", Args::Flag, "", "the interfaces of the group", |r, s, d: &mut GarpGroup| {
         for line in s.children() {
             no_block(r, line);
             d.links.extend(line.words(0).filter_map(|w| r.link_name(w)));

@@ -72,44 +72,86 @@ fn ipsets(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
 
 /// `global_defs`, packet filter
 pub static FIREWALL: &[Keyword<Global>] = &[
-    Keyword::new("nftables", Args::Count(0, 1), "[TABLE]", "packet filter for `no_accept`", |r, s, d: &mut Global| {
-        fill(&mut d.vrrp.firewall.nftables, table(r, s, "keepalived"));
-    })
+    Keyword::new(
+        "nftables",
+        Args::Count(0, 1),
+        "[TABLE]",
+        "a table of this name filters for no_accept and use_vmac",
+        |r, s, d: &mut Global| {
+            fill(&mut d.vrrp.firewall.nftables, table(r, s, "keepalived"));
+        },
+    )
+    .or("keepalived")
     .not_yet(),
-    Keyword::new("nftables_priority", Args::Count(1, 1), "INT", "of the chains", |r, s, d: &mut Global| {
-        fill(&mut d.vrrp.firewall.priority, int32(r, s));
-    })
+    Keyword::new(
+        "nftables_priority",
+        Args::Count(1, 1),
+        "INT",
+        "the priority of its chains",
+        |r, s, d: &mut Global| {
+            fill(&mut d.vrrp.firewall.priority, int32(r, s));
+        },
+    )
     .or("-1")
     .not_yet(),
-    Keyword::flag("nftables_ifindex", "interfaces by number", |_, _, d: &mut Global| {
+    Keyword::flag("nftables_ifindex", "its sets name interfaces by their numbers", |_, _, d: &mut Global| {
         d.vrrp.firewall.by_ifindex = Switch::On
     })
     .not_yet(),
-    Keyword::flag("nftables_counters", "rules count", |_, _, d: &mut Global| d.vrrp.firewall.counters = Switch::On)
-        .not_yet(),
-    Keyword::new("nftables_ipvs", Args::Count(0, 1), "[TABLE]", "marks for server groups", |r, s, d: &mut Global| {
-        fill(&mut d.vrrp.firewall.ipvs, table(r, s, "keepalived_ipvs"));
+    Keyword::flag("nftables_counters", "its rules count packets", |_, _, d: &mut Global| {
+        d.vrrp.firewall.counters = Switch::On
     })
     .not_yet(),
-    Keyword::new("nftables_ipvs_priority", Args::Count(1, 1), "INT", "of the chains", |r, s, d: &mut Global| {
-        fill(&mut d.vrrp.firewall.ipvs_priority, int32(r, s));
-    })
+    Keyword::new(
+        "nftables_ipvs",
+        Args::Count(0, 1),
+        "[TABLE]",
+        "a table of this name puts the firewall marks of virtual server groups on packets",
+        |r, s, d: &mut Global| {
+            fill(&mut d.vrrp.firewall.ipvs, table(r, s, "keepalived_ipvs"));
+        },
+    )
+    .or("keepalived_ipvs")
+    .not_yet(),
+    Keyword::new(
+        "nftables_ipvs_priority",
+        Args::Count(1, 1),
+        "INT",
+        "the priority of its chains",
+        |r, s, d: &mut Global| {
+            fill(&mut d.vrrp.firewall.ipvs_priority, int32(r, s));
+        },
+    )
     .or("-1")
     .not_yet(),
     Keyword::new(
         "nftables_ipvs_start_fwmark",
         Args::Count(1, 1),
         "INT from 1",
-        "first mark",
+        "the first firewall mark that it uses",
         |r, s, d: &mut Global| {
             fill(&mut d.vrrp.firewall.first_mark, r.number(s.word(1), 1..=i64::from(u32::MAX)));
         },
     )
     .or("1000")
     .not_yet(),
-    Keyword::new("vrrp_iptables", Args::Count(0, 2), "[IN [OUT]]", "iptables chains for `no_accept`", iptables)
-        .not_yet(),
-    Keyword::new("vrrp_ipsets", Args::Count(0, 6), "[NAME …]", "ipsets for `no_accept`", ipsets).not_yet(),
+    Keyword::new(
+        "vrrp_iptables",
+        Args::Count(0, 2),
+        "[IN [OUT]]",
+        "iptables chains that filter for no_accept; one chain: nothing is filtered on its way out",
+        iptables,
+    )
+    .or("INPUT OUTPUT")
+    .not_yet(),
+    Keyword::new(
+        "vrrp_ipsets",
+        Args::Count(0, 6),
+        "[NAME …]",
+        "the names of the ipsets that the iptables rules use; none: rules without ipsets",
+        ipsets,
+    )
+    .not_yet(),
 ];
 
 /// Words in a D-Bus name or a socket.
@@ -140,31 +182,55 @@ fn bus_name(r: &mut Reader<'_>, s: Statement<'_>) -> Option<String> {
 
 /// `global_defs`, SNMP and D-Bus
 pub static MONITORING: &[Keyword<Global>] = &[
-    Keyword::new("snmp_socket", Args::Count(1, 1), "SPEC", "of the SNMP agent", |r, s, d: &mut Global| {
-        fill(&mut d.vrrp.snmp.socket, plain(r, s));
-    })
+    Keyword::new(
+        "snmp_socket",
+        Args::Count(1, 1),
+        "SPEC",
+        "where the SNMP master agent listens",
+        |r, s, d: &mut Global| {
+            fill(&mut d.vrrp.snmp.socket, plain(r, s));
+        },
+    )
     .or("unix:/var/agentx/master")
     .not_yet(),
-    Keyword::flag("enable_snmp_vrrp", "SNMP of VRRP", |_, _, d: &mut Global| d.vrrp.snmp.vrrp = Switch::On).not_yet(),
-    Keyword::flag("enable_snmp_keepalived", "SNMP of VRRP", |_, _, d: &mut Global| d.vrrp.snmp.vrrp = Switch::On)
-        .old_name_of("enable_snmp_vrrp"),
-    Keyword::flag("enable_snmp_checker", "SNMP of servers", |_, _, d: &mut Global| d.vrrp.snmp.checker = Switch::On)
-        .not_yet(),
-    Keyword::flag("enable_snmp_rfc", "SNMP as RFC 2787 and RFC 6527 have it", |_, _, d: &mut Global| {
+    Keyword::flag("enable_snmp_vrrp", "SNMP tells about instances as KEEPALIVED-MIB has it", |_, _, d: &mut Global| {
+        d.vrrp.snmp.vrrp = Switch::On
+    })
+    .not_yet(),
+    Keyword::flag(
+        "enable_snmp_keepalived",
+        "SNMP tells about instances as KEEPALIVED-MIB has it",
+        |_, _, d: &mut Global| d.vrrp.snmp.vrrp = Switch::On,
+    )
+    .old_name_of("enable_snmp_vrrp"),
+    Keyword::flag(
+        "enable_snmp_checker",
+        "SNMP tells about virtual and real servers as KEEPALIVED-MIB has it",
+        |_, _, d: &mut Global| d.vrrp.snmp.checker = Switch::On,
+    )
+    .not_yet(),
+    Keyword::flag("enable_snmp_rfc", "enable_snmp_rfcv2 and enable_snmp_rfcv3", |_, _, d: &mut Global| {
         d.vrrp.snmp.rfc2 = Switch::On;
         d.vrrp.snmp.rfc3 = Switch::On;
     })
     .not_yet(),
-    Keyword::flag("enable_snmp_rfcv2", "SNMP as RFC 2787 has it", |_, _, d: &mut Global| d.vrrp.snmp.rfc2 = Switch::On)
+    Keyword::flag(
+        "enable_snmp_rfcv2",
+        "SNMP tells about version 2 instances as RFC 2787 has it",
+        |_, _, d: &mut Global| d.vrrp.snmp.rfc2 = Switch::On,
+    )
+    .not_yet(),
+    Keyword::flag("enable_snmp_rfcv3", "SNMP tells about instances as RFC 6527 has it", |_, _, d: &mut Global| {
+        d.vrrp.snmp.rfc3 = Switch::On
+    })
+    .not_yet(),
+    Keyword::flag("enable_traps", "SNMP traps are sent", |_, _, d: &mut Global| d.vrrp.snmp.traps = Switch::On)
         .not_yet(),
-    Keyword::flag("enable_snmp_rfcv3", "SNMP as RFC 6527 has it", |_, _, d: &mut Global| d.vrrp.snmp.rfc3 = Switch::On)
-        .not_yet(),
-    Keyword::flag("enable_traps", "SNMP traps", |_, _, d: &mut Global| d.vrrp.snmp.traps = Switch::On).not_yet(),
     Keyword::new(
         "snmp_vs_stats_update_interval",
         Args::Count(1, 1),
         "SECONDS 0.001..30",
-        "how old numbers of virtual servers may be",
+        "how old the numbers of virtual servers in SNMP may be",
         |r, s, d: &mut Global| fill(&mut d.vrrp.snmp.services_every, r.timer(s.word(1), micros(1000)..=secs(30))),
     )
     .or("5")
@@ -173,21 +239,32 @@ pub static MONITORING: &[Keyword<Global>] = &[
         "snmp_rs_stats_update_interval",
         Args::Count(1, 1),
         "SECONDS 0.001..30",
-        "how old numbers of real servers may be",
+        "how old the numbers of real servers in SNMP may be",
         |r, s, d: &mut Global| fill(&mut d.vrrp.snmp.reals_every, r.timer(s.word(1), micros(1000)..=secs(30))),
     )
+    .or("that of snmp_vs_stats_update_interval")
+    .since("2.3.0")
     .not_yet(),
-    Keyword::flag("enable_dbus", "D-Bus", |_, _, d: &mut Global| d.vrrp.dbus.enabled = Switch::On).not_yet(),
-    Keyword::new("dbus_service_name", Args::Count(1, 1), "NAME", "on D-Bus", |r, s, d: &mut Global| {
-        fill(&mut d.vrrp.dbus.service, bus_name(r, s));
+    Keyword::flag("enable_dbus", "the state of instances is on D-Bus", |_, _, d: &mut Global| {
+        d.vrrp.dbus.enabled = Switch::On
     })
+    .not_yet(),
+    Keyword::new(
+        "dbus_service_name",
+        Args::Count(1, 1),
+        "NAME",
+        "the name of the service on D-Bus",
+        |r, s, d: &mut Global| {
+            fill(&mut d.vrrp.dbus.service, bus_name(r, s));
+        },
+    )
     .or("org.keepalived.Vrrp1")
     .not_yet(),
     Keyword::new(
         "dbus_no_interface_name",
         Args::Count(1, 1),
         "NAME",
-        "what stands on D-Bus for no interface",
+        "what stands on D-Bus for an instance without interface",
         |r, s, d: &mut Global| {
             let name = s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value);
             put(&mut d.vrrp.dbus.no_interface, name.map(Some));

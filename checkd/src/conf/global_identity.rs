@@ -118,39 +118,39 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         "default_interface",
         Args::Count(1, 1),
         "INTERFACE",
-        "of static addresses without `dev`",
+        "the interface of static addresses that name none",
         |r, s, d: &mut Global| {
             fill(&mut d.identity.default_interface, s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value));
         },
-    )
+    ).or("eth0")
     .not_yet(),
-    Keyword::flag("process_names", "processes are named after what they do", |_, _, d: &mut Global| {
+    Keyword::flag("process_names", "the children are named after what they do", |_, _, d: &mut Global| {
         d.identity.names = Switch::On;
     })
     .not_yet(),
-    path!("process_name", "NAME", "name of the process", name, process_name),
-    path!("vrrp_process_name", "NAME", "name of the VRRP process", vrrp_name, process_name),
-    path!("checker_process_name", "NAME", "name of the checker process", checker_name, process_name),
+    path!("process_name", "NAME", "the name of the supervisor in process lists; 15 characters count", name, process_name).or("the program"),
+    path!("vrrp_process_name", "NAME", "the name of the VRRP process in process lists; 15 characters count", vrrp_name, process_name).or("the program"),
+    path!("checker_process_name", "NAME", "the name of the checker process in process lists; 15 characters count", checker_name, process_name).or("the program"),
     Keyword::new(
         "lvs_process_name",
         Args::Count(1, 1),
         "NAME",
-        "name of the checker process",
+        "the name of the checker process in process lists; 15 characters count",
         |r, s, d: &mut Global| {
             fill(&mut d.identity.checker_name, process_name(r, s));
         },
     )
     .old_name_of("checker_process_name"),
-    path!("bfd_process_name", "NAME", "name of the BFD process", bfd_name, process_name),
-    Keyword::switch("set_supplementary_groups", "scripts have all groups of their user", |r, s, d: &mut Global| {
+    path!("bfd_process_name", "NAME", "the name of the BFD process in process lists; 15 characters count", bfd_name, process_name).or("the program"),
+    Keyword::switch("set_supplementary_groups", "scripts also get the other groups of their user", |r, s, d: &mut Global| {
         put(&mut d.identity.supplementary_groups, r.switch(s));
-    })
+    }).or("off").since("2.4.4")
     .not_yet(),
     Keyword::new(
         "umask",
         Args::Some(1),
         "NUMBER|NAME[|NAME…]",
-        "of files that are created",
+        "permissions that files do not get: an octal number with a 0 in front, or names such as IRWXG|IRWXO",
         |r, s, d: &mut Global| {
             fill(&mut d.identity.umask, umask(r, s));
         },
@@ -161,59 +161,59 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         "random_seed",
         Args::Count(1, 1),
         "INT 0..4294967295",
-        "where ${_RANDOM} starts",
+        "the number that ${_RANDOM} starts from, so that its values repeat",
         |r, s, d: &mut Global| {
             fill(&mut d.identity.random_seed, r.number(s.word(1), 0..=i64::from(u32::MAX)));
         },
-    )
+    ).or("the time")
     .not_yet(),
-    path!("tmp_config_directory", "DIR", "where a copy of the configuration goes", tmp_config_directory, absolute),
-    path!("config_save_dir", "DIR", "where configurations are kept", config_save_dir, absolute),
+    path!("tmp_config_directory", "DIR", "the directory for the copy of the configuration that the children read", tmp_config_directory, absolute).or("a file in memory"),
+    path!("config_save_dir", "DIR", "the directory that the configuration and the state around a reload are written to", config_save_dir, absolute),
     Keyword::new(
         "reload_check_config",
         Args::Count(0, 1),
         "[FILE]",
-        "a reload is tried first",
+        "a reload tests the file first and goes on only if it is without fault; FILE takes the messages",
         |r, s, d: &mut Global| {
             let file = if s.word(1).is_some() { text(r, s) } else { Some("/dev/null".into()) };
             fill(&mut d.identity.reload_check, file);
         },
     )
     .not_yet(),
-    path!("reload_time_file", "PATH", "when to reload", reload_time_file, absolute),
-    Keyword::flag("reload_repeat", "reload daily", |_, _, d: &mut Global| d.identity.reload_repeat = Switch::On)
+    path!("reload_time_file", "PATH", "a file that holds the time of the next reload: HH:MM:SS, or with a date before it, and Z for UTC", reload_time_file, absolute),
+    Keyword::flag("reload_repeat", "reload_time_file stays, so that a time without a date is one of every day", |_, _, d: &mut Global| d.identity.reload_repeat = Switch::On)
         .not_yet(),
     Keyword::new(
         "reload_file",
         Args::Count(0, 1),
         "[PATH]",
-        "is there while the configuration is read",
+        "a file that is there while the configuration is read, so that scripts can wait for the end",
         |r, s, d: &mut Global| {
             let path = if s.word(1).is_some() { absolute(r, s) } else { Some("/run/holdfast.reload".into()) };
             fill(&mut d.identity.reload_file, path);
         },
-    )
+    ).or("/run/keepalived.reload")
     .not_yet(),
     Keyword::new(
         "include_check",
         Args::Some(0),
         "[read] [+match] …",
-        "which failed includes are errors",
+        "which include directives that fail are errors: read, match, wildcard_match, brace_match, with + or - before them",
         include_check,
     )
     .not_yet(),
-    Keyword::switch("data_use_instance", "dump files are named after the instance", |r, s, d: &mut Global| {
+    Keyword::switch("data_use_instance", "the names of dump files contain those of namespace and instance", |r, s, d: &mut Global| {
         put(&mut d.identity.data_use_instance, r.switch(s));
-    })
+    }).or("off")
     .not_yet(),
-    path!("state_dump_file", "PATH", "where SIGUSR1 writes", state_dump_file, text),
-    path!("stats_dump_file", "PATH", "where SIGUSR2 writes", stats_dump_file, text),
-    path!("json_dump_file", "PATH", "where the JSON dump goes", json_dump_file, text),
-    Keyword::new("json_version", Args::Count(1, 1), "1|2", "of the JSON dump", |r, s, d: &mut Global| {
+    path!("state_dump_file", "PATH", "the file that SIGUSR1 writes", state_dump_file, text).or("/tmp/keepalived.data").since("2.3.3"),
+    path!("stats_dump_file", "PATH", "the file that SIGUSR2 writes", stats_dump_file, text).or("/tmp/keepalived.stats").since("2.3.3"),
+    path!("json_dump_file", "PATH", "the file that the JSON signal writes", json_dump_file, text).or("/tmp/keepalived.json").since("2.3.3"),
+    Keyword::new("json_version", Args::Count(1, 1), "1|2", "the layout of the JSON dump; 2 is an object that also has the tracked processes", |r, s, d: &mut Global| {
         put(&mut d.identity.json_version, r.number(s.word(1), 1..=2));
     })
     .not_yet()
     .or("1"),
-    path!("iproute_usr_dir", "PATH", "where rt_tables is", iproute_usr_dir, absolute),
-    path!("iproute_etc_dir", "PATH", "where rt_tables is", iproute_etc_dir, absolute),
+    path!("iproute_usr_dir", "PATH", "where the distribution keeps rt_tables and the like", iproute_usr_dir, absolute).or("/usr/share/iproute2").since("2.3.2"),
+    path!("iproute_etc_dir", "PATH", "where the administrator keeps rt_tables and the like", iproute_etc_dir, absolute).or("/etc/iproute2").since("2.3.2"),
 ];

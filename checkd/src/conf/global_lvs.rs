@@ -109,16 +109,37 @@ fn taken<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
 
 /// `global_defs`
 pub static LVS: &[Keyword<Global>] = &[
-    Keyword::new("lvs_timeouts", Args::Count(1, 6), "[tcp S] [tcpfin S] [udp S]", "of connections", timeouts),
-    Keyword::flag("lvs_flush", "the IPVS table is emptied at start", |_, _, d: &mut Global| d.lvs.flush = Switch::On),
-    Keyword::new("lvs_flush_on_stop", Args::Count(0, 1), "[VS]", "the IPVS table is emptied at the end", flush_on_stop),
-    Keyword::new("lvs_flush_onstop", Args::Count(0, 1), "[VS]", "the IPVS table is emptied at the end", flush_on_stop)
-        .old_name_of("lvs_flush_on_stop"),
+    Keyword::new(
+        "lvs_timeouts",
+        Args::Count(1, 6),
+        "[tcp S] [tcpfin S] [udp S]",
+        "how long the kernel remembers idle connections, ones that are closing, and datagrams, in seconds",
+        timeouts,
+    )
+    .or("the kernel's"),
+    Keyword::flag("lvs_flush", "the IPVS table is emptied when the daemon starts", |_, _, d: &mut Global| {
+        d.lvs.flush = Switch::On
+    }),
+    Keyword::new(
+        "lvs_flush_on_stop",
+        Args::Count(0, 1),
+        "[VS]",
+        "the IPVS table is emptied when the daemon stops; VS: only its own virtual servers are removed",
+        flush_on_stop,
+    ),
+    Keyword::new(
+        "lvs_flush_onstop",
+        Args::Count(0, 1),
+        "[VS]",
+        "the IPVS table is emptied when the daemon stops",
+        flush_on_stop,
+    )
+    .old_name_of("lvs_flush_on_stop"),
     Keyword::new(
         "lvs_sync_daemon",
         Args::Some(1),
         "INTERFACE [[inst] INSTANCE] [id 0..255] [maxlen 1..65507] [port N] [ttl 1..255] [group IP]",
-        "connection synchronisation",
+        "connections are told to the other directors on this interface; with an instance the master sends and the backups listen",
         sync_daemon,
     ),
 ];

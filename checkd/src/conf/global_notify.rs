@@ -64,7 +64,7 @@ macro_rules! fifo {
                 $script,
                 Args::Script,
                 "COMMAND [USER [GROUP]]",
-                "reads the events",
+                "a command that reads the FIFO, whose path is its last argument",
                 |r, s, d: &mut Global| {
                     script(r, s, &mut d.fifos.$slot);
                 },
@@ -75,42 +75,66 @@ macro_rules! fifo {
 }
 
 /// `notify_fifo`
-pub static ALL: [Keyword<Global>; 2] = fifo!("notify_fifo", "notify_fifo_script", "events are written there", all);
+pub static ALL: [Keyword<Global>; 2] =
+    fifo!("notify_fifo", "notify_fifo_script", "a FIFO that all changes of state are written to, and who owns it", all);
 
 /// `vrrp_notify_fifo`
-pub static VRRP: [Keyword<Global>; 2] =
-    fifo!("vrrp_notify_fifo", "vrrp_notify_fifo_script", "VRRP events are written there", vrrp);
+pub static VRRP: [Keyword<Global>; 2] = fifo!(
+    "vrrp_notify_fifo",
+    "vrrp_notify_fifo_script",
+    "a FIFO that changes of instances and groups are written to, and who owns it",
+    vrrp
+);
 
 /// `lvs_notify_fifo`
-pub static LVS: [Keyword<Global>; 2] =
-    fifo!("lvs_notify_fifo", "lvs_notify_fifo_script", "server events are written there", lvs);
+pub static LVS: [Keyword<Global>; 2] = fifo!(
+    "lvs_notify_fifo",
+    "lvs_notify_fifo_script",
+    "a FIFO that changes of virtual and real servers are written to, and who owns it",
+    lvs
+);
 
 /// The rest.
 pub static NOTIFY: &[Keyword<Global>] = &[
-    Keyword::switch("smtp_alert", "mail about everything", |r, s, d: &mut Global| {
+    Keyword::switch("smtp_alert", "mail about instances, groups, virtual and real servers", |r, s, d: &mut Global| {
         d.mail.alert = r.switch(s).or(d.mail.alert);
     })
+    .or("off, except for real servers")
     .not_yet(),
-    Keyword::switch("smtp_alert_vrrp", "mail about VRRP", |r, s, d: &mut Global| {
+    Keyword::switch("smtp_alert_vrrp", "mail about instances and groups", |r, s, d: &mut Global| {
         d.mail.alert_vrrp = r.switch(s).or(d.mail.alert_vrrp);
     })
+    .or("that of smtp_alert")
     .not_yet(),
-    Keyword::switch("smtp_alert_checker", "mail about servers", |r, s, d: &mut Global| {
+    Keyword::switch("smtp_alert_checker", "mail about virtual and real servers", |r, s, d: &mut Global| {
         d.mail.alert_checker = r.switch(s).or(d.mail.alert_checker);
     })
+    .or("that of smtp_alert")
     .not_yet(),
-    Keyword::flag("no_email_faults", "no mail about FAULT", |_, _, d: &mut Global| d.mail.no_faults = Switch::On)
-        .not_yet(),
-    Keyword::switch("no_checker_emails", "mail about servers, not about checkers", |r, s, d: &mut Global| {
-        put(&mut d.mail.no_checkers, r.switch(s));
+    Keyword::flag("no_email_faults", "no mail when an instance enters FAULT", |_, _, d: &mut Global| {
+        d.mail.no_faults = Switch::On
     })
     .not_yet(),
-    Keyword::switch("vrrp_notify_priority_changes", "events about priorities", |r, s, d: &mut Global| {
+    Keyword::switch(
+        "no_checker_emails",
+        "mail when a real server is added or removed, not for each of its checkers",
+        |r, s, d: &mut Global| {
+            put(&mut d.mail.no_checkers, r.switch(s));
+        },
+    )
+    .or("off")
+    .not_yet(),
+    Keyword::switch("vrrp_notify_priority_changes", "default of notify_priority_changes", |r, s, d: &mut Global| {
         put(&mut d.vrrp.notify_priority_changes, r.switch(s));
     })
+    .or("off")
     .not_yet(),
-    Keyword::flag("fifo_write_vrrp_states_on_reload", "all states again at a reload", |_, _, d: &mut Global| {
-        d.fifos.states_on_reload = Switch::On;
-    })
+    Keyword::flag(
+        "fifo_write_vrrp_states_on_reload",
+        "a reload writes the states of all instances and groups to the FIFOs again",
+        |_, _, d: &mut Global| {
+            d.fifos.states_on_reload = Switch::On;
+        },
+    )
     .not_yet(),
 ];

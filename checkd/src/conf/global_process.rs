@@ -71,14 +71,14 @@ macro_rules! tuning {
                 $nice,
                 Args::Count(1, 1),
                 "INT -20..19",
-                "nice value of the process",
+                "the nice value of the process: the lower, the more processor time",
                 |r, s, d: &mut Global| {
                     fill(&mut d.process.$process.nice, r.number(s.word(1), -20..=19));
                 },
             )
             .or("0")
             .not_yet(),
-            Keyword::flag($swap, "the process stays in memory", |_, _, d: &mut Global| {
+            Keyword::flag($swap, "the memory of the process is never swapped out", |_, _, d: &mut Global| {
                 d.process.$process.no_swap = Switch::On;
             })
             .not_yet(),
@@ -86,7 +86,7 @@ macro_rules! tuning {
                 $rt,
                 Args::Count(1, 1),
                 "INT 1..99",
-                "real-time priority of the process",
+                "the real-time priority of the process",
                 |r, s, d: &mut Global| {
                     fill(&mut d.process.$process.real_time, real_time(r, s));
                 },
@@ -96,7 +96,7 @@ macro_rules! tuning {
                 $cpu,
                 Args::Some(1),
                 "CPU …",
-                "processors that the process runs on",
+                "the processors that the process runs on",
                 |r, s, d: &mut Global| {
                     cpus(r, s, &mut d.process.$process);
                 },
@@ -106,7 +106,7 @@ macro_rules! tuning {
                 $limit,
                 Args::Count(1, 1),
                 "MICROSECONDS",
-                "real-time the process may use at once",
+                "how long a real-time process may run without a pause before it is stopped",
                 |r, s, d: &mut Global| {
                     fill(&mut d.process.$process.real_time_limit, limit(r, s));
                 },
@@ -117,7 +117,7 @@ macro_rules! tuning {
                 $old,
                 Args::Count(1, 1),
                 "MICROSECONDS",
-                "real-time the process may use at once",
+                "how long a real-time process may run without a pause before it is stopped",
                 |r, s, d: &mut Global| {
                     fill(&mut d.process.$process.real_time_limit, limit(r, s));
                 },
@@ -162,11 +162,17 @@ pub static BFD: [Keyword<Global>; 6] = tuning!(
 macro_rules! buffer {
     ($field:ident, $bytes:literal, $force:literal) => {
         [
-            Keyword::new($bytes, Args::Count(1, 1), "BYTES", "receive buffer", |r, s, d: &mut Global| {
-                fill(&mut d.process.buffers.$field.bytes, bytes(r, s));
-            })
+            Keyword::new(
+                $bytes,
+                Args::Count(1, 1),
+                "BYTES",
+                "the size of the receive buffer of this socket",
+                |r, s, d: &mut Global| {
+                    fill(&mut d.process.buffers.$field.bytes, bytes(r, s));
+                },
+            )
             .not_yet(),
-            Keyword::switch($force, "beyond the system's limit", |r, s, d: &mut Global| {
+            Keyword::switch($force, "the buffer may be larger than the limit of the system", |r, s, d: &mut Global| {
                 put(&mut d.process.buffers.$field.force, r.switch(s));
             })
             .or("off")
@@ -197,7 +203,7 @@ pub static AUTO: [Keyword<Global>; 2] = [
         "max_auto_priority",
         Args::Count(0, 1),
         "[-1..99]",
-        "highest real-time priority",
+        "processes that are late get a real-time priority, up to this; alone 99",
         |r, s, d: &mut Global| {
             put(&mut d.process.auto_priority, auto_priority(r, s));
         },
@@ -208,7 +214,7 @@ pub static AUTO: [Keyword<Global>; 2] = [
         "min_auto_priority_delay",
         Args::Count(1, 1),
         "MICROSECONDS 1..10000000",
-        "lateness that raises the priority",
+        "how late a process must be for that",
         |r, s, d: &mut Global| {
             fill(&mut d.process.auto_priority_delay, r.number(s.word(1), 1..=10_000_000).map(micros))
         },

@@ -107,10 +107,10 @@ fn prefix(r: &mut Reader<'_>, s: Statement<'_>, slot: &mut Option<alloc::string:
 
 /// `global_defs`, VRRP
 pub static VRRP: &[Keyword<Global>] = &[
-    Keyword::new("vrrp_mcast_group6", Args::Count(1, 1), "IP", "where IPv6 adverts go", group6)
+    Keyword::new("vrrp_mcast_group6", Args::Count(1, 1), "IP", "the multicast group that IPv6 adverts are sent to", group6)
         .or("ff02::12")
         .not_yet(),
-    Keyword::switch("vrrp_strict", "as the RFC has it and nothing else", |r, s, d: &mut Global| {
+    Keyword::switch("vrrp_strict", "default of strict_mode: nothing that RFC 9568 does not have", |r, s, d: &mut Global| {
         put(&mut d.vrrp.strict, r.switch(s));
     })
     .or("off"),
@@ -118,39 +118,39 @@ pub static VRRP: &[Keyword<Global>] = &[
         "vrrp_garp_interval",
         Args::Count(1, 1),
         "SECONDS",
-        "between gratuitous ARPs",
+        "the pause between two gratuitous ARPs on one interface",
         |r, s, d: &mut Global| {
             put(&mut d.vrrp.garp_interval, r.timer(s.word(1), micros(1)..=DAY));
         },
-    )
+    ).or("no pause")
     .not_yet(),
     Keyword::new(
         "vrrp_gna_interval",
         Args::Count(1, 1),
         "SECONDS",
-        "between neighbour advertisements",
+        "the pause between two neighbour advertisements on one interface",
         |r, s, d: &mut Global| {
             put(&mut d.vrrp.gna_interval, r.timer(s.word(1), micros(1)..=DAY));
         },
-    )
+    ).or("no pause")
     .not_yet(),
     Keyword::new(
         "vrrp_garp_extra_if",
         Args::Count(1, 2),
         "[all] SECONDS 1..86400",
-        "gratuitous ARPs on other interfaces",
+        "how often a master sends gratuitous ARPs for addresses on other interfaces than its own; all: on those of use_vmac too",
         |r, s, d: &mut Global| put(&mut d.vrrp.garp_extra, extra_garp(r, s, 1)),
-    )
+    ).or("not at all")
     .not_yet(),
     Keyword::new(
         "vrrp_vmac_garp_intvl",
         Args::Count(1, 2),
         "[all] SECONDS 1..86400",
-        "gratuitous ARPs on other interfaces",
+        "how often a master sends gratuitous ARPs for addresses on other interfaces than its own",
         |r, s, d: &mut Global| put(&mut d.vrrp.garp_extra, extra_garp(r, s, 1)),
     )
     .old_name_of("vrrp_garp_extra_if"),
-    Keyword::flag("log_unknown_vrids", "adverts of unknown routers are logged", |_, _, d: &mut Global| {
+    Keyword::flag("log_unknown_vrids", "adverts of routers that are not configured here are logged", |_, _, d: &mut Global| {
         d.vrrp.log_unknown_vrids = Switch::On;
     })
     .not_yet(),
@@ -158,39 +158,39 @@ pub static VRRP: &[Keyword<Global>] = &[
         "vrrp_delay_after_boot",
         Args::Count(1, 1),
         "SECONDS from 0.001",
-        "VRRP starts when the machine is up for so long",
+        "VRRP starts no earlier than this time after the machine has booted",
         |r, s, d: &mut Global| put(&mut d.vrrp.delay_after_boot, r.timer(s.word(1), micros(1000)..=DAY)),
-    )
+    ).or("no time").since("2.4.0")
     .not_yet(),
     Keyword::new(
         "vmac_prefix",
         Args::Count(1, 1),
         "STRING",
-        "of names of virtual MAC interfaces",
+        "what the names of use_vmac interfaces begin with",
         |r, s, d: &mut Global| {
             prefix(r, s, &mut d.vrrp.vmac_prefix);
         },
     )
-    .or("vrrp")
+    .or("that of vrrp")
     .not_yet(),
     Keyword::new(
         "vmac_addr_prefix",
         Args::Count(1, 1),
         "STRING",
-        "of names of virtual MAC interfaces of addresses",
+        "what the names of use_vmac_addr interfaces begin with",
         |r, s, d: &mut Global| prefix(r, s, &mut d.vrrp.vmac_addr_prefix),
-    )
+    ).or("that of vmac_prefix")
     .not_yet(),
-    Keyword::flag("disable_local_igmp", "no IGMP for local groups", |_, _, d: &mut Global| {
+    Keyword::flag("disable_local_igmp", "the kernel sends no IGMP reports for groups of the local network", |_, _, d: &mut Global| {
         d.vrrp.disable_local_igmp = Switch::On;
     })
     .not_yet(),
-    Keyword::new("vrrp_rx_bufs_policy", Args::Some(1), "MTU|ADVERT|BYTES", "receive buffers", buffer_policy).not_yet(),
+    Keyword::new("vrrp_rx_bufs_policy", Args::Some(1), "MTU|ADVERT|BYTES", "the size of receive buffers: room for packets of the interface's MTU, for adverts, or a number of bytes", buffer_policy).or("the system's").not_yet(),
     Keyword::new(
         "vrrp_rx_bufs_multiplier",
         Args::Count(1, 1),
         "INT from 1",
-        "receive buffers",
+        "how many packets a receive buffer has room for",
         |r, s, d: &mut Global| {
             put(&mut d.vrrp.receive_multiplier, r.number(s.word(1), 1..=1_000_000));
         },

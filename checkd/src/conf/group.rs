@@ -76,51 +76,91 @@ pub(super) fn names(r: &mut Reader<'_>, s: Statement<'_>, owner: &str, slot: &mu
 
 /// `vrrp_sync_group`
 pub static GROUP: &[Keyword<Group>] = &[
-    Keyword::new("group", Args::Flag, "", "names of its instances", |r, s, g: &mut Group| {
+    Keyword::new("group", Args::Flag, "", "the names of its instances", |r, s, g: &mut Group| {
         names(r, s, "sync group", &mut g.members);
     })
     .block(),
-    Keyword::new("track_interface", Args::Flag, "", "interfaces that matter to all", |r, s, g: &mut Group| {
-        track::uses(r, s, &mut g.track_links);
-    })
+    Keyword::new(
+        "track_interface",
+        Args::Flag,
+        "",
+        "interfaces that must be up for all members, one a line: INTERFACE [weight N [reverse]]",
+        |r, s, g: &mut Group| {
+            track::uses(r, s, &mut g.track_links);
+        },
+    )
     .block(),
-    Keyword::new("track_script", Args::Flag, "", "scripts that matter to all", |r, s, g: &mut Group| {
-        track::uses(r, s, &mut g.track_scripts);
-    })
+    Keyword::new(
+        "track_script",
+        Args::Flag,
+        "",
+        "scripts that must succeed for all members, one a line: NAME [weight N [reverse]]",
+        |r, s, g: &mut Group| {
+            track::uses(r, s, &mut g.track_scripts);
+        },
+    )
     .block(),
-    Keyword::flag("sync_group_tracking_weight", "members may have weighted trackers", |_, _, g| {
-        g.tracking_weight = Switch::On;
-    }),
-    Keyword::flag("global_tracking", "members may have weighted trackers", |_, _, g: &mut Group| {
+    Keyword::flag(
+        "sync_group_tracking_weight",
+        "trackers of members may have weights; without it they are left out, and interfaces count without theirs",
+        |_, _, g| {
+            g.tracking_weight = Switch::On;
+        },
+    ),
+    Keyword::flag("global_tracking", "trackers of members may have weights", |_, _, g: &mut Group| {
         g.tracking_weight = Switch::On;
     })
     .old_name_of("sync_group_tracking_weight"),
-    notify!("notify_master", master, "run when all are master"),
-    notify!("notify_backup", backup, "run when all are backup"),
-    notify!("notify_fault", fault, "run when one is in FAULT"),
-    notify!("notify_stop", stop, "run at the end"),
-    notify!("notify", generic, "run at each of these with four arguments"),
-    Keyword::switch("smtp_alert", "mail about it", |r, s, g: &mut Group| {
+    notify!("notify_master", master, "a command that is run when all members have become master"),
+    notify!("notify_backup", backup, "a command that is run when all members have become backup"),
+    notify!("notify_fault", fault, "a command that is run when a member has entered FAULT"),
+    notify!("notify_stop", stop, "a command that is run when the daemon stops"),
+    notify!(
+        "notify",
+        generic,
+        "a command that is run at every change, with GROUP, the name, the new state and 0 behind its arguments"
+    ),
+    Keyword::switch("smtp_alert", "mail when the state changes", |r, s, g: &mut Group| {
         g.smtp_alert = r.switch(s).or(g.smtp_alert);
     })
+    .or("that of smtp_alert_vrrp")
     .not_yet(),
-    Keyword::switch("notify_priority_changes", "told about priorities", |r, s, g: &mut Group| {
+    Keyword::switch("notify_priority_changes", "default of its members", |r, s, g: &mut Group| {
         g.notify_priority_changes = r.switch(s).or(g.notify_priority_changes);
     })
+    .or("that of vrrp_notify_priority_changes")
     .not_yet(),
-    Keyword::new("track_file", Args::Flag, "", "files that matter to all", |r, s, g: &mut Group| {
-        track::uses_within(r, s, &mut g.track_files, 254);
-    })
+    Keyword::new(
+        "track_file",
+        Args::Flag,
+        "",
+        "files whose numbers matter to all members, one a line: NAME [weight N [reverse]]",
+        |r, s, g: &mut Group| {
+            track::uses_within(r, s, &mut g.track_files, 254);
+        },
+    )
     .block()
     .not_yet(),
-    Keyword::new("track_process", Args::Flag, "", "processes that matter to all", |r, s, g: &mut Group| {
-        track::uses_within(r, s, &mut g.track_processes, 254);
-    })
+    Keyword::new(
+        "track_process",
+        Args::Flag,
+        "",
+        "processes that must run for all members, one a line: NAME [weight N [reverse]]",
+        |r, s, g: &mut Group| {
+            track::uses_within(r, s, &mut g.track_processes, 254);
+        },
+    )
     .block()
     .not_yet(),
-    Keyword::new("track_bfd", Args::Flag, "", "BFD sessions that matter to all", |r, s, g: &mut Group| {
-        track::uses(r, s, &mut g.track_bfds);
-    })
+    Keyword::new(
+        "track_bfd",
+        Args::Flag,
+        "",
+        "BFD sessions that must be up for all members, one a line: NAME [weight N [reverse]]",
+        |r, s, g: &mut Group| {
+            track::uses(r, s, &mut g.track_bfds);
+        },
+    )
     .block()
     .not_yet(),
 ];

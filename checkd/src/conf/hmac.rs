@@ -75,17 +75,25 @@ pub static HMAC: &[Keyword<Hmac>] = &[
         "key",
         Args::Count(2, 2),
         "1..255 hex:DIGITS|file:PATH|TEXT",
-        "32 to 64 bytes that all routers have",
+        "a key of 32 to 64 bytes by its number: text, hexadecimal digits or the content of a file",
         key,
-    ),
-    Keyword::new("active_key", Args::Count(1, 1), "1..255", "the key that signs", |r, s, d: &mut Hmac| {
-        set(&mut d.active, r.number(s.word(1), 1..=255), s);
-    }),
+    )
+    .or("| 2.4.0"),
+    Keyword::new(
+        "active_key",
+        Args::Count(1, 1),
+        "1..255",
+        "the number of the key that signs; the others only check",
+        |r, s, d: &mut Hmac| {
+            set(&mut d.active, r.number(s.word(1), 1..=255), s);
+        },
+    )
+    .or("| 2.4.0"),
     Keyword::new(
         "anti_replay",
         Args::Count(1, 1),
         "time|monotonic",
-        "how an old advert is known",
+        "how an advert that was sent before is known: by its time, or by a number that only grows",
         |r, s, d: &mut Hmac| match s.word(1) {
             Some(word) if word.text() == "time" => d.anti_replay = AntiReplay::Time,
             Some(word) if word.text() == "monotonic" => d.anti_replay = AntiReplay::Monotonic,
@@ -98,16 +106,18 @@ pub static HMAC: &[Keyword<Hmac>] = &[
         "time_window",
         Args::Count(1, 1),
         "SECONDS 1..300",
-        "how far clocks may differ",
+        "how far the clocks of the routers may differ",
         |r, s, d: &mut Hmac| {
             set(&mut d.window, r.number(s.word(1), 1..=300).map(secs), s);
         },
-    ),
+    )
+    .or("three advert intervals, 5 to 300")
+    .since("2.4.0"),
     Keyword::new(
         "mode",
         Args::Count(1, 1),
         "enforce|permissive|receive-only",
-        "what becomes of adverts that are not signed well",
+        "adverts with no or a bad signature are refused; without a signature accepted; or accepted and none is sent",
         |r, s, d: &mut Hmac| {
             let mode = match s.word(1).map(|w| w.text()) {
                 Some("enforce") => HmacMode::Enforce,

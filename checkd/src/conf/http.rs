@@ -122,22 +122,49 @@ fn regex_stack(r: &mut Reader<'_>, s: Statement<'_>, u: &mut Url) {
 
 /// `HTTP_GET` and `SSL_GET`
 pub static HTTP: &[Keyword<Checker>] = &[
-    Keyword::new("http_protocol", Args::Count(1, 1), "1.0|1.0C|1.1", "version of the request", protocol),
-    Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "Host header", |r, s, c| {
+    Keyword::new(
+        "http_protocol",
+        Args::Count(1, 1),
+        "1.0|1.0C|1.1",
+        "the version of HTTP; 1.0C also asks for the end of the connection",
+        protocol,
+    )
+    .or("1.0"),
+    Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "the Host header", |r, s, c: &mut Checker| {
         c.host = s.word(1).and_then(|w| r.text(w)).or(c.host.take());
-    }),
-    Keyword::new("fast_recovery", Args::Switch, "[on|off]", "urls without pause while down", |r, s, c| {
-        c.fast_recovery = r.switch(s).unwrap_or(c.fast_recovery);
-    }),
-    Keyword::new("url", Args::Flag, "", "what is asked for", url).block(),
-    Keyword::switch("enable_sni", "server name in TLS", |r, s, c: &mut Checker| put(&mut c.tls.sni, r.switch(s))),
-    Keyword::new("sni_name", Args::Count(0, 1), "[NAME]", "server name in TLS", |r, s, c: &mut Checker| {
-        c.tls.sni = Switch::On;
-        fill(&mut c.tls.sni_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
-    }),
-    Keyword::switch("tls_compliant", "an end without goodbye is a failure", |r, s, c: &mut Checker| {
+    })
+    .or("that of the real server"),
+    Keyword::new(
+        "fast_recovery",
+        Args::Switch,
+        "[on|off]",
+        "while the server is down, its pages are asked for one after another without a pause",
+        |r, s, c: &mut Checker| {
+            c.fast_recovery = r.switch(s).unwrap_or(c.fast_recovery);
+        },
+    )
+    .or("off"),
+    Keyword::new("url", Args::Flag, "", "a page that is asked for; all of them must be right", url).block(),
+    Keyword::switch("enable_sni", "the name of the host is sent before TLS begins", |r, s, c: &mut Checker| {
+        put(&mut c.tls.sni, r.switch(s))
+    })
+    .or("off"),
+    Keyword::new(
+        "sni_name",
+        Args::Count(0, 1),
+        "[NAME]",
+        "the name that is sent, if it is not that of the host",
+        |r, s, c: &mut Checker| {
+            c.tls.sni = Switch::On;
+            fill(&mut c.tls.sni_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
+        },
+    )
+    .or("| 2.4.4"),
+    Keyword::switch("tls_compliant", "a server that ends TLS without saying so has failed", |r, s, c: &mut Checker| {
         put(&mut c.tls.compliant, r.switch(s));
-    }),
+    })
+    .or("off")
+    .since("2.2.8"),
     Keyword::switch("ssl_verify", "the certificate must be trusted", |r, s, c: &mut Checker| {
         put(&mut c.tls.verify, r.switch(s));
     }),
@@ -162,46 +189,86 @@ fn protocol(r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker) {
 
 /// `url`
 pub static URL: &[Keyword<Url>] = &[
-    Keyword::new("path", Args::Count(1, 1), "PATH", "what follows the host", path),
-    Keyword::new("digest", Args::Count(1, 1), "HEX", "MD5 of the page", |r, s, u| {
-        let Some(word) = s.word(1) else { return };
-        match digest(word.bytes) {
-            Some(digest) => u.digest = Some(digest),
-            None => r.bad(word, "an MD5 digest of 32 hexadecimal digits"),
-        }
-    }),
-    Keyword::new("status_code", Args::Some(1), "N[-N] …", "answers that are right", |r, s, u| {
-        for word in s.words(1) {
-            u.status.extend(status(r, word));
-        }
-    }),
-    Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "Host header", |r, s, u| {
+    Keyword::new("path", Args::Count(1, 1), "PATH", "what follows the host in the address of the page", path),
+    Keyword::new(
+        "digest",
+        Args::Count(1, 1),
+        "HEX",
+        "the MD5 digest that the page must have: 32 hexadecimal digits, as genhash prints them",
+        |r, s, u: &mut Url| {
+            let Some(word) = s.word(1) else { return };
+            match digest(word.bytes) {
+                Some(digest) => u.digest = Some(digest),
+                None => r.bad(word, "an MD5 digest of 32 hexadecimal digits"),
+            }
+        },
+    ),
+    Keyword::new(
+        "status_code",
+        Args::Some(1),
+        "N[-N] …",
+        "the status codes that are right, or ranges of them",
+        |r, s, u: &mut Url| {
+            for word in s.words(1) {
+                u.status.extend(status(r, word));
+            }
+        },
+    )
+    .or("200-299"),
+    Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "the Host header", |r, s, u: &mut Url| {
         u.host = s.word(1).and_then(|w| r.text(w)).or(u.host.take());
-    }),
-    Keyword::new("regex", Args::Command, "PATTERN", "what the page must match", |r, s, u: &mut Url| {
-        if let Some(pattern) = r.pattern(s) {
-            u.regex.pattern = pattern;
-            u.regex_at = Some(s.whole());
-        }
-    }),
-    Keyword::flag("regex_no_match", "it must not match", |_, _, u: &mut Url| u.regex.no_match = Switch::On),
-    Keyword::new("regex_options", Args::Some(1), "WORD …", "how it is matched", regex_options),
-    Keyword::new("regex_stack", Args::Count(2, 2), "START MAX", "memory of the match", regex_stack),
-    Keyword::new("regex_min_offset", Args::Count(1, 1), "N", "the match begins there or later", |r, s, u: &mut Url| {
-        fill(&mut u.regex.min_offset, r.number(s.word(1), 0..=OFFSET));
-    }),
+    })
+    .or("that of the real server"),
+    Keyword::new(
+        "regex",
+        Args::Command,
+        "PATTERN",
+        "a regular expression that the page must match",
+        |r, s, u: &mut Url| {
+            if let Some(pattern) = r.pattern(s) {
+                u.regex.pattern = pattern;
+                u.regex_at = Some(s.whole());
+            }
+        },
+    ),
+    Keyword::flag("regex_no_match", "the page must not match it", |_, _, u: &mut Url| u.regex.no_match = Switch::On),
+    Keyword::new(
+        "regex_options",
+        Args::Some(1),
+        "WORD …",
+        "how it is matched: words such as caseless and multiline, as pcre2api(3) has them",
+        regex_options,
+    ),
+    Keyword::new(
+        "regex_stack",
+        Args::Count(2, 2),
+        "START MAX",
+        "the first and the greatest size of the stack for matching",
+        regex_stack,
+    ),
+    Keyword::new(
+        "regex_min_offset",
+        Args::Count(1, 1),
+        "N",
+        "the match must begin at this byte or later",
+        |r, s, u: &mut Url| {
+            fill(&mut u.regex.min_offset, r.number(s.word(1), 0..=OFFSET));
+        },
+    ),
     Keyword::new(
         "regex_max_offset",
         Args::Count(1, 1),
         "N",
-        "the match begins there or earlier",
+        "the match must begin at this byte or earlier",
         |r, s, u: &mut Url| {
             fill(&mut u.regex.max_offset, r.number(s.word(1), 0..=OFFSET));
         },
     ),
-    Keyword::switch("tls_compliant", "an end without goodbye is a failure", |r, s, u: &mut Url| {
+    Keyword::switch("tls_compliant", "a server that ends TLS without saying so has failed", |r, s, u: &mut Url| {
         u.tls_compliant = r.switch(s).or(u.tls_compliant);
-    }),
+    })
+    .or("off")
+    .since("2.2.8"),
 ];
 
 /// Sent as it is, so it may hold nothing that ends a request line.

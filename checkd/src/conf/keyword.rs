@@ -89,8 +89,10 @@ pub struct Keyword<T> {
     pub effect: Effect,
     /// What counts without it, as it would be written; empty for nothing.
     pub default: &'static str,
-    /// One line of help.
+    /// One line of help: a clause without a capital or a full stop.
     pub help: &'static str,
+    /// The release of keepalived that has it first; empty for 2.2.7 and before.
+    pub since: &'static str,
     /// Reads it.
     pub read: Read<T>,
 }
@@ -98,7 +100,7 @@ pub struct Keyword<T> {
 impl<T> Keyword<T> {
     /// A keyword with arguments and without a block.
     pub const fn new(name: &'static str, args: Args, usage: &'static str, help: &'static str, read: Read<T>) -> Self {
-        Keyword { name, args, usage, body: Body::None, effect: Effect::Full, default: "", help, read }
+        Keyword { name, args, usage, body: Body::None, effect: Effect::Full, default: "", help, since: "", read }
     }
 
     /// A keyword that stands alone.
@@ -119,6 +121,11 @@ impl<T> Keyword<T> {
     /// What counts without it.
     pub const fn or(self, default: &'static str) -> Self {
         Keyword { default, ..self }
+    }
+
+    /// The release of keepalived that has it first.
+    pub const fn since(self, since: &'static str) -> Self {
+        Keyword { since, ..self }
     }
 
     /// It is read, checked and warned about: what it asks for comes with later work.

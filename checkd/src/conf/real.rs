@@ -114,66 +114,159 @@ macro_rules! checker {
 
 /// `real_server`
 pub static REAL: &[Keyword<Real>] = &[
-    Keyword::new("weight", Args::Count(1, 1), "INT", "share of the connections", |r, s, d| {
-        set(&mut d.weight, r.number(s.word(1), 0..=WEIGHT), s);
-    }),
-    Keyword::new("lvs_method", Args::Some(1), "NAT|DR|TUN", "how packets reach it", |r, s, d| {
+    Keyword::new(
+        "weight",
+        Args::Count(1, 1),
+        "INT",
+        "the share of the connections; 0: no new ones",
+        |r, s, d: &mut Real| {
+            set(&mut d.weight, r.number(s.word(1), 0..=WEIGHT), s);
+        },
+    )
+    .or("that of the service"),
+    Keyword::new("lvs_method", Args::Some(1), "NAT|DR|TUN", "how packets reach it", |r, s, d: &mut Real| {
         set(&mut d.method, method(r, s), s);
-    }),
-    Keyword::new("lb_kind", Args::Some(1), "NAT|DR|TUN", "how packets reach it", |r, s, d| {
-        set(&mut d.method, method(r, s), s);
-    }),
-    Keyword::new("uthreshold", Args::Count(1, 1), "INT", "most connections", |r, s, d| {
-        set(&mut d.upper, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
-    }),
-    Keyword::new("lthreshold", Args::Count(1, 1), "INT", "connections below which it takes more", |r, s, d| {
-        set(&mut d.lower, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
-    }),
-    Keyword::new("inhibit_on_failure", Args::Switch, "[on|off]", "weight 0 instead of removal", |r, s, d| {
-        d.inhibit = r.switch(s).or(d.inhibit);
-    }),
-    Keyword::new("notify_up", Args::Script, "COMMAND [USER [GROUP]]", "run when it is up", |r, s, d| {
-        if let Some(command) = r.command(s) {
-            r.first(&mut d.notify_up, s, command);
-        }
-    }),
-    Keyword::new("notify_down", Args::Script, "COMMAND [USER [GROUP]]", "run when it is down", |r, s, d| {
-        if let Some(command) = r.command(s) {
-            r.first(&mut d.notify_down, s, command);
-        }
-    }),
-    Keyword::new("alpha", Args::Switch, "[on|off]", "starts as failed", |r, s, d| d.alpha = r.switch(s).or(d.alpha)),
-    Keyword::new("virtualhost", Args::Count(1, 1), "NAME", "Host header of HTTP_GET", |r, s, d| {
-        d.host = s.word(1).and_then(|w| r.text(w)).or(d.host.take());
-    }),
-    Keyword::new("retry", Args::Count(1, 1), "INT", "failures that are put up with", |r, s, d| {
-        set(&mut d.schedule.retry, retries(r, s, 1), s);
-    }),
-    Keyword::new("delay_before_retry", Args::Count(1, 1), "SECONDS", "after a failure", |r, s, d| {
-        set(&mut d.schedule.delay_before_retry, from_zero(r, s), s);
-    }),
-    Keyword::new("warmup", Args::Count(1, 1), "SECONDS", "spreads the first checks", |r, s, d| {
-        set(&mut d.schedule.warmup, from_zero(r, s), s);
-    }),
-    Keyword::new("connect_timeout", Args::Count(1, 1), "SECONDS", "time for each step of a check", |r, s, d| {
-        set(&mut d.schedule.timeout, above_zero(r, s), s);
-    }),
-    Keyword::new("delay_loop", Args::Count(1, 1), "SECONDS", "between checks", |r, s, d| {
+    })
+    .or("that of the service"),
+    Keyword::new(
+        "lb_kind",
+        Args::Some(1),
+        "NAT|DR|TUN",
+        "how packets reach it; another name of lvs_method",
+        |r, s, d: &mut Real| {
+            set(&mut d.method, method(r, s), s);
+        },
+    )
+    .or("that of the service"),
+    Keyword::new(
+        "uthreshold",
+        Args::Count(1, 1),
+        "INT",
+        "how many connections it gets at most",
+        |r, s, d: &mut Real| {
+            set(&mut d.upper, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
+        },
+    )
+    .or("any number"),
+    Keyword::new(
+        "lthreshold",
+        Args::Count(1, 1),
+        "INT",
+        "below how many connections it gets new ones again after that",
+        |r, s, d: &mut Real| {
+            set(&mut d.lower, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
+        },
+    ),
+    Keyword::new(
+        "inhibit_on_failure",
+        Args::Switch,
+        "[on|off]",
+        "when it is down it keeps its entry, with weight 0",
+        |r, s, d: &mut Real| {
+            d.inhibit = r.switch(s).or(d.inhibit);
+        },
+    )
+    .or("that of the service"),
+    Keyword::new(
+        "notify_up",
+        Args::Script,
+        "COMMAND [USER [GROUP]]",
+        "a command that is run when it has come up",
+        |r, s, d: &mut Real| {
+            if let Some(command) = r.command(s) {
+                r.first(&mut d.notify_up, s, command);
+            }
+        },
+    ),
+    Keyword::new(
+        "notify_down",
+        Args::Script,
+        "COMMAND [USER [GROUP]]",
+        "a command that is run when it has gone down",
+        |r, s, d: &mut Real| {
+            if let Some(command) = r.command(s) {
+                r.first(&mut d.notify_down, s, command);
+            }
+        },
+    ),
+    Keyword::new(
+        "alpha",
+        Args::Switch,
+        "[on|off]",
+        "it counts as down until it has been checked",
+        |r, s, d: &mut Real| d.alpha = r.switch(s).or(d.alpha),
+    )
+    .or("that of the service"),
+    Keyword::new(
+        "virtualhost",
+        Args::Count(1, 1),
+        "NAME",
+        "the Host header of HTTP_GET and SSL_GET",
+        |r, s, d: &mut Real| {
+            d.host = s.word(1).and_then(|w| r.text(w)).or(d.host.take());
+        },
+    )
+    .or("that of the service"),
+    Keyword::new(
+        "retry",
+        Args::Count(1, 1),
+        "INT",
+        "how many failures are put up with before it counts as down",
+        |r, s, d: &mut Real| {
+            set(&mut d.schedule.retry, retries(r, s, 1), s);
+        },
+    )
+    .or("that of the service"),
+    Keyword::new(
+        "delay_before_retry",
+        Args::Count(1, 1),
+        "SECONDS",
+        "the time to the next check after a failure",
+        |r, s, d: &mut Real| {
+            set(&mut d.schedule.delay_before_retry, from_zero(r, s), s);
+        },
+    )
+    .or("that of the service"),
+    Keyword::new(
+        "warmup",
+        Args::Count(1, 1),
+        "SECONDS",
+        "the first checks are spread over this time",
+        |r, s, d: &mut Real| {
+            set(&mut d.schedule.warmup, from_zero(r, s), s);
+        },
+    )
+    .or("that of the service"),
+    Keyword::new(
+        "connect_timeout",
+        Args::Count(1, 1),
+        "SECONDS",
+        "how long each step of a check may take",
+        |r, s, d: &mut Real| {
+            set(&mut d.schedule.timeout, above_zero(r, s), s);
+        },
+    )
+    .or("that of the service"),
+    Keyword::new("delay_loop", Args::Count(1, 1), "SECONDS", "the time between two checks", |r, s, d: &mut Real| {
         set(&mut d.schedule.delay_loop, above_zero(r, s), s);
-    }),
-    checker!("TCP_CHECK", "a connection is made", Tcp, checker::TCP),
-    checker!("HTTP_GET", "pages are asked for", Http, checker::HTTP),
-    checker!("SSL_GET", "pages are asked for over TLS", Ssl, checker::HTTP),
-    checker!("SMTP_CHECK", "a mail server is greeted", Smtp, checker_own::SMTP),
-    checker!("DNS_CHECK", "a name is asked for", Dns, checker_own::DNS),
-    checker!("UDP_CHECK", "a datagram is sent", Udp, checker_own::UDP),
-    checker!("PING_CHECK", "an echo is asked for", Ping, checker::TCP),
-    checker!("MISC_CHECK", "a script is run", Misc, checker_own::MISC),
-    checker!("FILE_CHECK", "a file is watched", File, checker_own::FILE),
-    checker!("BFD_CHECK", "a BFD session is watched", Bfd, checker_own::BFD),
-    Keyword::switch("smtp_alert", "mail about it", |r, s, d: &mut Real| d.smtp_alert = r.switch(s).or(d.smtp_alert))
-        .not_yet(),
-    Keyword::new("snmp_name", Args::Count(1, 1), "NAME", "name in SNMP", |r, s, d: &mut Real| {
+    })
+    .or("that of the service"),
+    checker!("TCP_CHECK", "it is up when it accepts a connection", Tcp, checker::TCP),
+    checker!("HTTP_GET", "it is up when it answers for all its pages as it should", Http, checker::HTTP),
+    checker!("SSL_GET", "HTTP_GET over TLS; the certificate of the server is not verified", Ssl, checker::HTTP),
+    checker!("SMTP_CHECK", "it is up when it answers HELO", Smtp, checker_own::SMTP),
+    checker!("DNS_CHECK", "it is up when it answers for a name without an error", Dns, checker_own::DNS),
+    checker!("UDP_CHECK", "it is up when a datagram is not refused, or answered as it should", Udp, checker_own::UDP),
+    checker!("PING_CHECK", "it is up when it answers an echo request", Ping, checker::TCP),
+    checker!("MISC_CHECK", "it is up when a command succeeds", Misc, checker_own::MISC),
+    checker!("FILE_CHECK", "the number in a file changes its weight", File, checker_own::FILE),
+    checker!("BFD_CHECK", "it is up while a BFD session is", Bfd, checker_own::BFD),
+    Keyword::switch("smtp_alert", "mail when it comes up or goes down", |r, s, d: &mut Real| {
+        d.smtp_alert = r.switch(s).or(d.smtp_alert)
+    })
+    .or("smtp_alert_checker, else on")
+    .not_yet(),
+    Keyword::new("snmp_name", Args::Count(1, 1), "NAME", "its name in SNMP", |r, s, d: &mut Real| {
         fill(&mut d.snmp_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
     })
     .not_yet(),

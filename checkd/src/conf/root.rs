@@ -64,18 +64,24 @@ pub static ROOT: &[Keyword<Draft>] = &[
         keyword::read(r, walk::GLOBAL_DEFS, "`global_defs`", s.children(), &mut d.global);
     })
     .block(),
-    Keyword::new("vrrp_instance", Args::Count(1, 1), "NAME", "a virtual router", |r, s, d: &mut Draft| {
-        let Some(name) = name(r, s, d, "vrrp_instance") else { return };
-        let mut instance = Instance::new(name, s.whole());
-        keyword::read(r, walk::VRRP_INSTANCE, "`vrrp_instance`", s.children(), &mut instance);
-        d.instances.push(instance);
-    })
+    Keyword::new(
+        "vrrp_instance",
+        Args::Count(1, 1),
+        "NAME",
+        "a virtual router: its addresses are on whichever machine is master",
+        |r, s, d: &mut Draft| {
+            let Some(name) = name(r, s, d, "vrrp_instance") else { return };
+            let mut instance = Instance::new(name, s.whole());
+            keyword::read(r, walk::VRRP_INSTANCE, "`vrrp_instance`", s.children(), &mut instance);
+            d.instances.push(instance);
+        },
+    )
     .block(),
     Keyword::new(
         "vrrp_sync_group",
         Args::Count(1, 1),
         "NAME",
-        "instances that change together",
+        "instances that become master, backup and faulty together",
         |r, s, d: &mut Draft| {
             let Some(name) = name(r, s, d, "vrrp_sync_group") else { return };
             let mut group = Group::new(name, s.whole());
@@ -84,73 +90,130 @@ pub static ROOT: &[Keyword<Draft>] = &[
         },
     )
     .block(),
-    Keyword::new("vrrp_script", Args::Count(1, 1), "NAME", "a command whose success matters", |r, s, d: &mut Draft| {
-        let Some(name) = s.word(1).and_then(|w| r.text(w)) else { return };
-        let mut script = Script::new(name);
-        keyword::read(r, &[SCRIPT], "`vrrp_script`", s.children(), &mut script);
-        d.scripts.push(script);
-    })
+    Keyword::new(
+        "vrrp_script",
+        Args::Count(1, 1),
+        "NAME",
+        "a command that is run again and again; instances track whether it succeeds",
+        |r, s, d: &mut Draft| {
+            let Some(name) = s.word(1).and_then(|w| r.text(w)) else { return };
+            let mut script = Script::new(name);
+            keyword::read(r, &[SCRIPT], "`vrrp_script`", s.children(), &mut script);
+            d.scripts.push(script);
+        },
+    )
     .block(),
     Keyword::new(
         "virtual_server",
         Args::Count(1, 2),
         "IP [PORT] | fwmark N",
-        "a balanced service",
+        "a service that IPVS spreads over real servers; a name of a group stands for all its addresses",
         |_, s, d: &mut Draft| {
             d.servers.push(s.id());
         },
     )
     .block(),
-    Keyword::new("child_wait_time", Args::Count(1, 1), "SECONDS", "time to stop in", |r, s, d| {
-        global::child_wait_time(r, s, &mut d.global);
-    }),
-    Keyword::new("static_ipaddress", Args::Flag, "", "addresses that are always there", |r, s, d: &mut Draft| {
-        address::statics(r, s, &mut d.static_addrs);
-    })
+    Keyword::new(
+        "child_wait_time",
+        Args::Count(1, 1),
+        "SECONDS",
+        "how long the children are waited for at the end before they are killed",
+        |r, s, d: &mut Draft| {
+            global::child_wait_time(r, s, &mut d.global);
+        },
+    )
+    .or("5"),
+    Keyword::new(
+        "static_ipaddress",
+        Args::Flag,
+        "",
+        "addresses that are there as long as the daemon runs",
+        |r, s, d: &mut Draft| {
+            address::statics(r, s, &mut d.static_addrs);
+        },
+    )
     .block()
     .not_yet(),
-    Keyword::new("static_routes", Args::Flag, "", "routes that are always there", |r, s, d: &mut Draft| {
-        route::records(r, s, Switch::On, &mut d.static_routes);
-    })
+    Keyword::new(
+        "static_routes",
+        Args::Flag,
+        "",
+        "routes that are there as long as the daemon runs",
+        |r, s, d: &mut Draft| {
+            route::records(r, s, Switch::On, &mut d.static_routes);
+        },
+    )
     .block()
     .not_yet(),
-    Keyword::new("static_rules", Args::Flag, "", "rules that are always there", |r, s, d: &mut Draft| {
-        rule::records(r, s, Switch::On, &mut d.static_rules);
-    })
+    Keyword::new(
+        "static_rules",
+        Args::Flag,
+        "",
+        "routing rules that are there as long as the daemon runs",
+        |r, s, d: &mut Draft| {
+            rule::records(r, s, Switch::On, &mut d.static_rules);
+        },
+    )
     .block()
     .not_yet(),
-    Keyword::new("track_group", Args::Count(1, 1), "NAME", "instances of static addresses", |r, s, d: &mut Draft| {
-        let Some(name) = name(r, s, d, "track_group") else { return };
-        let mut group = TrackGroup::new(name, s.whole());
-        keyword::read(r, &[TRACK_GROUP], "`track_group`", s.children(), &mut group);
-        d.track_groups.push(group);
-    })
+    Keyword::new(
+        "track_group",
+        Args::Count(1, 1),
+        "NAME",
+        "instances that enter FAULT when a static address, route or rule of this group is lost",
+        |r, s, d: &mut Draft| {
+            let Some(name) = name(r, s, d, "track_group") else { return };
+            let mut group = TrackGroup::new(name, s.whole());
+            keyword::read(r, &[TRACK_GROUP], "`track_group`", s.children(), &mut group);
+            d.track_groups.push(group);
+        },
+    )
     .block()
     .not_yet(),
-    Keyword::new("track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file).block().not_yet(),
-    Keyword::new("vrrp_track_file", Args::Count(1, 1), "NAME", "a file that matters", track_file)
-        .block()
-        .old_name_of("track_file"),
-    Keyword::new("bfd_instance", Args::Count(1, 1), "NAME", "a BFD session", |r, s, d: &mut Draft| {
-        let Some(name) = name(r, s, d, "bfd_instance") else { return };
-        let mut session = Bfd::new(name, s.whole());
-        keyword::read(r, &[bfd::BFD], "`bfd_instance`", s.children(), &mut session);
-        d.bfds.extend(bfd::finish(r, session));
-    })
+    Keyword::new(
+        "track_file",
+        Args::Count(1, 1),
+        "NAME",
+        "a file whose number instances and FILE_CHECK track",
+        track_file,
+    )
+    .block()
+    .not_yet(),
+    Keyword::new(
+        "vrrp_track_file",
+        Args::Count(1, 1),
+        "NAME",
+        "a file whose number instances and FILE_CHECK track",
+        track_file,
+    )
+    .block()
+    .old_name_of("track_file"),
+    Keyword::new(
+        "bfd_instance",
+        Args::Count(1, 1),
+        "NAME",
+        "a BFD session with a neighbour, which instances and BFD_CHECK track",
+        |r, s, d: &mut Draft| {
+            let Some(name) = name(r, s, d, "bfd_instance") else { return };
+            let mut session = Bfd::new(name, s.whole());
+            keyword::read(r, &[bfd::BFD], "`bfd_instance`", s.children(), &mut session);
+            d.bfds.extend(bfd::finish(r, session));
+        },
+    )
     .block()
     .not_yet(),
     Keyword::new(
         "virtual_server_group",
         Args::Count(1, 1),
         "NAME",
-        "addresses of one service",
+        "addresses, ports and firewall marks that make up one service",
         |r, s, d: &mut Draft| {
             let Some(name) = name(r, s, d, "virtual_server_group") else { return };
             d.server_groups.push(server_group::read(r, s, name));
         },
     )
     .block(),
-    Keyword::new("SSL", Args::Flag, "", "keys of SSL_GET", |r, s, d: &mut Draft| {
+    Keyword::new("SSL", Args::Flag, "", "certificate and key that SSL_GET shows to servers", |r, s, d: &mut Draft| {
         d.tls = TlsContext::default();
         keyword::read(r, &[SSL], "`SSL`", s.children(), &mut d.tls);
     })

@@ -55,12 +55,12 @@ fn ipvs_namespace(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft) {
 
 /// The file, VRRP and processes
 pub static ROOT_VRRP: &[Keyword<Draft>] = &[
-    Keyword::new("linkbeat_interfaces", Args::Flag, "", "interfaces whose link is polled", |r, s, d: &mut Draft| {
+    Keyword::new("linkbeat_interfaces", Args::Flag, "", "interfaces whose link is asked for again and again, because they do not report it: INTERFACE [MII|ETHTOOL|IOCTL]", |r, s, d: &mut Draft| {
         linkbeats(r, s, &mut d.vrrp.linkbeats);
     })
     .block()
     .not_yet(),
-    Keyword::flag("linkbeat_use_polling", "the link of every interface is polled", |_, _, d: &mut Draft| {
+    Keyword::flag("linkbeat_use_polling", "the link of every interface of an instance is asked for again and again", |_, _, d: &mut Draft| {
         d.global.vrrp.linkbeat_polling = Switch::On;
     })
     .not_yet(),
@@ -68,19 +68,19 @@ pub static ROOT_VRRP: &[Keyword<Draft>] = &[
         "interface_up_down_delays",
         Args::Flag,
         "",
-        "link changes that are waited out",
+        "how long an interface must have been down, and up, before that counts: INTERFACE DOWN [UP], in seconds",
         |r, s, d: &mut Draft| delays(r, s, &mut d.vrrp.delays),
     )
     .block()
     .not_yet(),
-    Keyword::new("garp_group", Args::Flag, "", "interfaces that share an interval", |r, s, d: &mut Draft| {
+    Keyword::new("garp_group", Args::Flag, "", "interfaces that share the pause between gratuitous ARPs", |r, s, d: &mut Draft| {
         let mut group = GarpGroup::new(s.span());
         keyword::read(r, &[GARP_GROUP], "`garp_group`", s.children(), &mut group);
         d.vrrp.garp_groups.push(group);
     })
     .block()
     .not_yet(),
-    Keyword::new("vrrp_track_process", Args::Count(1, 1), "NAME", "a process that matters", |r, s, d: &mut Draft| {
+    Keyword::new("vrrp_track_process", Args::Count(1, 1), "NAME", "a process; instances track whether enough of it run", |r, s, d: &mut Draft| {
         let Some(name) = s.word(1).and_then(|w| r.text(w)) else { return };
         let mut process = TrackProcess::new(name, s.whole());
         keyword::read(r, &[TRACK_PROCESS], "`vrrp_track_process`", s.children(), &mut process);
@@ -88,25 +88,25 @@ pub static ROOT_VRRP: &[Keyword<Draft>] = &[
     })
     .block()
     .not_yet(),
-    Keyword::new("net_namespace", Args::Count(1, 1), "NAME", "where it runs", |r, s, d: &mut Draft| {
+    Keyword::new("net_namespace", Args::Count(1, 1), "NAME", "the network namespace that the daemon runs in", |r, s, d: &mut Draft| {
         if let Some(name) = path_part(r, s) {
             d.global.process.namespace = Some(name);
         }
-    })
+    }).or("that of whoever starts it")
     .not_yet(),
-    Keyword::new("net_namespace_ipvs", Args::Count(0, 1), "[NAME]", "where the IPVS table is", ipvs_namespace)
+    Keyword::new("net_namespace_ipvs", Args::Count(0, 1), "[NAME]", "the network namespace of the IPVS table; without a name that of whoever starts the daemon", ipvs_namespace).or("that of net_namespace")
         .not_yet(),
-    Keyword::flag("namespace_with_ipsets", "ipsets in a namespace", |_, _, d: &mut Draft| {
+    Keyword::flag("namespace_with_ipsets", "ipsets are used although a namespace is; kernels before 3.13 cannot do that", |_, _, d: &mut Draft| {
         d.global.process.namespace_with_ipsets = Switch::On;
     })
     .not_yet(),
-    Keyword::new("instance", Args::Count(1, 1), "NAME", "name of this daemon", |r, s, d: &mut Draft| {
+    Keyword::new("instance", Args::Count(1, 1), "NAME", "the name of this daemon among several on one machine; it becomes part of the names of its files", |r, s, d: &mut Draft| {
         if let Some(name) = path_part(r, s) {
             d.global.process.instance = Some(name);
         }
     })
     .not_yet(),
-    Keyword::flag("use_pid_dir", "pid files have a directory", |_, _, d: &mut Draft| {
+    Keyword::flag("use_pid_dir", "pid files stand in a directory of their own", |_, _, d: &mut Draft| {
         d.global.process.pid_directory = Switch::On;
     })
     .not_yet(),

@@ -17,10 +17,10 @@ macro_rules! path {
 
 /// `SSL`
 pub static SSL: &[Keyword<TlsContext>] = &[
-    Keyword::new("password", Args::Count(1, 1), "STRING", "of the key", |_, s, d: &mut TlsContext| {
+    Keyword::new("password", Args::Count(1, 1), "STRING", "the password of the key", |_, s, d: &mut TlsContext| {
         d.password = s.word(1).map(|w| Secret::new(w.bytes.to_vec()));
     }),
-    path!("ca", "who is trusted", ca),
-    path!("certificate", "shown to servers", certificate),
-    path!("key", "of the certificate", key),
+    path!("ca", "a file with the certificates of authorities", ca),
+    path!("certificate", "a file with the certificate that is shown to servers", certificate),
+    path!("key", "a file with the key of the certificate", key),
 ];

@@ -58,37 +58,75 @@ const LONGEST: Duration = secs(8_640_000);
 
 /// `vrrp_script`
 pub static SCRIPT: &[Keyword<Script>] = &[
-    Keyword::new("script", Args::Command, "\"COMMAND\"", "what is run", |r, s, d| {
-        if let Some(command) = r.command_only(s) {
-            d.command = Some(command);
-        }
-    }),
-    Keyword::new("interval", Args::Count(1, 1), "SECONDS", "from start to start", |r, s, d| {
-        set(&mut d.interval, at_least_one_milli(r, s), s);
-    }),
+    Keyword::new(
+        "script",
+        Args::Command,
+        "\"COMMAND\"",
+        "the command; exit status 0 is success",
+        |r, s, d: &mut Script| {
+            if let Some(command) = r.command_only(s) {
+                d.command = Some(command);
+            }
+        },
+    ),
+    Keyword::new(
+        "interval",
+        Args::Count(1, 1),
+        "SECONDS",
+        "the time from one start to the next",
+        |r, s, d: &mut Script| {
+            set(&mut d.interval, at_least_one_milli(r, s), s);
+        },
+    )
+    .or("1"),
     Keyword::new(
         "timeout",
         Args::Count(1, 1),
         "SECONDS",
-        "after which it is killed and counts as failed",
-        |r, s, d| {
+        "how long a run may take before it is killed and counts as failed",
+        |r, s, d: &mut Script| {
             set(&mut d.timeout, at_least_one_milli(r, s), s);
         },
-    ),
-    Keyword::new("weight", Args::Count(1, 2), "INT -253..253 [reverse]", "added to the priority", |r, s, d| {
-        let weight = weight(r, s, 1);
-        set(&mut d.weight, weight, s);
-    }),
-    Keyword::new("rise", Args::Count(1, 1), "INT from 1", "successes until it counts as up", |r, s, d| {
-        set(&mut d.rise, r.number(s.word(1), 1..=1_000_000_000), s);
-    }),
-    Keyword::new("fall", Args::Count(1, 1), "INT from 1", "failures until it counts as down", |r, s, d| {
-        set(&mut d.fall, r.number(s.word(1), 1..=1_000_000_000), s);
-    }),
-    Keyword::new("user", Args::Count(1, 2), "USER [GROUP]", "who runs it", |r, s, d| {
+    )
+    .or("that of interval"),
+    Keyword::new(
+        "weight",
+        Args::Count(1, 2),
+        "INT -253..253 [reverse]",
+        "what a success (or, below 0, a failure) adds to the priority; 0: a failure is FAULT",
+        |r, s, d: &mut Script| {
+            let weight = weight(r, s, 1);
+            set(&mut d.weight, weight, s);
+        },
+    )
+    .or("0"),
+    Keyword::new(
+        "rise",
+        Args::Count(1, 1),
+        "INT from 1",
+        "how many runs must succeed in a row before the script counts as up",
+        |r, s, d: &mut Script| {
+            set(&mut d.rise, r.number(s.word(1), 1..=1_000_000_000), s);
+        },
+    )
+    .or("1"),
+    Keyword::new(
+        "fall",
+        Args::Count(1, 1),
+        "INT from 1",
+        "how many runs must fail in a row before the script counts as down",
+        |r, s, d: &mut Script| {
+            set(&mut d.fall, r.number(s.word(1), 1..=1_000_000_000), s);
+        },
+    )
+    .or("1"),
+    Keyword::new("user", Args::Count(1, 2), "USER [GROUP]", "who runs it", |r, s, d: &mut Script| {
         d.user = r.run_as(s).or(d.user.take());
+    })
+    .or("that of script_user"),
+    Keyword::flag("init_fail", "the script counts as down until it has succeeded", |_, _, d: &mut Script| {
+        d.init_fail = Switch::On
     }),
-    Keyword::flag("init_fail", "it counts as down until it has succeeded", |_, _, d| d.init_fail = Switch::On),
 ];
 
 /// COMPAT: keepalived 2.4.3 takes 0 as 1 s.

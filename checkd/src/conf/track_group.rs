@@ -26,7 +26,7 @@ impl TrackGroup {
 
 /// `track_group`
 pub static TRACK_GROUP: &[Keyword<TrackGroup>] =
-    &[Keyword::new("group", Args::Flag, "", "names of its instances", |r, s, g: &mut TrackGroup| {
+    &[Keyword::new("group", Args::Flag, "", "the names of its instances", |r, s, g: &mut TrackGroup| {
         names(r, s, "track group", &mut g.members);
     })
     .block()];

@@ -81,34 +81,86 @@ fn param_match(r: &mut Reader<'_>, s: Statement<'_>, d: &mut TrackProcess) {
 
 /// `vrrp_track_process`
 pub static TRACK_PROCESS: &[Keyword<TrackProcess>] = &[
-    Keyword::new("process", Args::Some(1), "NAME [PARAMETER …]", "what is looked for", process),
-    Keyword::new("param_match", Args::Count(0, 1), "[initial|partial]", "how parameters are compared", param_match),
-    Keyword::new("weight", Args::Count(1, 2), "INT -254..254 [reverse]", "added to the priority", |r, s, d| {
-        let weight = weight_within(r, s, 1, 254);
-        set(&mut d.weight, weight, s);
-    }),
-    Keyword::new("quorum", Args::Count(1, 1), "INT 1..65535", "at least so many run", |r, s, d| {
-        set(&mut d.least, r.number(s.word(1), 1..=65535), s);
-    }),
-    Keyword::new("quorum_max", Args::Count(1, 1), "INT 0..65535", "at most so many run", |r, s, d| {
-        set(&mut d.most, r.number(s.word(1), 0..=65535), s);
-    }),
-    Keyword::new("delay", Args::Count(1, 1), "SECONDS 0.000001..3600", "a change must last so long", |r, s, d| {
-        let delay = delay(r, s);
-        set(&mut d.fork_delay, delay, s);
-        set(&mut d.terminate_delay, delay, s);
-    }),
-    Keyword::new("fork_delay", Args::Count(1, 1), "SECONDS 0.000001..3600", "a start must last so long", |r, s, d| {
-        set(&mut d.fork_delay, delay(r, s), s);
-    }),
+    Keyword::new(
+        "process",
+        Args::Some(1),
+        "NAME [PARAMETER …]",
+        "the name of the program, and its parameters if they matter",
+        process,
+    ),
+    Keyword::new(
+        "param_match",
+        Args::Count(0, 1),
+        "[initial|partial]",
+        "how parameters are compared: exactly, only the first ones, or one of them in part",
+        param_match,
+    ),
+    Keyword::new(
+        "weight",
+        Args::Count(1, 2),
+        "INT -254..254 [reverse]",
+        "what the process adds to the priority while it runs (or, below 0, while it does not); 0: without it, FAULT",
+        |r, s, d: &mut TrackProcess| {
+            let weight = weight_within(r, s, 1, 254);
+            set(&mut d.weight, weight, s);
+        },
+    )
+    .or("0"),
+    Keyword::new(
+        "quorum",
+        Args::Count(1, 1),
+        "INT 1..65535",
+        "how many of it must run",
+        |r, s, d: &mut TrackProcess| {
+            set(&mut d.least, r.number(s.word(1), 1..=65535), s);
+        },
+    )
+    .or("1"),
+    Keyword::new(
+        "quorum_max",
+        Args::Count(1, 1),
+        "INT 0..65535",
+        "how many of it may run; 0: none must",
+        |r, s, d: &mut TrackProcess| {
+            set(&mut d.most, r.number(s.word(1), 0..=65535), s);
+        },
+    )
+    .or("any number"),
+    Keyword::new(
+        "delay",
+        Args::Count(1, 1),
+        "SECONDS 0.000001..3600",
+        "how long a change must last before it counts; both fork_delay and terminate_delay",
+        |r, s, d: &mut TrackProcess| {
+            let delay = delay(r, s);
+            set(&mut d.fork_delay, delay, s);
+            set(&mut d.terminate_delay, delay, s);
+        },
+    )
+    .or("no time"),
+    Keyword::new(
+        "fork_delay",
+        Args::Count(1, 1),
+        "SECONDS 0.000001..3600",
+        "how long there must be enough of it before that counts",
+        |r, s, d: &mut TrackProcess| {
+            set(&mut d.fork_delay, delay(r, s), s);
+        },
+    )
+    .or("no time"),
     Keyword::new(
         "terminate_delay",
         Args::Count(1, 1),
         "SECONDS 0.000001..3600",
-        "an end must last so long",
-        |r, s, d| {
+        "how long there must be too few of it before that counts",
+        |r, s, d: &mut TrackProcess| {
             set(&mut d.terminate_delay, delay(r, s), s);
         },
+    )
+    .or("no time"),
+    Keyword::flag(
+        "full_command",
+        "the whole command line is compared, not the name of the program",
+        |_, _, d: &mut TrackProcess| d.full_command = Switch::On,
     ),
-    Keyword::flag("full_command", "the command line counts, not the name", |_, _, d| d.full_command = Switch::On),
 ];

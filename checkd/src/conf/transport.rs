@@ -71,8 +71,12 @@ pub(super) fn peers(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
 
 /// `authentication`
 pub static AUTHENTICATION: &[Keyword<Instance>] = &[
-    Keyword::new("auth_type", Args::Count(1, 1), "PASS|AH", "how adverts are authenticated", |r, s, i| {
-        match s.word(1).map(Word::text) {
+    Keyword::new(
+        "auth_type",
+        Args::Count(1, 1),
+        "PASS|AH",
+        "how adverts are authenticated: by a password in them, or by the IPsec header of RFC 2402",
+        |r, s, i| match s.word(1).map(Word::text) {
             Some("PASS") => set(&mut i.auth_type, Some(AuthType::Pass), s),
             Some("AH") => set(&mut i.auth_type, Some(AuthType::Ah), s),
             _ => {
@@ -80,9 +84,15 @@ pub static AUTHENTICATION: &[Keyword<Instance>] = &[
                     r.bad(word, "`PASS` or `AH`");
                 }
             }
-        }
-    }),
-    Keyword::new("auth_pass", Args::Count(1, 1), "PASSWORD", "at most 8 bytes", auth_pass),
+        },
+    ),
+    Keyword::new(
+        "auth_pass",
+        Args::Count(1, 1),
+        "PASSWORD",
+        "the password, the same on all routers; eight bytes count",
+        auth_pass,
+    ),
 ];
 
 /// Longest PASS password: what the packet has room for.

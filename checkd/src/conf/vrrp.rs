@@ -195,26 +195,26 @@ fn advert_int(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
 
 /// `vrrp_instance`
 pub static INSTANCE: &[Keyword<Instance>] = &[
-    Keyword::new("state", Args::Count(1, 1), "MASTER|BACKUP", "how it starts", state),
-    Keyword::new("interface", Args::Count(1, 1), "INTERFACE", "where VRRP is spoken", interface),
+    Keyword::new("state", Args::Count(1, 1), "MASTER|BACKUP", "what the instance starts as; the priorities decide what it becomes", state).or("BACKUP, MASTER with priority 255"),
+    Keyword::new("interface", Args::Count(1, 1), "INTERFACE", "the interface that adverts are sent and heard on, and that addresses without dev are added to", interface),
     Keyword::new(
         "virtual_router_id",
         Args::Count(1, 1),
         "INT 1..255",
-        "the same on all routers of it",
+        "the number of the virtual router: the same on all its machines, and on nothing else in that network",
         |r, s, i: &mut Instance| {
             set(&mut i.vrid, r.number(s.word(1), 1..=255), s);
         },
     ),
-    Keyword::new("priority", Args::Count(1, 1), "INT 1..255", "the highest becomes master", priority).or("100"),
-    Keyword::new("advert_int", Args::Count(1, 1), "SECONDS", "between adverts", advert_int).or("1"),
-    Keyword::new("version", Args::Count(1, 1), "2|3", "VRRP version", |r, s, i: &mut Instance| {
+    Keyword::new("priority", Args::Count(1, 1), "INT 1..255", "who has the highest becomes master; 255 is for the machine that owns the addresses", priority).or("100"),
+    Keyword::new("advert_int", Args::Count(1, 1), "SECONDS", "the time between two adverts; whole seconds in version 2, hundredths up to 40.95 in version 3", advert_int).or("1"),
+    Keyword::new("version", Args::Count(1, 1), "2|3", "the VRRP version", |r, s, i: &mut Instance| {
         if let Some(version) = version(r, s) {
             r.first(&mut i.version, s, version);
         }
-    }),
-    Keyword::flag("nopreempt", "a lower master is left alone", |_, s, i| i.nopreempt = Some(s.span())),
-    Keyword::flag("preempt", "a lower master is deposed", |r, s, i: &mut Instance| {
+    }).or("vrrp_version, 3 for IPv6"),
+    Keyword::flag("nopreempt", "a master with a lower priority is left alone; for state BACKUP only", |_, s, i| i.nopreempt = Some(s.span())),
+    Keyword::flag("preempt", "a master with a lower priority is taken over from, which is the default", |r, s, i: &mut Instance| {
         i.nopreempt = None;
         let message = "`preempt` is old: a lower master is deposed unless there is `nopreempt`";
         r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
@@ -223,7 +223,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "preempt_delay",
         Args::Count(1, 1),
         "SECONDS 0..1000",
-        "before a lower master is deposed",
+        "how long a master with a lower priority is heard before it is taken over from",
         |r, s, i: &mut Instance| {
             set(&mut i.preempt_delay, r.timer(s.word(1), micros(0)..=secs(1000)), s);
         },
@@ -233,27 +233,27 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "down_timer_adverts",
         Args::Count(1, 1),
         "INT 1..100",
-        "adverts missed before takeover",
+        "how many adverts may be missed before somebody else becomes master",
         |r, s, i: &mut Instance| {
             set(&mut i.down_timer_adverts, r.number(s.word(1), 1..=100), s);
         },
     )
     .or("3"),
-    Keyword::new("mcast_src_ip", Args::Count(1, 1), "IP", "source of adverts", source),
-    Keyword::new("unicast_src_ip", Args::Count(1, 1), "IP", "source of adverts", unicast_source),
-    Keyword::flag("track_src_ip", "FAULT while the source address is missing", |_, s, i| {
+    Keyword::new("mcast_src_ip", Args::Count(1, 1), "IP", "the source address of multicast adverts", source).or("the first address of the interface"),
+    Keyword::new("unicast_src_ip", Args::Count(1, 1), "IP", "the source address of unicast adverts", unicast_source).or("the first address of the interface"),
+    Keyword::flag("track_src_ip", "the instance is in FAULT while the source address is missing", |_, s, i| {
         i.track_source = Some(s.span());
     }),
-    Keyword::new("mcast_dst_ip", Args::Count(1, 1), "IP", "where adverts go", group_ip),
-    Keyword::new("unicast_peer", Args::Flag, "", "adverts go to each of these", peers).block(),
-    Keyword::new("unicast_ttl", Args::Count(1, 1), "INT 0..255", "of unicast adverts", |r, s, i: &mut Instance| {
+    Keyword::new("mcast_dst_ip", Args::Count(1, 1), "IP", "the multicast group that adverts are sent to", group_ip).or("that of vrrp_mcast_group4"),
+    Keyword::new("unicast_peer", Args::Flag, "", "adverts are sent to these addresses instead of to a group, one a line: IP [min_ttl N] [max_ttl N]", peers).block(),
+    Keyword::new("unicast_ttl", Args::Count(1, 1), "INT 0..255", "the TTL of unicast adverts", |r, s, i: &mut Instance| {
         set(&mut i.unicast_ttl, r.number(s.word(1), 0..=255), s);
     })
     .or("255"),
-    Keyword::new("check_unicast_src", Args::Switch, "[on|off]", "adverts only from peers", |r, s, i: &mut Instance| {
+    Keyword::new("check_unicast_src", Args::Switch, "[on|off]", "adverts count only when they come from a peer", |r, s, i: &mut Instance| {
         i.check_unicast_src = r.switch(s).unwrap_or(i.check_unicast_src);
-    }),
-    Keyword::new("authentication", Args::Flag, "", "of version 2 adverts", |r, s, i: &mut Instance| {
+    }).or("that of vrrp_check_unicast_src"),
+    Keyword::new("authentication", Args::Flag, "", "a password that the adverts of version 2 carry, readable for everybody on the network", |r, s, i: &mut Instance| {
         super::keyword::read(r, &[AUTHENTICATION], "`authentication`", s.children(), i);
     })
     .block(),
@@ -261,12 +261,12 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "v3_checksum_as_v2",
         Args::Switch,
         "[on|off]",
-        "checksum without pseudo header",
+        "the checksum of version 3 over IPv4 leaves the pseudo header out, as some routers do",
         |r, s, i: &mut Instance| {
             i.v3_checksum_as_v2 = r.switch(s).or(i.v3_checksum_as_v2);
         },
-    ),
-    Keyword::new("virtual_ipaddress", Args::Flag, "", "the addresses of the master", |r, s, i: &mut Instance| {
+    ).or("off").since("2.2.8"),
+    Keyword::new("virtual_ipaddress", Args::Flag, "", "the addresses of the master, one a line, see ADDRESSES", |r, s, i: &mut Instance| {
         address::records(r, s, &mut i.vips);
     })
     .block(),
@@ -274,20 +274,20 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "virtual_ipaddress_excluded",
         Args::Flag,
         "",
-        "more of them, not in adverts",
+        "further addresses of the master that adverts do not name",
         |r, s, i: &mut Instance| {
             address::records(r, s, &mut i.excluded);
         },
     )
     .block(),
-    Keyword::flag("no_virtual_ipaddress", "an instance without addresses", |_, _, i: &mut Instance| {
+    Keyword::flag("no_virtual_ipaddress", "an instance without addresses is meant", |_, _, i: &mut Instance| {
         i.no_vips = Switch::On
-    }),
+    }).or("| 2.2.8"),
     Keyword::new(
         "garp_master_delay",
         Args::Count(1, 1),
         "SECONDS",
-        "second burst of gratuitous ARPs",
+        "the time after which a new master sends a second burst of gratuitous ARPs; 0: it sends none",
         |r, s, i: &mut Instance| {
             set(&mut i.garp.delay, garp_seconds(r, s), s);
         },
@@ -297,7 +297,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "garp_master_repeat",
         Args::Count(1, 1),
         "INT",
-        "gratuitous ARPs in a burst",
+        "how many gratuitous ARPs a burst has for each address",
         |r, s, i: &mut Instance| {
             set(&mut i.garp.repeat, garp_count(r, s), s);
         },
@@ -307,7 +307,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "garp_master_refresh",
         Args::Count(1, 1),
         "SECONDS",
-        "again and again; 0 never",
+        "how often a master sends gratuitous ARPs from then on; 0: never",
         |r, s, i: &mut Instance| {
             set(&mut i.garp.refresh, garp_seconds(r, s), s);
         },
@@ -317,7 +317,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "garp_master_refresh_repeat",
         Args::Count(1, 1),
         "INT",
-        "so many each time",
+        "how many it then sends for each address",
         |r, s, i: &mut Instance| {
             set(&mut i.garp.refresh_repeat, garp_count(r, s), s);
         },
@@ -327,80 +327,80 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "garp_lower_prio_delay",
         Args::Count(1, 1),
         "SECONDS",
-        "after a lower advert",
+        "the time after which a master that has heard a lower one sends a second burst",
         |r, s, i: &mut Instance| {
             set(&mut i.garp.lower_prio_delay, garp_seconds(r, s), s);
         },
-    ),
+    ).or("that of garp_master_delay"),
     Keyword::new(
         "garp_lower_prio_repeat",
         Args::Count(1, 1),
         "INT",
-        "after a lower advert; 0 none",
+        "how many gratuitous ARPs a master sends when it hears a lower one; 0: none",
         |r, s, i: &mut Instance| {
             set(&mut i.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
         },
-    ),
+    ).or("that of garp_master_repeat"),
     Keyword::new(
         "lower_prio_no_advert",
         Args::Switch,
         "[on|off]",
-        "lower adverts get no answer",
+        "a master does not answer the advert of a lower one at once",
         |r, s, i: &mut Instance| {
             i.lower_prio_no_advert = r.switch(s).or(i.lower_prio_no_advert);
         },
-    ),
+    ).or("that of vrrp_lower_prio_no_advert"),
     Keyword::new(
         "higher_prio_send_advert",
         Args::Switch,
         "[on|off]",
-        "one advert before yielding",
+        "a master that hears a higher one sends one more advert before it yields",
         |r, s, i: &mut Instance| {
             i.higher_prio_send_advert = r.switch(s).or(i.higher_prio_send_advert);
         },
-    ),
+    ).or("that of vrrp_higher_prio_send_advert"),
     Keyword::new(
         "owner_ignore_adverts",
         Args::Switch,
         "[on|off]",
-        "priority 255 hears nobody",
+        "with priority 255, the adverts of others are not looked at",
         |r, s, i: &mut Instance| {
             set(&mut i.owner_ignore_adverts, r.switch(s), s);
         },
-    ),
+    ).or("that of vrrp_owner_ignore_adverts").since("2.3.3"),
     // keepalived takes `off` as on here, which is a bug (behaviour §18); the documented meaning is implemented.
     Keyword::new(
         "skip_check_adv_addr",
         Args::Switch,
         "[on|off]",
-        "one look at a master's addresses",
+        "the addresses in adverts are compared only when the master changes",
         |r, s, i: &mut Instance| {
             i.skip_check_adv_addr = r.switch(s).or(i.skip_check_adv_addr);
         },
-    ),
-    Keyword::flag("dont_track_primary", "the own interface may be down", |_, _, i: &mut Instance| {
+    ).or("that of vrrp_skip_check_adv_addr"),
+    Keyword::flag("dont_track_primary", "the instance stays as it is while its interface is down", |_, _, i: &mut Instance| {
         i.dont_track_primary = Switch::On
     }),
-    Keyword::new("track_interface", Args::Flag, "", "interfaces that matter", |r, s, i: &mut Instance| {
+    Keyword::new("track_interface", Args::Flag, "", "interfaces that must be up, one a line: INTERFACE [weight N [reverse]]; with a weight the priority changes instead", |r, s, i: &mut Instance| {
         track::uses(r, s, &mut i.track_links);
     })
     .block(),
-    Keyword::new("track_script", Args::Flag, "", "scripts that matter", |r, s, i: &mut Instance| {
+    Keyword::new("track_script", Args::Flag, "", "scripts that must succeed, one a line: NAME [weight N [reverse]]; with a weight the priority changes instead", |r, s, i: &mut Instance| {
         track::uses(r, s, &mut i.track_scripts);
     })
     .block(),
-    notify!("notify_master", master, "run on becoming master"),
-    notify!("notify_backup", backup, "run on becoming backup"),
-    notify!("notify_fault", fault, "run on entering FAULT"),
-    notify!("notify_stop", stop, "run at the end"),
-    notify!("notify", generic, "run at each of these with four arguments"),
-    notify!("notify_master_rx_lower_pri", master_rx_lower_pri, "run when a master hears a lower one"),
-    Keyword::new("virtual_routes", Args::Flag, "", "routes of the master", |r, s, i: &mut Instance| {
+    notify!("notify_master", master, "a command that is run when the instance has become master"),
+    notify!("notify_backup", backup, "a command that is run when the instance has become backup"),
+    notify!("notify_fault", fault, "a command that is run when the instance has entered FAULT"),
+    notify!("notify_stop", stop, "a command that is run when the daemon stops"),
+    notify!("notify", generic, "a command that is run at every change, with INSTANCE, the name, the new state and the priority behind its arguments"),
+    notify!("notify_master_rx_lower_pri", master_rx_lower_pri, "a command that is run when a master hears one with a lower priority"),
+    Keyword::new("virtual_routes", Args::Flag, "", "routes of the master, one a line", |r, s, i: &mut Instance| {
         route::records(r, s, Switch::Off, &mut i.routes);
     })
     .block()
     .not_yet(),
-    Keyword::new("virtual_rules", Args::Flag, "", "rules of the master", |r, s, i: &mut Instance| {
+    Keyword::new("virtual_rules", Args::Flag, "", "routing rules of the master, one a line", |r, s, i: &mut Instance| {
         rule::records(r, s, Switch::Off, &mut i.rules);
     })
     .block()

@@ -104,29 +104,29 @@ fn notify_deleted(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
 
 /// `vrrp_instance`, continued
 pub static OPTIONS: &[Keyword<Instance>] = &[
-    Keyword::flag("accept", "packets to the addresses are taken", |r, s, i: &mut Instance| {
+    Keyword::flag("accept", "packets for the addresses are accepted in strict mode too; version 3 only", |r, s, i: &mut Instance| {
         accept(r, s, i, Accept::Accept)
     }),
-    Keyword::flag("no_accept", "packets to the addresses are dropped", |r, s, i: &mut Instance| {
+    Keyword::flag("no_accept", "packets for the addresses are dropped unless this machine owns them", |r, s, i: &mut Instance| {
         accept(r, s, i, Accept::Drop)
     })
     .not_yet(),
-    Keyword::switch("strict_mode", "as the RFC has it and nothing else", |r, s, i: &mut Instance| {
+    Keyword::switch("strict_mode", "nothing that RFC 9568 does not have: no unicast, no authentication, packets for the addresses dropped", |r, s, i: &mut Instance| {
         set(&mut i.more.strict, r.switch(s), s);
-    }),
+    }).or("that of vrrp_strict"),
     Keyword::new(
         "use_vmac",
         Args::Count(0, 6),
         "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group ID]",
-        "a virtual MAC address",
+        "the addresses are on an interface of its own with the MAC address of the virtual router",
         use_vmac,
     )
     .not_yet(),
-    Keyword::flag("use_vmac_addr", "virtual MAC addresses on other interfaces", |_, _, i: &mut Instance| {
+    Keyword::flag("use_vmac_addr", "addresses on other interfaces get the MAC address of the virtual router too", |_, _, i: &mut Instance| {
         i.more.vmac_addr = Switch::On;
     })
     .not_yet(),
-    Keyword::flag("vmac_xmit_base", "adverts leave by the parent interface", |_, _, i: &mut Instance| {
+    Keyword::flag("vmac_xmit_base", "with use_vmac, adverts leave by the interface itself", |_, _, i: &mut Instance| {
         i.more.vmac_xmit_base = Switch::On;
     })
     .not_yet(),
@@ -134,16 +134,16 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "use_ipvlan",
         Args::Count(0, 6),
         "[[name] INTERFACE] [IP[/PREFIX]] [bridge|private|vepa] [group ID]",
-        "an ipvlan interface",
+        "the addresses are on an ipvlan interface of its own",
         use_ipvlan,
     )
     .not_yet(),
-    Keyword::flag("promote_secondaries", "secondary addresses survive the primary", |_, _, i: &mut Instance| {
+    Keyword::flag("promote_secondaries", "the kernel keeps the other addresses of a subnet when its first one is removed", |_, _, i: &mut Instance| {
         i.more.promote_secondaries = Switch::On;
     })
     .not_yet(),
-    Keyword::new("auth_hmac", Args::Flag, "", "signed adverts", auth_hmac).block(),
-    Keyword::flag("unicast_fault_no_peer", "FAULT without peers", |_, _, i: &mut Instance| {
+    Keyword::new("auth_hmac", Args::Flag, "", "signed adverts, in any version", auth_hmac).or("| 2.4.0").block(),
+    Keyword::flag("unicast_fault_no_peer", "without a unicast peer the instance is in FAULT instead of using multicast", |_, _, i: &mut Instance| {
         i.more.unicast_fault_no_peer = Switch::On;
     })
     .not_yet(),
@@ -151,7 +151,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "old_unicast_checksum",
         Args::Count(0, 1),
         "[never]",
-        "as before keepalived 1.3.6",
+        "the checksum of version 3 unicast adverts of keepalived before 1.3.6 is accepted; never: it is not",
         |r, s, i: &mut Instance| {
             i.more.old_unicast_checksum = match s.word(1) {
                 None => OldChecksum::Always,
@@ -161,26 +161,26 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         },
     )
     .not_yet(),
-    Keyword::new("timer_expired_backup", Args::Count(0, 1), "[1..254]", "BACKUP after a long delay", expired).not_yet(),
-    Keyword::new("thread_timer_expired", Args::Count(0, 1), "[1..254]", "BACKUP after a long delay", expired)
+    Keyword::new("timer_expired_backup", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup; the number is the priority it then has", expired).or("| 2.2.8").not_yet(),
+    Keyword::new("thread_timer_expired", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup", expired)
         .old_name_of("timer_expired_backup"),
     Keyword::flag(
         "linkbeat_use_polling",
-        "the link is polled; today's form is `linkbeat_interfaces`",
+        "the link of its interface is asked for again and again; linkbeat_interfaces says the same today",
         |_, _, i: &mut Instance| {
             i.more.linkbeat_polling = Switch::On;
         },
     )
     .not_yet(),
-    Keyword::new("vrf", Args::Count(1, 1), "INTERFACE", "where unicast is spoken", |r, s, i: &mut Instance| {
+    Keyword::new("vrf", Args::Count(1, 1), "INTERFACE", "the VRF that unicast adverts use, for an instance without interface", |r, s, i: &mut Instance| {
         link(r, s, &mut i.more.vrf);
     })
     .not_yet(),
-    Keyword::new("kernel_rx_buf_size", Args::Count(1, 1), "BYTES", "receive buffer", |r, s, i: &mut Instance| {
+    Keyword::new("kernel_rx_buf_size", Args::Count(1, 1), "BYTES", "the size of the receive buffer of its socket", |r, s, i: &mut Instance| {
         set(&mut i.more.receive_buffer, r.number(s.word(1), 1..=1 << 30), s);
-    })
+    }).or("the system's")
     .not_yet(),
-    Keyword::flag("native_ipv6", "IPv6 adverts", |r, s, i: &mut Instance| {
+    Keyword::flag("native_ipv6", "an IPv6 instance, which its addresses say anyway", |r, s, i: &mut Instance| {
         i.more.native_ipv6 = Some(s.span());
         let message = "`native_ipv6` is old: the first address decides for IPv6";
         r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
@@ -189,7 +189,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "lvs_sync_daemon_interface",
         Args::Count(1, 1),
         "INTERFACE",
-        "connection synchronisation",
+        "lvs_sync_daemon for this instance; write that in global_defs",
         |r, s, i: &mut Instance| {
             link(r, s, &mut i.more.sync_daemon);
             let message = "`lvs_sync_daemon_interface` is old: `lvs_sync_daemon INTERFACE INSTANCE` in `global_defs`";
@@ -197,7 +197,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         },
     )
     .not_yet(),
-    Keyword::new("debug", Args::Count(1, 1), "0..4", "has no effect", |r, s, i: &mut Instance| {
+    Keyword::new("debug", Args::Count(1, 1), "0..4", "has no effect, in keepalived either", |r, s, i: &mut Instance| {
         set(&mut i.more.debug, r.number(s.word(1), 0..=4), s);
     })
     .or("0"),
@@ -205,29 +205,29 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "garp_extra_if",
         Args::Count(1, 2),
         "[all] SECONDS 0..86400",
-        "gratuitous ARPs on other interfaces",
+        "how often a master sends gratuitous ARPs for addresses on other interfaces than its own; 0: never",
         |r, s, i: &mut Instance| i.more.garp_extra = extra_garp(r, s, 0).or(i.more.garp_extra),
-    )
+    ).or("that of vrrp_garp_extra_if")
     .not_yet(),
     Keyword::new(
         "vmac_garp_intvl",
         Args::Count(1, 2),
         "[all] SECONDS 0..86400",
-        "gratuitous ARPs on other interfaces",
+        "how often a master sends gratuitous ARPs for addresses on other interfaces than its own",
         |r, s, i: &mut Instance| i.more.garp_extra = extra_garp(r, s, 0).or(i.more.garp_extra),
     )
     .old_name_of("garp_extra_if"),
-    Keyword::new("track_file", Args::Flag, "", "files that matter", |r, s, i: &mut Instance| {
+    Keyword::new("track_file", Args::Flag, "", "files whose numbers matter, one a line: NAME [weight N [reverse]]", |r, s, i: &mut Instance| {
         track::uses_within(r, s, &mut i.more.track_files, 254);
     })
     .block()
     .not_yet(),
-    Keyword::new("track_process", Args::Flag, "", "processes that matter", |r, s, i: &mut Instance| {
+    Keyword::new("track_process", Args::Flag, "", "processes that must run, one a line: NAME [weight N [reverse]]; with a weight the priority changes instead", |r, s, i: &mut Instance| {
         track::uses_within(r, s, &mut i.more.track_processes, 254);
     })
     .block()
     .not_yet(),
-    Keyword::new("track_bfd", Args::Flag, "", "BFD sessions that matter", |r, s, i: &mut Instance| {
+    Keyword::new("track_bfd", Args::Flag, "", "BFD sessions that must be up, one a line: NAME [weight N [reverse]]; with a weight the priority changes instead", |r, s, i: &mut Instance| {
         track::uses(r, s, &mut i.more.track_bfds);
     })
     .block()
@@ -236,16 +236,16 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "notify_deleted",
         Args::Some(0),
         "[COMMAND [USER [GROUP]]]",
-        "told when it is removed",
+        "a command that is run when a reload removes the instance; without one, notify is called with DELETED instead of FAULT",
         notify_deleted,
     )
     .not_yet(),
-    Keyword::switch("notify_priority_changes", "told about priorities", |r, s, i: &mut Instance| {
+    Keyword::switch("notify_priority_changes", "changes of the priority are told to the FIFOs", |r, s, i: &mut Instance| {
         i.more.notify_priority_changes = r.switch(s).or(i.more.notify_priority_changes);
-    })
+    }).or("that of its group, else vrrp_notify_priority_changes")
     .not_yet(),
-    Keyword::switch("smtp_alert", "mail about it", |r, s, i: &mut Instance| {
+    Keyword::switch("smtp_alert", "mail when the state changes", |r, s, i: &mut Instance| {
         i.more.smtp_alert = r.switch(s).or(i.more.smtp_alert);
-    })
+    }).or("that of smtp_alert_vrrp")
     .not_yet(),
 ];

@@ -70,6 +70,8 @@ pub struct Entry {
     pub default: &'static str,
     /// One line of help.
     pub help: &'static str,
+    /// The release of keepalived that has it first; empty for 2.2.7 and before.
+    pub since: &'static str,
     /// Whether a block follows.
     pub body: Body,
     /// What it does in this release.
@@ -83,6 +85,7 @@ fn put<T>(all: &mut Vec<Entry>, block: &'static str, tables: Tables<'_, T>) {
         usage: k.usage,
         default: k.default,
         help: k.help,
+        since: k.since,
         body: k.body,
         effect: k.effect,
     };
