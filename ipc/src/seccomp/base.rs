@@ -15,6 +15,7 @@ pub const BASE: &[Call] = &[
     call("epoll_wait", "mio::Poll::poll, glibc"),
     call("epoll_pwait", "mio::Poll::poll, aarch64 and musl"),
     call("epoll_pwait2", "mio::Poll::poll, newer C libraries"),
+    call("sched_yield", "ipc::evloop::give_way"),
     call("timerfd_create", "ipc::evloop::EventLoop::new"),
     call("timerfd_settime", "ipc::evloop::EventLoop::wait"),
     call("clock_gettime", "ipc::evloop::clock, where the vDSO cannot answer"),

@@ -262,7 +262,11 @@ impl Driver {
                     self.sockets.send(&batch, &mut self.facts);
                     self.kernel = Kernel::Speaks;
                 }
-                Action::ToVrrp(messages) => self.vrrp.send(&mut self.child, messages),
+                Action::ToVrrp(messages) => {
+                    self.vrrp.send(&mut self.child, messages);
+                    // It has addresses to announce.
+                    evloop::give_way();
+                }
                 Action::ToCheck(messages) => self.check.send(&mut self.child, messages),
                 Action::Violation(Role::Vrrp, what) => self.vrrp.violated(&mut self.child, &what),
                 Action::Violation(_, what) => self.check.violated(&mut self.child, &what),

@@ -36,6 +36,9 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// found after the election that they should have prevented.
 const STOOD_STILL: Duration = Duration::from_millis(100);
 
+/// When nothing is due for so long, ipvsd goes first: longer than it takes to put some addresses there.
+const UNHURRIED: Duration = Duration::from_micros(500);
+
 /// Dumps that may wait for their text.
 const DUMPS_LIMIT: usize = 16;
 
@@ -244,7 +247,7 @@ impl Driver {
             self.sockets.listen(now, wanted, &mut self.events, &mut lines);
         }
         self.send(now, after, &mut lines);
-        self.ipvs.send(&mut self.child, core::mem::take(&mut self.outbox.ipvs));
+        self.tell_ipvsd(now);
         let runs = core::mem::take(&mut self.outbox.runs);
         self.child.say_all(runs.into_iter().map(FromVrrp::Run).collect());
         for (ifindex, frames) in core::mem::take(&mut self.outbox.copies) {
@@ -259,6 +262,18 @@ impl Driver {
         }
         for up in core::mem::take(&mut self.outbox.ups) {
             self.say(up);
+        }
+    }
+
+    /// What is said to ipvsd about addresses is urgent; when no advert is, it may have this processor for it.
+    fn tell_ipvsd(&mut self, now: Mono) {
+        let words = core::mem::take(&mut self.outbox.ipvs);
+        if words.is_empty() {
+            return;
+        }
+        self.ipvs.send(&mut self.child, words);
+        if self.router.deadline().is_none_or(|due| due > now + UNHURRIED) {
+            ipc::evloop::give_way();
         }
     }
 
