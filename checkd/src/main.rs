@@ -10,6 +10,7 @@ fn main() -> ExitCode {
     match arguments.next().as_ref().and_then(|mode| mode.to_str()) {
         Some("compile") => shell::compile::main(arguments),
         Some("explain") => shell::explain::main(arguments),
+        Some("manual") => shell::explain::manual(),
         Some("run") => shell::run::main(arguments),
         _ => {
             shell::render::to_stderr(

@@ -16,6 +16,7 @@ const FILES: [(&str, u32); 9] = [
     ("usr/lib/sysusers.d/holdfast.conf", 0o644),
     ("usr/lib/tmpfiles.d/holdfast.conf", 0o644),
     ("usr/share/man/man8/holdfast.8.gz", 0o644),
+    ("usr/share/man/man5/holdfast.conf.5.gz", 0o644),
     ("usr/share/doc/holdfast/README.md", 0o644),
     ("usr/share/doc/holdfast/examples/holdfast.conf", 0o644),
 ];

@@ -341,7 +341,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_garp_master_delay",
         Args::Count(1, 1),
         "SECONDS",
-        "default of garp_master_delay",
+        "the garp_master_delay of instances that name none",
         |r, s, d: &mut Global| {
             set(&mut d.garp.delay, garp_seconds(r, s), s);
         },
@@ -351,7 +351,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_garp_master_repeat",
         Args::Count(1, 1),
         "INT",
-        "default of garp_master_repeat",
+        "the garp_master_repeat of instances that name none",
         |r, s, d: &mut Global| {
             set(&mut d.garp.repeat, garp_count(r, s), s);
         },
@@ -361,7 +361,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_garp_master_refresh",
         Args::Count(1, 1),
         "SECONDS",
-        "default of garp_master_refresh",
+        "the garp_master_refresh of instances that name none",
         |r, s, d: &mut Global| {
             set(&mut d.garp.refresh, garp_seconds(r, s), s);
         },
@@ -371,7 +371,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_garp_master_refresh_repeat",
         Args::Count(1, 1),
         "INT",
-        "default of garp_master_refresh_repeat",
+        "the garp_master_refresh_repeat of instances that name none",
         |r, s, d: &mut Global| {
             set(&mut d.garp.refresh_repeat, garp_count(r, s), s);
         },
@@ -381,7 +381,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_garp_lower_prio_delay",
         Args::Count(1, 1),
         "SECONDS",
-        "default of garp_lower_prio_delay",
+        "the garp_lower_prio_delay of instances that name none",
         |r, s, d: &mut Global| {
             set(&mut d.garp.lower_prio_delay, garp_seconds(r, s), s);
         },
@@ -391,7 +391,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_garp_lower_prio_repeat",
         Args::Count(1, 1),
         "INT",
-        "default of garp_lower_prio_repeat",
+        "the garp_lower_prio_repeat of instances that name none",
         |r, s, d: &mut Global| {
             set(&mut d.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
         },
@@ -411,7 +411,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_down_timer_adverts",
         Args::Count(1, 1),
         "INT 1..100",
-        "default of down_timer_adverts",
+        "the down_timer_adverts of instances that name none",
         |r, s, d: &mut Global| {
             set(&mut d.down_timer_adverts, r.number(s.word(1), 1..=100), s);
         },
@@ -421,7 +421,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_lower_prio_no_advert",
         Args::Switch,
         "[on|off]",
-        "default of lower_prio_no_advert",
+        "the lower_prio_no_advert of instances that name none",
         |r, s, d: &mut Global| {
             put(&mut d.lower_prio_no_advert, r.switch(s));
         },
@@ -431,7 +431,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_higher_prio_send_advert",
         Args::Switch,
         "[on|off]",
-        "default of higher_prio_send_advert",
+        "the higher_prio_send_advert of instances that name none",
         |r, s, d: &mut Global| {
             put(&mut d.higher_prio_send_advert, r.switch(s));
         },
@@ -441,7 +441,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_owner_ignore_adverts",
         Args::Switch,
         "[on|off]",
-        "default of owner_ignore_adverts",
+        "the owner_ignore_adverts of instances that name none",
         |r, s, d: &mut Global| {
             put(&mut d.owner_ignore_adverts, r.switch(s));
         },
@@ -452,7 +452,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "v3_checksum_as_v2",
         Args::Switch,
         "[on|off]",
-        "default of v3_checksum_as_v2",
+        "the v3_checksum_as_v2 of instances that name none",
         |r, s, d: &mut Global| {
             put(&mut d.v3_checksum_as_v2, r.switch(s));
         },
@@ -463,7 +463,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_check_unicast_src",
         Args::Switch,
         "[on|off]",
-        "default of check_unicast_src",
+        "the check_unicast_src of instances that name none",
         |r, s, d: &mut Global| {
             put(&mut d.check_unicast_src, r.switch(s));
         },
@@ -473,7 +473,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "vrrp_skip_check_adv_addr",
         Args::Switch,
         "[on|off]",
-        "default of skip_check_adv_addr",
+        "the skip_check_adv_addr of instances that name none",
         |r, s, d: &mut Global| {
             put(&mut d.skip_check_adv_addr, r.switch(s));
         },
@@ -515,7 +515,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "checker_log_all_failures",
         Args::Switch,
         "[on|off]",
-        "default of log_all_failures",
+        "the log_all_failures of checkers that name none",
         |r, s, d: &mut Global| {
             put(&mut d.log_all_failures, r.switch(s));
         },

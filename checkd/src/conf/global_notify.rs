@@ -124,9 +124,13 @@ pub static NOTIFY: &[Keyword<Global>] = &[
     )
     .or("off")
     .not_yet(),
-    Keyword::switch("vrrp_notify_priority_changes", "default of notify_priority_changes", |r, s, d: &mut Global| {
-        put(&mut d.vrrp.notify_priority_changes, r.switch(s));
-    })
+    Keyword::switch(
+        "vrrp_notify_priority_changes",
+        "the notify_priority_changes of instances that name none",
+        |r, s, d: &mut Global| {
+            put(&mut d.vrrp.notify_priority_changes, r.switch(s));
+        },
+    )
     .or("off")
     .not_yet(),
     Keyword::flag(

@@ -110,7 +110,7 @@ pub static VRRP: &[Keyword<Global>] = &[
     Keyword::new("vrrp_mcast_group6", Args::Count(1, 1), "IP", "the multicast group that IPv6 adverts are sent to", group6)
         .or("ff02::12")
         .not_yet(),
-    Keyword::switch("vrrp_strict", "default of strict_mode: nothing that RFC 9568 does not have", |r, s, d: &mut Global| {
+    Keyword::switch("vrrp_strict", "the strict_mode of instances that name none: nothing that RFC 9568 does not have", |r, s, d: &mut Global| {
         put(&mut d.vrrp.strict, r.switch(s));
     })
     .or("off"),

@@ -125,7 +125,7 @@ pub static GROUP: &[Keyword<Group>] = &[
     })
     .or("that of smtp_alert_vrrp")
     .not_yet(),
-    Keyword::switch("notify_priority_changes", "default of its members", |r, s, g: &mut Group| {
+    Keyword::switch("notify_priority_changes", "the notify_priority_changes of its members", |r, s, g: &mut Group| {
         g.notify_priority_changes = r.switch(s).or(g.notify_priority_changes);
     })
     .or("that of vrrp_notify_priority_changes")

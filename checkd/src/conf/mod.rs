@@ -37,6 +37,7 @@ pub mod limits;
 pub mod lines;
 pub mod lookalike;
 pub mod loops;
+pub mod manual;
 pub mod method;
 pub mod notify;
 pub mod options;
