@@ -62,8 +62,8 @@ impl Printer<'_> {
         w.text_only(|w| if line.is_empty() { Ok(()) } else { w.alone(line) })?;
         w.json_only("old_unicast_checksum", Value::Text(word))?;
         w.maybe("timer_expired_backup", timer_expired_backup.map(int))?;
-        w.maybe("vrf", vrf.as_deref().map(Value::Text))?;
-        w.maybe("lvs_sync_daemon_interface", sync_daemon.as_deref().map(Value::Text))?;
+        w.maybe("vrf", vrf.map(|link| self.link(link)))?;
+        w.maybe("lvs_sync_daemon_interface", sync_daemon.map(|link| self.link(link)))?;
         w.maybe("kernel_rx_buf_size", receive_buffer.map(int))?;
         w.flag("linkbeat_use_polling", *linkbeat_polling)?;
         w.field("debug", int(*debug))?;

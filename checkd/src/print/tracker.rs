@@ -9,7 +9,7 @@ use core::fmt;
 use ipc::config::InstanceIdx;
 use ipc::config::ipvs::AddrSpec;
 use ipc::config::vrrp::{Instance, Switch, TrackLink, TrackScriptUse, Weight};
-use ipc::config::vrrp_options::{InstanceOptions, TrackByName, TrackProcessUse};
+use ipc::config::vrrp_options::{InstanceOptions, TrackBfdUse, TrackFileUse, TrackProcessUse};
 
 /// Down is FAULT.
 const FAULT: Weight = Weight { value: 0, reverse: Switch::Off };
@@ -53,13 +53,6 @@ fn used(w: &mut Writer<'_>, name: Value<'_>, Weight { value, reverse }: Weight) 
     w.flag("reverse", reverse)
 }
 
-fn by_name(w: &mut Writer<'_>, TrackByName { name, weight }: &TrackByName) -> fmt::Result {
-    match weight {
-        Some(weight) => used(w, Value::Text(name), *weight),
-        None => w.bare("name", Value::Text(name)),
-    }
-}
-
 impl Printer<'_> {
     pub(super) fn tracked(
         self,
@@ -73,12 +66,18 @@ impl Printer<'_> {
             let name = self.vrrp.track_scripts.at(*script).map_or("", |script| script.name.as_str());
             used(w, Value::Text(name), *weight)
         })?;
-        w.records("track_file", &options.track_files, by_name)?;
+        w.records("track_file", &options.track_files, |w, TrackFileUse { file, weight }| {
+            let name = self.vrrp.files.at(*file).map_or("", |file| file.name.as_str());
+            used(w, Value::Text(name), *weight)
+        })?;
         w.records("track_process", &options.track_processes, |w, TrackProcessUse { process, weight }| {
             let name = self.vrrp.track_processes.at(*process).map_or("", |process| process.name.as_str());
             used(w, Value::Text(name), *weight)
         })?;
-        w.records("track_bfd", &options.track_bfds, by_name)
+        w.records("track_bfd", &options.track_bfds, |w, TrackBfdUse { bfd, weight }| {
+            let name = self.vrrp.bfds.at(*bfd).map_or("", |bfd| bfd.name.as_str());
+            used(w, Value::Text(name), *weight)
+        })
     }
 
     /// Whether a member of a sync group tracks something with a weight, which its group must allow.
@@ -89,7 +88,8 @@ impl Printer<'_> {
             i.track_links.iter().any(|t| t.weight.value != 0) || i.track_scripts.iter().any(|t| t.weight.value != 0)
         }) || options.is_some_and(|o| {
             o.track_processes.iter().any(|t| t.weight.value != 0)
-                || o.track_files.iter().chain(&o.track_bfds).any(|t| t.weight.is_none_or(|w| w.value != 0))
+                || o.track_files.iter().any(|t| t.weight.value != 0)
+                || o.track_bfds.iter().any(|t| t.weight.value != 0)
         })
     }
 }

@@ -67,6 +67,8 @@ pub fn canonical(mut bundle: Bundle) -> Bundle {
     check.not_run.iter_mut().for_each(|c| here(&mut c.origin));
     check.files.iter_mut().for_each(|(_, f)| here(&mut f.origin));
     check.bfds.iter_mut().for_each(|(_, b)| here(&mut b.origin));
+    vrrp.files.iter_mut().for_each(|(_, f)| here(&mut f.origin));
+    vrrp.bfds.iter_mut().for_each(|(_, b)| here(&mut b.origin));
     sort_links(&mut bundle);
     bundle
 }
@@ -80,6 +82,7 @@ fn sort_links(Bundle { ipvs, vrrp, .. }: &mut Bundle) {
         used.extend(i.vips.iter_mut().chain(&mut i.excluded).map(|v| &mut v.link));
         used.extend(i.track_links.iter_mut().map(|t| &mut t.link));
     }
+    used.extend(vrrp.options.iter_mut().flat_map(|(_, o)| o.vrf.iter_mut().chain(&mut o.sync_daemon)));
     used.extend(vrrp.garp_groups.iter_mut().flat_map(|g| &mut g.links));
     used.extend(vrrp.linkbeats.iter_mut().map(|l| &mut l.link));
     used.extend(vrrp.link_delays.iter_mut().map(|l| &mut l.link));

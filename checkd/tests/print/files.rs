@@ -6,6 +6,7 @@ use std::path::Path;
 fn corpus() -> Vec<std::path::PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = files_below(&root.join("tests/conf"));
+    files.retain(|path| path.extension().is_some_and(|e| e == "conf"));
     files.extend(files_below(&root.join("packaging/examples")));
     files.extend(files_below(Path::new("/usr/share/doc/keepalived/samples")));
     files

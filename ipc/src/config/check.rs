@@ -24,7 +24,7 @@ pub struct CheckConfig {
     pub not_run: Vec<Checker<LaterKind>>,
     /// `track_file` blocks.
     pub files: Table<FileIdx, TrackFile>,
-    /// `bfd_instance` blocks that checkers may hear of.
+    /// `bfd_instance` blocks; those that checkers hear of say so.
     pub bfds: Table<BfdIdx, Bfd>,
     /// `SSL`
     pub tls: TlsContext,

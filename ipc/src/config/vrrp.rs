@@ -1,10 +1,13 @@
 //! vrrpd's slice.
 
+use super::bfd::Bfd;
+use super::file::TrackFile;
 use super::vrrp_global::VrrpGlobals;
 use super::vrrp_options::{GroupOptions, InstanceOptions};
 use super::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, TrackGroup, TrackProcess};
 use super::{
-    GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackGroupIdx, TrackProcessIdx, TrackScriptIdx,
+    BfdIdx, FileIdx, GroupIdx, InstanceIdx, LinkIdx, Origin, ScriptIdx, Secret, TrackGroupIdx, TrackProcessIdx,
+    TrackScriptIdx,
 };
 use crate::net::Family;
 use crate::table::Table;
@@ -31,6 +34,10 @@ pub struct VrrpConfig {
     pub group_options: Table<GroupIdx, GroupOptions>,
     /// `vrrp_track_process` blocks.
     pub track_processes: Table<TrackProcessIdx, TrackProcess>,
+    /// `track_file` blocks; the same table as checkd's.
+    pub files: Table<FileIdx, TrackFile>,
+    /// `bfd_instance` blocks; the same table as checkd's.
+    pub bfds: Table<BfdIdx, Bfd>,
     /// `garp_group` blocks.
     pub garp_groups: Vec<GarpGroup>,
     /// `linkbeat_interfaces`

@@ -2,7 +2,7 @@
 //! of files, processes and BFD sessions, notifications. It stands beside [`super::vrrp::Instance`], row for row.
 
 use super::vrrp::{Switch, Weight};
-use super::{ScriptIdx, Secret, TrackProcessIdx};
+use super::{BfdIdx, FileIdx, LinkIdx, ScriptIdx, Secret, TrackProcessIdx};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -31,10 +31,10 @@ pub struct InstanceOptions {
     pub old_unicast_checksum: OldChecksum,
     /// `timer_expired_backup`, 1..=254: the priority that counts as the others' highest.
     pub timer_expired_backup: Option<u8>,
-    /// `vrf`: name of the interface.
-    pub vrf: Option<String>,
-    /// `lvs_sync_daemon_interface`: name of the interface.
-    pub sync_daemon: Option<String>,
+    /// `vrf`
+    pub vrf: Option<LinkIdx>,
+    /// `lvs_sync_daemon_interface`
+    pub sync_daemon: Option<LinkIdx>,
     /// `kernel_rx_buf_size`, bytes.
     pub receive_buffer: Option<u32>,
     /// `linkbeat_use_polling`
@@ -44,11 +44,11 @@ pub struct InstanceOptions {
     /// `garp_extra_if`, else `vrrp_garp_extra_if`
     pub garp_extra: Option<ExtraGarp>,
     /// `track_file`
-    pub track_files: Vec<TrackByName>,
+    pub track_files: Vec<TrackFileUse>,
     /// `track_process`
     pub track_processes: Vec<TrackProcessUse>,
     /// `track_bfd`
-    pub track_bfds: Vec<TrackByName>,
+    pub track_bfds: Vec<TrackBfdUse>,
     /// `notify_deleted`
     pub notify_deleted: NotifyDeleted,
     /// `notify_priority_changes`, else the group's, else `vrrp_notify_priority_changes`
@@ -209,11 +209,21 @@ pub struct TrackProcessUse {
     pub weight: Weight,
 }
 
-/// A line of `track_file` or `track_bfd`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrackByName {
-    /// The `track_file` or `bfd_instance`, by name.
-    pub name: String,
-    /// With what effect; `None`: its own.
-    pub weight: Option<Weight>,
+/// A `track_file` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackFileUse {
+    /// Which.
+    pub file: FileIdx,
+    /// What the number in the file is multiplied with, −254..=254 (the line's, else the file's own); zero: a number other than zero means
+    /// FAULT.
+    pub weight: Weight,
+}
+
+/// A `track_bfd` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackBfdUse {
+    /// Which.
+    pub bfd: BfdIdx,
+    /// With what effect (the line's, else the session's own).
+    pub weight: Weight,
 }

@@ -97,14 +97,14 @@ impl Resolver<'_, '_> {
                 options.track_processes.push(used);
             }
         }
-        for (uses, list) in [
-            (self.file_uses(&block.track_files, all), &mut options.track_files),
-            (self.bfd_uses(&block.track_bfds, all), &mut options.track_bfds),
-        ] {
-            for used in uses {
-                if !list.iter().any(|t| t.name == used.name) {
-                    list.push(used);
-                }
+        for used in self.file_uses(&block.track_files, all) {
+            if !options.track_files.iter().any(|t| t.file == used.file) {
+                options.track_files.push(used);
+            }
+        }
+        for used in self.bfd_uses(&block.track_bfds, all) {
+            if !options.track_bfds.iter().any(|t| t.bfd == used.bfd) {
+                options.track_bfds.push(used);
             }
         }
     }

@@ -64,6 +64,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     };
     resolver.process(draft);
     let mut bundle = Bundle::default();
+    resolver.watched(draft, &mut bundle);
     // COMPAT: keepalived 2.4.3, -P and -C: the other half is not even looked at closely.
     if facts.parts != Parts::CheckOnly {
         resolver.vrrp(draft, &mut bundle);

@@ -12,11 +12,15 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::TrackProcessIdx;
+use ipc::config::file::FileWeight;
 use ipc::config::script::{Asker, ScriptKind};
 use ipc::config::vrrp::{Instance, Switch, VrrpConfig, Weight};
-use ipc::config::vrrp_options::{Accept, Hmac, InstanceOptions, NotifyDeleted, TrackByName, TrackProcessUse};
+use ipc::config::vrrp_options::{
+    Accept, Hmac, InstanceOptions, NotifyDeleted, TrackBfdUse, TrackFileUse, TrackProcessUse,
+};
 use ipc::config::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, ParamMatch, TrackProcess};
+use ipc::config::{BfdIdx, FileIdx, TrackProcessIdx};
+use ipc::table::Index;
 
 /// Processes by name, with the weight of their block.
 pub(super) type Processes = BTreeMap<String, (TrackProcessIdx, Weight)>;
@@ -90,30 +94,45 @@ impl Resolver<'_, '_> {
     }
 
     /// The lines of a `track_file` block.
-    pub(super) fn file_uses(&mut self, uses: &[Use], all: &All) -> Vec<TrackByName> {
-        self.named_uses(uses, "track_file", &all.files.iter().map(|f| f.name.value.as_str()).collect::<Vec<_>>())
+    pub(super) fn file_uses(&mut self, uses: &[Use], all: &All) -> Vec<TrackFileUse> {
+        let mut list = Vec::new();
+        for line in uses {
+            let found = all.files.iter().enumerate().find(|(_, f)| f.name.value == line.name.value);
+            let Some((place, block)) = found else {
+                self.no_such(line, "track_file", all.files.iter().map(|f| f.name.value.as_str()));
+                continue;
+            };
+            let FileWeight { value, reverse } = block.weight.unwrap_or(super::checkers::ONCE);
+            let own = Weight { value: i16::try_from(value).unwrap_or(0), reverse }; // ±254: its reader sees to it
+            let file = FileIdx::from_usize(place);
+            list.extend(file.map(|file| TrackFileUse { file, weight: line.weight.unwrap_or(own) }));
+        }
+        list
     }
 
     /// The lines of a `track_bfd` block.
-    pub(super) fn bfd_uses(&mut self, uses: &[Use], all: &All) -> Vec<TrackByName> {
-        self.named_uses(uses, "bfd_instance", &all.bfds.iter().map(|b| b.name.value.as_str()).collect::<Vec<_>>())
-    }
-
-    fn named_uses(&mut self, uses: &[Use], kind: &str, names: &[&str]) -> Vec<TrackByName> {
+    pub(super) fn bfd_uses(&mut self, uses: &[Use], all: &All) -> Vec<TrackBfdUse> {
         let mut list = Vec::new();
         for line in uses {
-            if names.contains(&line.name.value.as_str()) {
-                list.push(TrackByName { name: line.name.value.clone(), weight: line.weight });
+            let found = all.bfds.iter().enumerate().find(|(_, b)| b.name.value == line.name.value);
+            let Some((place, block)) = found else {
+                self.no_such(line, "bfd_instance", all.bfds.iter().map(|b| b.name.value.as_str()));
                 continue;
-            }
-            let message = format!("there is no `{kind} {}`", line.name.value);
-            let mut undefined = Diagnostic::error(Code::UNDEFINED, line.span, message).label("ignored");
-            if let Some(near) = nearest(&line.name.value, names.iter().copied()) {
-                undefined = undefined.help(format!("did you mean `{near}`?")).patch(line.name.span, near);
-            }
-            self.r.diags.push(undefined);
+            };
+            let own = block.weight.unwrap_or(super::trackers::FAULT);
+            let bfd = BfdIdx::from_usize(place);
+            list.extend(bfd.map(|bfd| TrackBfdUse { bfd, weight: line.weight.unwrap_or(own) }));
         }
         list
+    }
+
+    fn no_such<'n>(&mut self, line: &Use, kind: &str, names: impl Iterator<Item = &'n str>) {
+        let message = format!("there is no `{kind} {}`", line.name.value);
+        let mut undefined = Diagnostic::error(Code::UNDEFINED, line.span, message).label("ignored");
+        if let Some(near) = nearest(&line.name.value, names) {
+            undefined = undefined.help(format!("did you mean `{near}`?")).patch(line.name.span, near);
+        }
+        self.r.diags.push(undefined);
     }
 
     /// `garp_group`, `linkbeat_interfaces`, `interface_up_down_delays`.
@@ -207,8 +226,8 @@ impl Resolver<'_, '_> {
             unicast_fault_no_peer: more.unicast_fault_no_peer,
             old_unicast_checksum: more.old_unicast_checksum,
             timer_expired_backup: more.timer_expired_backup.as_ref().filter(|_| d.nopreempt.is_some()).map(|t| t.value),
-            vrf: more.vrf.as_ref().map(|v| v.value.clone()),
-            sync_daemon: more.sync_daemon.as_ref().map(|v| v.value.clone()),
+            vrf: more.vrf.as_ref().and_then(|name| self.link(name)),
+            sync_daemon: more.sync_daemon.as_ref().and_then(|name| self.link(name)),
             receive_buffer: more.receive_buffer.as_ref().map(|b| b.value),
             linkbeat_polling: more.linkbeat_polling,
             debug: more.debug.as_ref().map_or(0, |n| n.value),

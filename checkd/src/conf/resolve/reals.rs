@@ -94,9 +94,10 @@ fn dynamic(d: &Draft, draft: &All) -> Switch {
     let changes = |c: &Checker| match c.kind {
         Kind::Misc => c.own.dynamic == Switch::On,
         Kind::File => {
-            let named = |name: &String| draft.files.iter().find(|f| f.name.value == *name);
-            let of_file = || named(&c.own.file.as_ref()?.value)?.weight;
-            c.own.weight.or_else(of_file).is_none_or(|weight| weight.value != 0)
+            let name = c.own.file.as_ref().map(|file| &file.value);
+            let file = draft.files.iter().find(|f| Some(&f.name.value) == name);
+            // A file that is not there has been reported, and its checker is left out.
+            file.is_some_and(|f| c.own.weight.or(f.weight).is_none_or(|weight| weight.value != 0))
         }
         _ => false,
     };

@@ -4,6 +4,7 @@ use super::service_keys::{Served, Taken};
 use super::{Resolver, mail};
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic, Severity};
+use crate::conf::real::Real;
 use crate::conf::server::{self, Granularity, Server};
 use crate::conf::source::Span;
 use crate::conf::tree::Tree;
@@ -28,7 +29,6 @@ impl Resolver<'_, '_> {
     pub(super) fn check(&mut self, tree: &Tree, draft: &All, bundle: &mut Bundle) {
         bundle.check.mail = mail(draft);
         bundle.check.tls = draft.tls.clone();
-        self.watched(draft, bundle);
         let router_id = draft.global.router_id.as_ref().map(|id| id.value.clone());
         bundle.check.router_id = router_id.unwrap_or_else(|| self.facts.hostname.clone());
         bundle.check.log_all_failures = draft.global.log_all_failures;
@@ -76,6 +76,12 @@ impl Resolver<'_, '_> {
     fn service(&mut self, v: &Server, draft: &All, taken: &mut Taken, bundle: &mut Bundle) {
         let Some(served) = self.served(v, draft, taken) else { return };
         let method = v.method.as_ref().map_or(Method::Nat, |m| m.value);
+        let own = |d: &Real| d.method.as_ref().map_or(method, |m| m.value);
+        if v.reals.iter().all(|d| leads_elsewhere(d.addr, &served, own(d))) {
+            // COMPAT: keepalived 2.2.7 leaves out the real servers, then the virtual server that has none.
+            v.reals.iter().for_each(|d| drop(self.reachable(d.addr, &served, own(d), d.span)));
+            return;
+        }
         self.defaults(v);
         let sorry = self.sorry(v, &served, method);
         let persistence = self.persistence(v, &served);
@@ -206,14 +212,12 @@ impl Resolver<'_, '_> {
 
     /// Only a tunnel leads to another address family than the service has.
     pub(super) fn reachable(&mut self, addr: IpAddr, served: &Served, method: Method, span: Span) -> bool {
-        let tunnel = !matches!(method, Method::Nat | Method::Dr);
-        let family = Family::of(addr);
-        if !tunnel && family != served.family {
+        if leads_elsewhere(addr, served, method) {
             let message = format!("{addr} is not of the address family of its virtual server");
             self.r.diags.push(Diagnostic::error(Code::CONFLICT, span, message).label("ignored"));
             return false;
         }
-        if !tunnel && !served.has(family) {
+        if !is_tunnel(method) && !served.has(Family::of(addr)) {
             // COMPAT: keepalived 2.2.7 says nothing, and the kernel refuses it.
             let message =
                 format!("no line of the group is of the address family of {addr}, and only a tunnel crosses families");
@@ -264,4 +268,13 @@ impl Resolver<'_, '_> {
     pub(super) fn inherit(own: Option<Switch>, outer: Switch) -> Switch {
         own.unwrap_or(outer)
     }
+}
+
+fn is_tunnel(method: Method) -> bool {
+    !matches!(method, Method::Nat | Method::Dr)
+}
+
+/// Whether the address is of another family than the service, and no tunnel leads there.
+fn leads_elsewhere(addr: IpAddr, served: &Served, method: Method) -> bool {
+    !is_tunnel(method) && Family::of(addr) != served.family
 }

@@ -37,6 +37,8 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(Diagnostic::error(Code::TOO_MANY, b.span, message).label("ignored"));
             }
         }
+        bundle.vrrp.files = bundle.check.files.clone();
+        bundle.vrrp.bfds = bundle.check.bfds.clone();
         for g in &draft.server_groups {
             let origin = self.r.sources.origin(g.span);
             let group = ServiceGroup { name: g.name.value.clone(), entries: g.entries.clone(), origin };
