@@ -10,7 +10,6 @@ use crate::conf::real::Real as Draft;
 use crate::conf::server::Server;
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use ipc::config::check::Real;
 use ipc::config::ipvs::{self, Dest, Method};
 use ipc::config::vrrp::Switch;

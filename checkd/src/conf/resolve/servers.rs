@@ -79,7 +79,9 @@ impl Resolver<'_, '_> {
         let own = |d: &Real| d.method.as_ref().map_or(method, |m| m.value);
         if v.reals.iter().all(|d| leads_elsewhere(d.addr, &served, own(d))) {
             // COMPAT: keepalived 2.2.7 leaves out the real servers, then the virtual server that has none.
-            v.reals.iter().for_each(|d| drop(self.reachable(d.addr, &served, own(d), d.span)));
+            for d in &v.reals {
+                self.reachable(d.addr, &served, own(d), d.span);
+            }
             return;
         }
         self.defaults(v);
