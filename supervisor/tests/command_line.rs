@@ -31,6 +31,22 @@ fn help_names_every_short_option() {
     }
 }
 
+/// The manual names what `--help` names, and nothing else.
+#[test]
+fn the_manual_names_every_option() {
+    let words = |text: String| -> std::collections::BTreeSet<String> {
+        let long = text.split("--").skip(1).map(|rest| {
+            let end = rest.find(|c: char| !(c.is_ascii_lowercase() || matches!(c, '-' | '_'))).unwrap_or(rest.len());
+            rest[..end].trim_end_matches('-').to_owned()
+        });
+        long.filter(|word| !word.is_empty()).collect()
+    };
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/man/holdfast.8");
+    let page = std::fs::read_to_string(page).unwrap();
+    let options = page[page.find(".SH OPTIONS").unwrap()..page.find(".SH SIGNALS").unwrap()].replace("\\-", "-");
+    assert_eq!(words(text(&holdfast(&["--help"]).stdout)), words(options));
+}
+
 #[test]
 fn signal_numbers_are_printed() {
     for (name, number) in [("STOP", "15"), ("RELOAD", "1"), ("DATA", "10"), ("STATS", "12"), ("JSON", "36")] {
