@@ -1,6 +1,7 @@
 //! Rule records: the lines of `static_rules` and `virtual_rules`. COMPAT: keepalived 2.4.3, keywords §5.
 
 use super::diag::{Code, Diagnostic};
+use super::hop::any;
 use super::keyword::{At, Reader, no_block};
 use super::options::{Options, destination, number, protocol, realms, table, tos, unknown, up_to};
 use super::tree::{Statement, Word};
@@ -69,6 +70,14 @@ pub fn records(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch, list: &mut
             r.diags.push(Diagnostic::error(Code::INCOMPLETE, line.whole(), message).help(format!("preference {next}")));
             next
         });
+        if let RuleAction::Goto(to) = rule.action
+            && to <= rule.preference
+        {
+            let own = rule.preference;
+            let message = format!("`goto {to}` must lead to a rule after this one, whose preference is {own}");
+            r.diags.push(Diagnostic::error(Code::CONFLICT, line.whole(), message).label("this line is ignored"));
+            continue;
+        }
         list.push(rule);
     }
 }
@@ -141,6 +150,15 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<(Rule
         }
     }
     rule.family = family.unwrap_or(Family::V4);
+    for end in rule.from.iter_mut().chain(&mut rule.to) {
+        if end.len == 0 {
+            *end = any(rule.family); // `any` may stand before the word that decides for a family
+        } else if Family::of(end.addr) != rule.family {
+            let message = "the addresses of this rule are not of one address family";
+            r.diags.push(Diagnostic::error(Code::CONFLICT, s.whole(), message).label("this line is ignored"));
+            return None;
+        }
+    }
     rule.tracked.group = super::route::group(r, group, statics, rule.iif.is_some(), "`iif`");
     let Some(action) = action.or((rule.l3mdev == Switch::On).then_some(RuleAction::Table(0))) else {
         let message =
@@ -148,13 +166,6 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<(Rule
         r.diags.push(Diagnostic::error(Code::INCOMPLETE, s.whole(), message).label("this line is ignored"));
         return None;
     };
-    if let (RuleAction::Goto(to), Some(own)) = (action, preference)
-        && to <= own
-    {
-        let message = format!("`goto {to}` must lead to a rule after this one, whose preference is {own}");
-        r.diags.push(Diagnostic::error(Code::CONFLICT, s.whole(), message).label("this line is ignored"));
-        return None;
-    }
     rule.action = action;
     Some((rule, preference))
 }

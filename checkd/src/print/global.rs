@@ -16,7 +16,7 @@ impl Printer<'_> {
     pub(super) fn global_defs(self, w: &mut Writer<'_>) -> fmt::Result {
         let CheckConfig { mail, router_id, log_all_failures, rs_init_notifies, .. } = self.check; // the rest: blocks
         w.block("global_defs", |w| {
-            w.maybe("router_id", (!router_id.is_empty()).then(|| Value::Text(router_id)))?;
+            w.field("router_id", Value::Text(router_id))?;
             mail_settings(w, mail)?;
             self.scripts(w)?;
             self.identity(w)?;
@@ -93,7 +93,7 @@ fn mail_settings(w: &mut Writer<'_>, mail: &Mail) -> fmt::Result {
         })?;
     }
     w.maybe("smtp_helo_name", helo.as_deref().map(Value::Text))?;
-    w.unless(timeout.is_zero(), "smtp_connect_timeout", Value::Seconds(*timeout))?;
+    w.field("smtp_connect_timeout", Value::Seconds(*timeout))?;
     w.maybe("smtp_alert", alert.map(Value::Switch))?;
     w.maybe("smtp_alert_vrrp", alert_vrrp.map(Value::Switch))?;
     w.maybe("smtp_alert_checker", alert_checker.map(Value::Switch))?;

@@ -71,7 +71,7 @@ impl Printer<'_> {
         w.maybe("random_seed", random_seed.map(int))?;
         w.flag("reload_repeat", *reload_repeat)?;
         w.field("data_use_instance", Value::Switch(*data_use_instance))?;
-        w.unless(*json_version < 2, "json_version", int((*json_version).max(1)))
+        w.unless(*json_version == 0, "json_version", int((*json_version).max(1)))
     }
 
     pub(super) fn fifos(self, w: &mut Writer<'_>) -> fmt::Result {

@@ -50,7 +50,7 @@ fn escaped(out: &mut dyn Sink, mut bytes: &[u8], times: Times) -> fmt::Result {
         match *byte {
             b'\\' => write!(out, "{backslash}{backslash}")?,
             // Once through "…", as '"', and there is a pair of quotation marks for it to stand in.
-            b'\'' if times == Times::Twice => out.write_str("'\"'\"'\"'\"'\"'\"")?,
+            b'\'' if times == Times::Twice => out.write_str("'\"'\"'\"'\"'\"'\"'")?,
             b'$' if is_parameter(bytes) => write!(out, "{backslash}044")?,
             b'"' | 0..0x20 | 0x7f => write!(out, "{backslash}{byte:03o}")?,
             0x80.. if !text => write!(out, "{backslash}{byte:03o}")?,

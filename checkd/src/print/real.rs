@@ -7,7 +7,7 @@ use super::{Printer, server};
 use core::fmt;
 use ipc::config::RealIdx;
 use ipc::config::check::Real;
-use ipc::config::ipvs::{self, Dest};
+use ipc::config::ipvs::{self, Dest, Method};
 
 /// A real server, in both tables.
 pub(super) struct Member<'a> {
@@ -33,7 +33,11 @@ impl Printer<'_> {
             origin: _,
         } = member.real;
         w.bare("address", Value::Shown(addr))?;
-        let port = written_port(label).or(checkers.iter().find_map(View::outer_port));
+        let port = written_port(label).or_else(|| {
+            // With NAT connections would get it too.
+            let other = || checkers.iter().find_map(View::outer_port);
+            if *method == Method::Nat { None } else { other() }
+        });
         if let Some(port) = port {
             w.bare("port", int(port))?;
         }

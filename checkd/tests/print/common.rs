@@ -2,9 +2,11 @@
 
 use checkd::conf::{Compiled, compile};
 use checkd::print::print;
+use ipc::config::check::CheckerKind;
 use ipc::config::route::{Route, Rule};
-use ipc::config::vrrp::{Link, Switch};
-use ipc::config::{Bundle, LinkIdx, Origin};
+use ipc::config::vrrp::{Link, Notify, Switch};
+use ipc::config::vrrp_options::NotifyDeleted;
+use ipc::config::{Bundle, LinkIdx, Origin, ScriptIdx};
 use ipc::msg::compile::{CompileMode, Facts, Print, PrintFormat, Secrets};
 use ipc::table::{Index as _, Table};
 use std::path::Path;
@@ -70,7 +72,38 @@ pub fn canonical(mut bundle: Bundle) -> Bundle {
     vrrp.files.iter_mut().for_each(|(_, f)| here(&mut f.origin));
     vrrp.bfds.iter_mut().for_each(|(_, b)| here(&mut b.origin));
     sort_links(&mut bundle);
+    sort_commands(&mut bundle);
     bundle
+}
+
+/// Numbers the commands in use in the order of the model. Others are of what was ignored after its commands had been read.
+fn sort_commands(Bundle { script, vrrp, check, .. }: &mut Bundle) {
+    let mut used: Vec<&mut ScriptIdx> = Vec::new();
+    used.extend(script.startup.iter_mut().chain(&mut script.shutdown).map(|(script, _)| script));
+    let fifos = &mut script.fifos;
+    used.extend([&mut fifos.all, &mut fifos.vrrp, &mut fifos.lvs].into_iter().flatten().flat_map(|f| &mut f.script));
+    used.extend(vrrp.track_scripts.iter_mut().map(|(_, s)| &mut s.script));
+    let notify = vrrp.instances.iter_mut().map(|(_, i)| &mut i.notify);
+    for n in notify.chain(vrrp.groups.iter_mut().map(|(_, g)| &mut g.notify)) {
+        let Notify { master, backup, fault, stop, generic, master_rx_lower_pri } = n;
+        used.extend([master, backup, fault, stop, generic, master_rx_lower_pri].into_iter().flatten());
+    }
+    for (_, options) in vrrp.options.iter_mut() {
+        if let NotifyDeleted::Run(script) = &mut options.notify_deleted {
+            used.push(script);
+        }
+    }
+    used.extend(check.services.iter_mut().flat_map(|(_, s)| s.quorum_up.iter_mut().chain(&mut s.quorum_down)));
+    used.extend(check.reals.iter_mut().flat_map(|(_, r)| r.notify_up.iter_mut().chain(&mut r.notify_down)));
+    for (_, checker) in check.checkers.iter_mut() {
+        if let CheckerKind::Misc(misc) = &mut checker.kind {
+            used.push(&mut misc.script);
+        }
+    }
+    let old = std::mem::take(&mut script.scripts);
+    for index in used {
+        *index = script.scripts.push(old.at(*index).unwrap().clone()).unwrap();
+    }
 }
 
 /// Numbers the interfaces in use by their names.

@@ -9,6 +9,7 @@ fn corpus() -> Vec<std::path::PathBuf> {
     files.retain(|path| path.extension().is_some_and(|e| e == "conf"));
     files.extend(files_below(&root.join("packaging/examples")));
     files.extend(files_below(Path::new("/usr/share/doc/keepalived/samples")));
+    files.retain(|path| path.extension().is_none_or(|e| e != "expected"));
     files
 }
 
@@ -20,7 +21,7 @@ fn every_file_that_compiles_is_printed_as_what_it_is() {
         if read(&text).bundle.is_none() {
             continue;
         }
-        eprintln!("{}", path.display());
+        println!("{}", path.display());
         printed += u32::from(round_trip(&text).is_some());
     }
     assert!(printed > 20, "{printed} files were printed");

@@ -3,3 +3,6 @@
 
 mod common;
 mod files;
+mod generate;
+mod generated;
+mod records;

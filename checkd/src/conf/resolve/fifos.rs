@@ -8,6 +8,7 @@ use alloc::format;
 use ipc::config::identity::Fifo;
 use ipc::config::lvs::Lvs;
 use ipc::config::script::{Asker, ScriptKind};
+use ipc::msg::compile::Parts;
 
 impl Resolver<'_, '_> {
     /// COMPAT: keepalived 2.4.3, keywords §3.2: a FIFO of VRRP or of servers that is the common one is dropped.
@@ -39,11 +40,17 @@ impl Resolver<'_, '_> {
         Some(Fifo { path: path.value.0.clone(), owner: path.value.1.clone(), script })
     }
 
+    /// Whether there is an instance that can be used; with `-C` none is looked at closely.
+    fn has_instance(&self, draft: &All, name: &str) -> bool {
+        draft.instances.iter().any(|i| i.name.value == name)
+            && (self.facts.parts == Parts::CheckOnly || self.scripts.instances.rows().iter().any(|i| i == name))
+    }
+
     /// The instance that the synchronisation follows must exist.
     pub(super) fn lvs(&mut self, draft: &All) -> Lvs {
         let mut lvs = draft.global.lvs.clone();
         if let Some(name) = &draft.global.sync_instance
-            && !draft.instances.iter().any(|i| i.name.value == name.value)
+            && !self.has_instance(draft, &name.value)
         {
             let message = format!("there is no `vrrp_instance {}`", name.value);
             let unknown = Diagnostic::error(Code::UNDEFINED, name.span, message);

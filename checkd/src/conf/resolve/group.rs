@@ -201,6 +201,13 @@ impl Resolver<'_, '_> {
                     None => instance.track_links.push(*tracked),
                 }
             }
+            // Weights that were taken away may have been all that made two of them differ.
+            let mut seen = Vec::new();
+            instance.track_links.retain(|link| {
+                let first = !seen.contains(link);
+                seen.extend(first.then_some(*link));
+                first
+            });
         }
     }
 }

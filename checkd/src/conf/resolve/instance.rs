@@ -57,6 +57,7 @@ impl Resolver<'_, '_> {
             }
         }
         self.groups(draft, &scripts, &processes, &places, bundle);
+        self.drop_unused_scripts(&mut bundle.vrrp.instances);
         self.track_groups(draft, &mut bundle.vrrp);
         bundle.vrrp.globals = VrrpGlobals { dynamic_interfaces: self.dynamic_links, ..draft.global.vrrp.clone() };
         bundle.vrrp.startup_delay = draft.global.startup_delay.as_ref().map_or(Duration::ZERO, |d| d.value);

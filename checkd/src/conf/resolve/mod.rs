@@ -71,6 +71,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
         bundle.ipvs.statics = resolver.statics(draft);
         lint::vrrp(resolver.r, tree, draft, &bundle);
     }
+    resolver.check_globals(draft, &mut bundle);
     if facts.parts != Parts::VrrpOnly {
         resolver.check(tree, draft, &mut bundle);
     } else {

@@ -14,7 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::file::FileWeight;
 use ipc::config::script::{Asker, ScriptKind};
-use ipc::config::vrrp::{Instance, Switch, VrrpConfig, Weight};
+use ipc::config::vrrp::{Instance, Preemption, Switch, VrrpConfig, Weight};
 use ipc::config::vrrp_options::{
     Accept, Hmac, InstanceOptions, NotifyDeleted, TrackBfdUse, TrackFileUse, TrackProcessUse,
 };
@@ -197,7 +197,8 @@ impl Resolver<'_, '_> {
             None if strict == Switch::On && instance.priority != 255 => Accept::Drop,
             None => Accept::Accept,
         };
-        if let Some(at) = more.timer_expired_backup.as_ref().filter(|_| d.nopreempt.is_none()) {
+        let waits = instance.preemption == Preemption::NoPreempt;
+        if let Some(at) = more.timer_expired_backup.as_ref().filter(|_| !waits) {
             let message = "`timer_expired_backup` has no effect without `nopreempt`";
             self.r.diags.push(Diagnostic::warning(Code::CONFLICT, at.span, message).label("ignored"));
         }
@@ -225,7 +226,7 @@ impl Resolver<'_, '_> {
             hmac,
             unicast_fault_no_peer: more.unicast_fault_no_peer,
             old_unicast_checksum: more.old_unicast_checksum,
-            timer_expired_backup: more.timer_expired_backup.as_ref().filter(|_| d.nopreempt.is_some()).map(|t| t.value),
+            timer_expired_backup: more.timer_expired_backup.as_ref().filter(|_| waits).map(|t| t.value),
             vrf: more.vrf.as_ref().and_then(|name| self.link(name)),
             sync_daemon: more.sync_daemon.as_ref().and_then(|name| self.link(name)),
             receive_buffer: more.receive_buffer.as_ref().map(|b| b.value),

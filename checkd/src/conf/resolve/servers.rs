@@ -25,14 +25,18 @@ const ONE_PACKET: u32 = 0x04;
 const PERSISTENCE: u32 = 360;
 
 impl Resolver<'_, '_> {
-    /// Everything that is balanced and checked.
-    pub(super) fn check(&mut self, tree: &Tree, draft: &All, bundle: &mut Bundle) {
+    /// What mails and checkers are told, also where there are none: it is printed, and instances track files too.
+    pub(super) fn check_globals(&mut self, draft: &All, bundle: &mut Bundle) {
         bundle.check.mail = mail(draft);
         bundle.check.tls = draft.tls.clone();
         let router_id = draft.global.router_id.as_ref().map(|id| id.value.clone());
         bundle.check.router_id = router_id.unwrap_or_else(|| self.facts.hostname.clone());
         bundle.check.log_all_failures = draft.global.log_all_failures;
         bundle.check.rs_init_notifies = draft.global.rs_init_notifies;
+    }
+
+    /// Everything that is balanced and checked.
+    pub(super) fn check(&mut self, tree: &Tree, draft: &All, bundle: &mut Bundle) {
         let mut taken = Taken::default();
         let mut balanced = Switch::Off;
         let mut lints = Lints::new(draft);
@@ -79,11 +83,18 @@ impl Resolver<'_, '_> {
         let own = |d: &Real| d.method.as_ref().map_or(method, |m| m.value);
         if v.reals.iter().all(|d| leads_elsewhere(d.addr, &served, own(d))) {
             // COMPAT: keepalived 2.2.7 leaves out the real servers, then the virtual server that has none.
+<<<<<<< HEAD
             for d in &v.reals {
                 self.reachable(d.addr, &served, own(d), d.span);
             }
+=======
+            v.reals.iter().for_each(|d| {
+                self.reachable(d.addr, &served, own(d), d.span);
+            });
+>>>>>>> e20f7c0 (checkd: what is printed is read as the same, for generated configurations too)
             return;
         }
+        taken.count(v);
         self.defaults(v);
         let sorry = self.sorry(v, &served, method);
         let persistence = self.persistence(v, &served);

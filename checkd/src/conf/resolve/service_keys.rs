@@ -31,6 +31,16 @@ pub(super) struct Taken {
     numbers: BTreeMap<String, u32>,
 }
 
+impl Taken {
+    /// Counts a service that is used.
+    pub(super) fn count(&mut self, v: &Server) {
+        if let Some(Key::Group(name)) = &v.key {
+            let number = self.numbers.entry(name.value.clone()).or_default();
+            *number = number.saturating_add(1);
+        }
+    }
+}
+
 /// What a `virtual_server` stands for.
 pub(super) struct Served {
     /// Its keys, at least one.
@@ -160,9 +170,8 @@ impl Resolver<'_, '_> {
         for entry in entries {
             expand(entry, protocol, family_of_marks(v), &mut keys);
         }
-        let number = taken.numbers.entry(name.value.clone()).or_default();
+        let number = taken.numbers.get(&name.value).copied().unwrap_or_default();
         let label = format!("[{}]:{number}", name.value);
-        *number = number.saturating_add(1);
         let group = u16::try_from(place).ok().map(ServerGroupIdx);
         let protocol = if has_addresses { name_of(protocol) } else { "none" };
         let family = family_of_marks(v);

@@ -10,9 +10,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::TrackScriptIdx;
 use ipc::config::script::{Asker, ScriptKind};
-use ipc::config::vrrp::{Switch, TrackLink, TrackScript, TrackScriptUse, Weight};
+use ipc::config::vrrp::{Instance, Switch, TrackLink, TrackScript, TrackScriptUse, Weight};
+use ipc::config::{InstanceIdx, TrackScriptIdx};
+use ipc::table::Table;
 
 /// The effect of what has none of its own: down is FAULT.
 pub(super) const FAULT: Weight = Weight { value: 0, reverse: Switch::Off };
@@ -75,6 +76,22 @@ impl Resolver<'_, '_> {
             }
         }
         scripts
+    }
+
+    /// Leaves out scripts that are tracked only by what is not there itself: an empty group, an instance at fault, one with priority 255.
+    pub(super) fn drop_unused_scripts(&mut self, instances: &mut Table<InstanceIdx, Instance>) {
+        let uses = instances.rows().iter().flat_map(|i| &i.track_scripts);
+        let used: BTreeSet<TrackScriptIdx> = uses.map(|u| u.script).collect();
+        let all = core::mem::take(&mut self.track_scripts);
+        let mut new = BTreeMap::new();
+        for (old, script) in all.iter().filter(|(old, _)| used.contains(old)) {
+            if let Ok(index) = self.track_scripts.push(script.clone()) {
+                new.insert(old, index);
+            }
+        }
+        for used in instances.iter_mut().flat_map(|(_, i)| &mut i.track_scripts) {
+            used.script = new.get(&used.script).copied().unwrap_or(used.script);
+        }
     }
 
     /// The lines of a `track_script` block.
