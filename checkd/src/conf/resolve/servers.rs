@@ -83,15 +83,9 @@ impl Resolver<'_, '_> {
         let own = |d: &Real| d.method.as_ref().map_or(method, |m| m.value);
         if v.reals.iter().all(|d| leads_elsewhere(d.addr, &served, own(d))) {
             // COMPAT: keepalived 2.2.7 leaves out the real servers, then the virtual server that has none.
-<<<<<<< HEAD
             for d in &v.reals {
                 self.reachable(d.addr, &served, own(d), d.span);
             }
-=======
-            v.reals.iter().for_each(|d| {
-                self.reachable(d.addr, &served, own(d), d.span);
-            });
->>>>>>> e20f7c0 (checkd: what is printed is read as the same, for generated configurations too)
             return;
         }
         taken.count(v);
