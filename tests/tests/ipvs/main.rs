@@ -4,6 +4,8 @@
 //! Two directors on one LAN run the same configuration, one with Debian's keepalived and one with ours. Both check the
 //! same web servers, so their tables must be equal whenever things have settled.
 
+mod same;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tests::daemon::{Daemon, Program};
@@ -143,7 +145,7 @@ const TCP: &str =
 #[test]
 fn seed_000_3() -> Outcome {
     let stage = Stage::new()?;
-    let config = include_str!("../conf/seeds/000_3_lvs_dr_master.conf");
+    let config = include_str!("../../conf/seeds/000_3_lvs_dr_master.conf");
     // Theirs and ours would be two masters of one virtual router; only the table is of interest here.
     let daemons = stage.start(&config.replace("192.168.154.188\n    }", "192.168.154.199\n    }"))?;
     let table = stage.agree("both alive", &daemons, |table| table.lines().count() == 3)?;
