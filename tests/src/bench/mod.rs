@@ -3,6 +3,7 @@
 //! A scripted old master ([`old_master`]) advertises and falls silent; a daemon takes over ([`round`]); the times are those of the
 //! kernel at the bridge between the two; [`table`] puts them side by side.
 
+pub mod ipvs;
 pub mod old_master;
 pub mod round;
 pub mod table;

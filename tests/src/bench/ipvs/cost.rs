@@ -1,0 +1,80 @@
+//! What a daemon uses, all of its processes together, and what it says to the kernel.
+
+use crate::daemon::Daemon;
+use crate::failure::{Context, Outcome};
+use crate::netns::Netns;
+use nix::sys::socket::{
+    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt, socket, sockopt,
+};
+use std::fs;
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
+
+/// Processor time so far, that of children that have ended included.
+pub fn processor(daemon: &Daemon) -> Duration {
+    let ticks: u64 = daemon
+        .processes()
+        .iter()
+        .map(|process| {
+            let text = fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap_or_default();
+            let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+            // utime, stime, cutime, cstime of proc(5).
+            rest.split_whitespace().skip(11).take(4).filter_map(|n| n.parse::<u64>().ok()).sum::<u64>()
+        })
+        .sum();
+    // USER_HZ is 100 on every machine that Linux runs on today.
+    Duration::from_millis(ticks * 10)
+}
+
+/// Proportional memory in kB.
+pub fn memory(daemon: &Daemon) -> u64 {
+    let of = |pid: i32| -> u64 {
+        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+    };
+    daemon.processes().iter().map(|process| of(process.pid)).sum()
+}
+
+/// Counts generic netlink messages in a namespace, both ways.
+#[derive(Debug)]
+pub struct Messages {
+    fd: OwnedFd,
+    monitor: u32,
+}
+
+/// NETLINK_GENERIC: on an nlmon interface the protocol of a frame is that of netlink.
+const GENERIC: u16 = 16;
+
+impl Messages {
+    /// Starts counting; call [`count`](Self::count) before the socket is full (some ten thousand). The kernel needs `nlmon`.
+    pub fn start(netns: &Netns) -> Outcome<Messages> {
+        if netns.ip("link show messages").is_err() {
+            netns.ip("link add messages type nlmon").context(|| "the kernel has no nlmon".into())?;
+        }
+        netns.ip("link set messages up")?;
+        let fd = netns.enter(|| {
+            let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+            socket(AddressFamily::Packet, SockType::Raw, flags, SockProtocol::EthAll)
+        })??;
+        setsockopt(&fd, sockopt::RcvBufForce, &(64 << 20))?;
+        let monitor = netns.enter(|| nix::net::if_::if_nametoindex("messages"))??;
+        Ok(Messages { fd, monitor })
+    }
+
+    /// How many there were since the last call.
+    pub fn count(&self) -> u64 {
+        let (mut count, mut buffer) = (0, [0; 64]);
+        loop {
+            let mut parts = [IoSliceMut::new(&mut buffer)];
+            let Ok(message) = recvmsg::<LinkAddr>(self.fd.as_raw_fd(), &mut parts, None, MsgFlags::empty()) else {
+                return count;
+            };
+            let ours = |from: LinkAddr| {
+                u32::try_from(from.ifindex()).ok() == Some(self.monitor) && u16::from_be(from.protocol()) == GENERIC
+            };
+            count += u64::from(message.address.is_some_and(ours));
+        }
+    }
+}

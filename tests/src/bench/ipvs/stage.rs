@@ -1,0 +1,177 @@
+//! A machine with a daemon, from its start to its end.
+
+use super::checked::{Checked, PORT};
+use super::cost::{Messages, memory, processor};
+use crate::daemon::{Daemon, Program};
+use crate::failure::{Failure, Outcome};
+use crate::lan::{Host, Lan};
+use nix::sys::signal::Signal;
+use std::fmt::Write;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// Real servers of one virtual server.
+const EACH: u32 = 10;
+
+/// Longest time for one phase: a start of 10,000 on an emulated machine that has better things to do.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// How long nothing may be used until a reload that changes nothing counts as over.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// What was measured with one daemon and one number of real servers.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Whose.
+    pub program: Program,
+    /// Real servers.
+    pub reals: u32,
+    /// From the start of the process until all destinations are in the kernel.
+    pub start: Duration,
+    /// Proportional memory of all processes then, kB.
+    pub memory: u64,
+    /// Generic netlink messages of a reload that changes nothing.
+    pub messages: u64,
+    /// Processor time of that.
+    pub processor: Duration,
+    /// From SIGHUP until every weight in the kernel is another one.
+    pub weights: Duration,
+    /// From SIGTERM until the table is empty.
+    pub stop: Duration,
+    /// Processor time of 1,000 checks.
+    pub checks: Duration,
+    /// How many checks a second there were.
+    pub rate: f64,
+    /// How much later than `delay_loop` the next check of a server came: 99th percentile.
+    pub late: Duration,
+}
+
+/// The machine.
+pub struct Stage {
+    host: Host,
+    checked: Checked,
+    _lan: Lan,
+}
+
+fn config(reals: u32, weight: u32, delay_loop: u32) -> String {
+    let mut text = String::from("global_defs {\n    router_id bench\n}\n");
+    for n in 0..reals {
+        if n % EACH == 0 {
+            let v = n / EACH;
+            let _ = write!(
+                text,
+                "virtual_server 10.128.{}.{} 80 {{\n    delay_loop {delay_loop}\n    lvs_sched wrr\n    lvs_method NAT\n    protocol TCP\n",
+                v / 250,
+                v % 250 + 1
+            );
+        }
+        let _ = write!(
+            text,
+            "    real_server 10.64.{}.{} {PORT} {{\n        weight {weight}\n        TCP_CHECK {{\n            connect_timeout 3\n        }}\n    }}\n",
+            n / 250,
+            n % 250 + 1
+        );
+        if n % EACH == EACH - 1 {
+            text.push_str("}\n");
+        }
+    }
+    text
+}
+
+impl Stage {
+    /// Makes it.
+    pub fn new() -> Outcome<Stage> {
+        let lan = Lan::new()?;
+        let host = lan.host("bench", "10.9.0.100/24")?;
+        crate::netns::run(host.netns.command("ipvsadm").arg("-Ln"))?;
+        let checked = Checked::start(&host.netns)?;
+        Ok(Stage { host, checked, _lan: lan })
+    }
+
+    /// Runs a daemon through everything.
+    pub fn run(&self, program: Program, reals: u32, rate: u32) -> Outcome<Run> {
+        let all = usize::try_from(reals)?;
+        let text = config(reals, 1, 600);
+        let began = Instant::now();
+        let daemon = Daemon::start(program, &self.host, &text)?;
+        let start = self.until(began, &daemon, |weights| weights.len() == all)?;
+        settled(&daemon)?;
+        let memory = memory(&daemon);
+        let counted = Messages::start(&self.host.netns)?;
+        let before = processor(&daemon);
+        daemon.reload(&text)?;
+        settled(&daemon)?;
+        let (messages, used) = (counted.count(), processor(&daemon).saturating_sub(before));
+        drop(counted);
+        self.host.netns.ip("link set messages down")?;
+        let began = Instant::now();
+        daemon.reload(&config(reals, 2, 600))?;
+        let weights = self.until(began, &daemon, |weights| weights.iter().filter(|w| **w == 2).count() == all)?;
+        settled(&daemon)?;
+        let began = Instant::now();
+        daemon.signal(Signal::SIGTERM);
+        let stop = self.until(began, &daemon, <[u32]>::is_empty)?;
+        drop(daemon);
+        let (checks, rate, late) = self.checks(program, reals, rate)?;
+        Ok(Run { program, reals, start, memory, messages, processor: used, weights, stop, checks, rate, late })
+    }
+
+    /// Checks for a while: processor time of 1,000, their rate, and how late they are.
+    fn checks(&self, program: Program, reals: u32, rate: u32) -> Outcome<(Duration, f64, Duration)> {
+        let all = usize::try_from(reals)?;
+        let delay_loop = (reals / rate).max(1);
+        let daemon = Daemon::start(program, &self.host, &config(reals, 1, delay_loop))?;
+        self.until(Instant::now(), &daemon, |weights| weights.len() == all)?;
+        // Every server was checked once.
+        std::thread::sleep(Duration::from_secs(u64::from(delay_loop) * 2 + 2));
+        self.checked.clear();
+        let (began, before) = (Instant::now(), processor(&daemon));
+        std::thread::sleep(Duration::from_secs(u64::from(delay_loop) * 5));
+        let (took, used) = (began.elapsed(), processor(&daemon).saturating_sub(before));
+        let mut intervals = self.checked.intervals();
+        if intervals.is_empty() {
+            return Err(Failure::new(format!("nothing was checked twice; its log:\n{}", daemon.log())));
+        }
+        intervals.sort_unstable();
+        let late = intervals[(intervals.len() * 99).div_ceil(100) - 1];
+        let late = late.saturating_sub(Duration::from_secs(u64::from(delay_loop)));
+        let count = f64::from(u32::try_from(intervals.len())?);
+        Ok((used.div_f64(count / 1000.0), count / took.as_secs_f64(), late))
+    }
+
+    /// Waits until the weights of the destinations in the kernel are as they should be; says how long after `began`.
+    fn until(&self, began: Instant, daemon: &Daemon, good: impl Fn(&[u32]) -> bool) -> Outcome<Duration> {
+        while began.elapsed() < LIMIT {
+            // Seen no later than now.
+            let now = began.elapsed();
+            let text = self.host.netns.enter(|| fs::read_to_string("/proc/thread-self/net/ip_vs"))??;
+            let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("->"));
+            // Address, method, weight, connections.
+            let weights: Vec<u32> = lines.filter_map(|line| line.split_whitespace().nth(2)?.parse().ok()).collect();
+            if good(&weights) {
+                return Ok(now);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = daemon.log();
+        let end = log.get(log.len().saturating_sub(2000)..).unwrap_or_default();
+        Err(Failure::new(format!("not within {LIMIT:?}; its log ends with:\n{end}")))
+    }
+}
+
+/// Waits until the daemon does nothing any more.
+fn settled(daemon: &Daemon) -> Outcome {
+    let began = Instant::now();
+    let (mut last, mut since) = (processor(daemon), Instant::now());
+    while since.elapsed() < QUIET {
+        if began.elapsed() > LIMIT {
+            return Err(Failure::new("it does not come to rest"));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        let now = processor(daemon);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    Ok(())
+}
