@@ -5,12 +5,11 @@
 //! same web servers, so their tables must be equal whenever things have settled.
 
 mod same;
+mod traffic;
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Context, Failure, Outcome, wait_for, wait_until};
-use tests::http;
 use tests::lan::{Host, Lan};
 use tests::netns::run;
 use tests::web::Web;
@@ -236,25 +235,4 @@ fn a_killed_ipvsd_or_checkd_leaves_the_table_alone() -> Outcome {
     assert!(daemon.terminate()?.success());
     assert_eq!(table(&stage.ours)?, "");
     Ok(())
-}
-
-#[test]
-fn traffic_through_the_virtual_address() -> Outcome {
-    let stage = Stage::new()?;
-    let client = stage.lan.host("client", "192.168.154.100/24")?;
-    let vrrp = tests::config::Vrrp::master(100).to_string();
-    let config = format!(
-        "{vrrp}\n{}",
-        service("lb_algo rr\n    lb_kind DR", "", TCP).replace("global_defs {\n    router_id test\n}\n", "")
-    );
-    let daemon = Daemon::start(Program::under_test(), &stage.ours, &config)?;
-    let vip: SocketAddr = "192.168.154.188:80".parse()?;
-    let mut answered = std::collections::BTreeMap::new();
-    wait_until("both web servers answer the client", SETTLED, || {
-        if let Ok(name) = client.netns.enter(|| http::get(vip, "/", Duration::from_secs(2)))? {
-            *answered.entry(name).or_insert(0) += 1;
-        }
-        Ok(answered.len() == 2)
-    })
-    .map_err(|failure| tests::pair::with_log(&failure, &daemon))
 }
