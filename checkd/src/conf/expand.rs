@@ -166,6 +166,10 @@ fn find(line: &[u8], from: usize) -> Option<Reference<'_>> {
         let dollar = lines::memchr(b'$', line.get(at..)?)?.saturating_add(at);
         let after = dollar.saturating_add(1);
         let rest = line.get(after..)?;
+        if !rest.first().is_some_and(|b| *b == b'{' || is_name_byte(*b)) {
+            at = after;
+            continue;
+        }
         if let Some(inner) = rest.strip_prefix(b"{") {
             let length = inner.iter().position(|b| !is_name_byte(*b)).unwrap_or(inner.len());
             let (name, rest) = inner.split_at_checked(length).unwrap_or_default();

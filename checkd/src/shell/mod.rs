@@ -8,6 +8,7 @@ pub mod print;
 pub mod prober;
 pub mod render;
 pub mod run;
+mod shown;
 pub mod syscalls;
 pub mod tls;
 

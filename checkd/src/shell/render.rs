@@ -3,22 +3,19 @@
 //! Secrets are replaced before anything is rendered: whatever the compiler marked, and in other lines whatever follows a word that
 //! names a secret.
 
+use super::shown::Shown;
 use annotate_snippets::{Annotation, AnnotationKind, Level, Patch, Renderer, Snippet};
 use checkd::conf::Compiled;
 use checkd::conf::diag::{Diagnostic, Label, Severity};
 pub use checkd::conf::short::line;
-use checkd::conf::source::{FileId, Source, Span};
+use checkd::conf::source::Span;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use std::os::fd::AsFd as _;
 
 /// Longest wait for somebody to read standard error, in milliseconds.
 pub const PATIENCE: u16 = 2_000;
-
-/// What stands for a secret.
-const MASK: &str = "********";
 
 /// Lines between two labels that are still shown as one piece.
 const GAP: usize = 6;
@@ -183,130 +180,11 @@ impl<'a> Window<'a> {
         let first = labels.iter().map(|l| source.line_of(l.1.start)).min()?;
         let last = labels.iter().map(|l| source.line_of(l.1.end.saturating_sub(1).max(l.1.start))).max()?;
         let last = last.min(first.saturating_add(GAP.saturating_mul(3)));
-        let shown = Shown::new(source, file, first..last.saturating_add(1), compiled.diags.secrets());
+        let spans: Vec<Span> = labels.iter().map(|l| l.1).collect();
+        let shown = Shown::new(source, file, first..last.saturating_add(1), &spans, compiled.diags.secrets());
         let labels = labels.iter().map(|(kind, span, text)| (*kind, shown.range(*span), *text)).collect();
         Some(Window { path: &source.name, line: first.saturating_add(1), text: shown.text, labels })
     }
-}
-
-/// Bytes of a file as text: what is not UTF-8 and control characters replaced, secrets masked.
-struct Shown {
-    text: String,
-    /// Where each byte of the piece went, one more than there are bytes.
-    map: Vec<usize>,
-    start: usize,
-}
-
-impl Shown {
-    fn new(source: &Source, file: FileId, lines: Range<usize>, secrets: &BTreeSet<Span>) -> Shown {
-        let start = source.line_start(lines.start);
-        let end = source.line_start(lines.end);
-        let bytes = source.text.get(start..end).unwrap_or_default();
-        let whole = span(file, start, end);
-        let mut hidden: Vec<Range<usize>> = secrets
-            .iter()
-            .filter(|s| s.overlaps(whole))
-            .map(|s| (s.start as usize).saturating_sub(start)..(s.end as usize).saturating_sub(start))
-            .collect();
-        hidden.extend(named_secrets(bytes));
-        hidden.sort_by_key(|range| range.start);
-        let mut shown = Shown { text: String::new(), map: Vec::with_capacity(bytes.len()), start };
-        let mut at = 0;
-        for range in hidden {
-            if range.start >= at && range.end <= bytes.len() {
-                shown.plain(bytes.get(at..range.start).unwrap_or_default());
-                shown.map.extend(std::iter::repeat_n(shown.text.len(), range.len()));
-                shown.text.push_str(MASK);
-                at = range.end;
-            }
-        }
-        shown.plain(bytes.get(at..).unwrap_or_default());
-        shown.map.push(shown.text.len());
-        shown
-    }
-
-    fn plain(&mut self, bytes: &[u8]) {
-        for chunk in bytes.utf8_chunks() {
-            for c in chunk.valid().chars() {
-                self.map.extend(std::iter::repeat_n(self.text.len(), c.len_utf8()));
-                match c {
-                    '\n' | '\t' => self.text.push(c),
-                    '\r' | '\u{feff}' => {}
-                    c if c.is_control() => self.text.push('\u{fffd}'),
-                    c => self.text.push(c),
-                }
-            }
-            for _ in chunk.invalid() {
-                self.map.push(self.text.len());
-            }
-            if !chunk.invalid().is_empty() {
-                self.text.push('\u{fffd}');
-            }
-        }
-    }
-
-    fn range(&self, span: Span) -> Range<usize> {
-        let at = |offset: u32| {
-            let n = (offset as usize).saturating_sub(self.start).min(self.map.len().saturating_sub(1));
-            self.map.get(n).copied().unwrap_or(0)
-        };
-        let start = at(span.start);
-        start..at(span.end).max(start)
-    }
-}
-
-fn span(file: FileId, start: usize, end: usize) -> Span {
-    let offset = |n| u32::try_from(n).unwrap_or(u32::MAX);
-    Span { file, start: offset(start), end: offset(end) }
-}
-
-/// The word after each `auth_pass` and the like, and the value of a parameter whose name says that it is one.
-fn named_secrets(bytes: &[u8]) -> Vec<Range<usize>> {
-    let mut hidden = Vec::new();
-    let mut at = 0;
-    for line in bytes.split_inclusive(|b| *b == b'\n') {
-        let mut after_name = false;
-        for word in words(line) {
-            let text = line.get(word.clone()).unwrap_or_default();
-            let lower = text.to_ascii_lowercase();
-            let place = at + word.start..at + word.end;
-            if let Some(equals) = lower.iter().position(|b| *b == b'=')
-                && lower.starts_with(b"$")
-                && ["pass", "secret", "key"].iter().any(|s| contains(lower.get(..equals).unwrap_or_default(), s))
-            {
-                hidden.push(place.start + equals + 1..at + line.trim_ascii_end().len());
-                break;
-            }
-            if after_name {
-                hidden.push(place);
-            }
-            after_name = ["auth_pass", "password"].iter().any(|s| contains(&lower, s)) || after_name && lower == b"=";
-        }
-        at += line.len();
-    }
-    hidden.retain(|range| !range.is_empty());
-    hidden
-}
-
-fn contains(bytes: &[u8], word: &str) -> bool {
-    bytes.windows(word.len()).any(|w| w == word.as_bytes())
-}
-
-fn words(line: &[u8]) -> Vec<Range<usize>> {
-    let mut words = Vec::new();
-    let mut start = None;
-    for (n, byte) in line.iter().enumerate() {
-        match (byte.is_ascii_whitespace(), start) {
-            (true, Some(from)) => {
-                words.push(from..n);
-                start = None;
-            }
-            (false, None) => start = Some(n),
-            _ => {}
-        }
-    }
-    words.extend(start.map(|from| from..line.len()));
-    words
 }
 
 #[cfg(test)]

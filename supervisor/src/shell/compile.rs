@@ -20,6 +20,7 @@ use ipc::msg::compile::{CompileMode, Facts, FromCompile, Includes, MessageFormat
 use ipc::msg::control::LogSetup;
 use ipc::time::Mono;
 use mio::Token;
+use nix::sys::signal::Signal;
 use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -182,7 +183,16 @@ impl Compiler {
     /// The failure, if it has died without a verdict. After [`Compiler::progress`] has read everything.
     pub fn ended(&mut self) -> Option<Failure> {
         let death = self.process.reap()?;
-        Some(Failure::Compiler(format!("checkd compile died without a verdict: {death}")))
+        let because = match death {
+            Death::Signalled(n) if i32::from(n) == Signal::SIGXCPU as i32 => {
+                ": the configuration takes too long to read"
+            }
+            Death::Signalled(n) if i32::from(n) == Signal::SIGABRT as i32 => {
+                ": it ran out of the memory it may have, or failed"
+            }
+            _ => "",
+        };
+        Some(Failure::Compiler(format!("checkd compile died without a verdict: {death}{because}")))
     }
 
     /// How it has ended, if it has: when it has given a verdict and prints, it goes on for as long as somebody reads.
