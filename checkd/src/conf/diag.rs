@@ -234,6 +234,8 @@ pub struct Diagnostic {
     pub help: Option<String>,
     /// The corrected words, where that is clear.
     pub patch: Option<Patch>,
+    /// What the line became, where a parameter or a loop is part of it.
+    pub expanded: Option<String>,
 }
 
 impl Diagnostic {
@@ -247,6 +249,7 @@ impl Diagnostic {
             others: Vec::new(),
             help: None,
             patch: None,
+            expanded: None,
         }
     }
 
@@ -415,6 +418,11 @@ impl Diagnostics {
     /// In the order in which they were found.
     pub fn list(&self) -> &[Diagnostic] {
         &self.list
+    }
+
+    /// The same, to add to them.
+    pub(super) fn list_mut(&mut self) -> &mut [Diagnostic] {
+        &mut self.list
     }
 
     /// In the order of the files.

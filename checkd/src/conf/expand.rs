@@ -4,6 +4,7 @@
 //! form must be followed by a blank, `,`, `)` or the end of the line.
 
 use super::diag::{Code, Diagnostic, Diagnostics};
+use super::keyword::shown;
 use super::limits::LIMITS;
 use super::lines::{self, Text};
 use super::source::{Sources, Span};
@@ -358,7 +359,12 @@ fn random(args: &[u8], facts: &mut Facts, span: Span, diags: &mut Diagnostics) -
     for word in args.split(|b| lines::is_blank(*b)).filter(|w| !w.is_empty()) {
         match core::str::from_utf8(word).ok().and_then(|w| w.parse::<u32>().ok()) {
             Some(n) => numbers.push(n),
-            None => return bad(format!("`{}` is not a number from 0 to 4294967295", String::from_utf8_lossy(word))),
+            None => {
+                return bad(format!(
+                    "`{}` is not a number from 0 to 4294967295",
+                    shown(&String::from_utf8_lossy(word))
+                ));
+            }
         }
     }
     let (min, max) = match numbers.as_slice() {

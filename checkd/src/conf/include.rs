@@ -133,5 +133,6 @@ pub fn problem(request: &Request, unread: &Unread) -> Option<Diagnostic> {
 }
 
 fn of(request: &Request, severity: Severity, message: String) -> Diagnostic {
+    let message: String = message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     Diagnostic::new(severity, Code::INCLUDE, request.span, message)
 }

@@ -5,6 +5,7 @@
 
 use super::diag::{Code, Diagnostic};
 use super::expand::{self, Definitions, Expanded, Facts, Trouble};
+use super::keyword::shown;
 use super::limits::LIMITS;
 use super::lines::{self, Text};
 use super::source::{Sources, Span};
@@ -106,7 +107,7 @@ pub fn parse(
         let good = name.first().is_some_and(|b| b.is_ascii_alphabetic() || *b == b'_')
             && name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
         if !good {
-            return bad(span, &format!("`{}` is not a parameter name", String::from_utf8_lossy(name)));
+            return bad(span, &format!("`{}` is not a parameter name", shown(&String::from_utf8_lossy(name))));
         }
     }
     Some(Ok(Loop { depth, names, values, rest: Rc::new(rest), span }))
@@ -195,7 +196,7 @@ fn number(word: &[u8]) -> Result<i64, String> {
     };
     match parsed {
         Ok(n) if digits.starts_with(|c: char| c.is_ascii_digit()) => Ok(i64::saturating_mul(n, sign)),
-        _ => Err(format!("`{text}` is not a number")),
+        _ => Err(format!("`{}` is not a number", shown(text))),
     }
 }
 

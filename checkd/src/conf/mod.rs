@@ -41,6 +41,7 @@ pub mod manual;
 pub mod method;
 pub mod notify;
 pub mod options;
+pub mod origin;
 pub mod pem;
 pub mod preproc;
 pub mod real;
@@ -161,7 +162,7 @@ impl Compiler {
     /// Compiles what was read.
     pub fn finish(self) -> Compiled {
         let Compiler { facts, mode, sources, mut diags, preprocessor, tree } = self;
-        drop(preprocessor);
+        let uses = preprocessor.uses();
         let tree = tree.finish(&mut diags);
         root::hide_secrets(&tree, &mut diags);
         let mut reader = Reader { diags: &mut diags, sources: &sources, usage: None };
@@ -170,6 +171,7 @@ impl Compiler {
         if facts.parts == Parts::Both {
             diags.unused_allows();
         }
+        origin::explain(&mut diags, &tree, &uses, &sources);
         diags.sort();
         Compiled { bundle: (diags.counts.fatal == 0).then_some(bundle), diags, sources }
     }

@@ -268,7 +268,8 @@ impl Preprocessor {
     }
 
     fn end_collecting(&mut self) {
-        if let Some(Collecting { name, lines, span, .. }) = self.collecting.take() {
+        if let Some(Collecting { name, lines, mut span, .. }) = self.collecting.take() {
+            span = lines.last().map_or(span, |last| span.to(last.whole()));
             self.definitions.set(name, lines, span);
         }
     }
@@ -365,7 +366,7 @@ impl Preprocessor {
     fn define(&mut self, text: &Text, depth: u16, diags: &mut Diagnostics) -> bool {
         let Some((name, value_at)) = expand::definition(text.bytes()) else { return false };
         self.steps = self.steps.saturating_add(DEFINITION_STEPS);
-        let span = text.span(0..value_at);
+        let span = text.whole();
         let (value, more) = strip_continuation(text.part(value_at..text.len()).trimmed());
         if expand::is_builtin(&name) {
             let message = "this redefines a built-in parameter".to_string();

@@ -231,7 +231,8 @@ fn track_file(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft) {
         return;
     }
     // COMPAT: of two with one name the first one counts.
-    if d.files.iter().all(|f| f.name.value != file.name.value) {
+    if let alloc::collections::btree_map::Entry::Vacant(free) = d.names.entry(("track_file", file.name.value.clone())) {
+        free.insert(file.name.span);
         d.files.push(file);
     }
 }

@@ -35,6 +35,11 @@ impl Span {
         Span { start: self.end, ..self }
     }
 
+    /// Whether the other lies in it.
+    pub fn contains(self, other: Span) -> bool {
+        self.file == other.file && self.start <= other.start && other.end <= self.end
+    }
+
     /// Whether the two share a byte.
     pub fn overlaps(self, other: Span) -> bool {
         self.file == other.file && self.start < other.end && other.start < self.end

@@ -49,6 +49,9 @@ pub fn excerpt(compiled: &Compiled, diagnostic: &Diagnostic, colour: bool) -> St
                 .patch(Patch::new(range, patch.with.as_str())),
         )
     });
+    if let Some(expanded) = &diagnostic.expanded {
+        group = group.element(Level::NOTE.message(format!("the line is read as `{expanded}`")));
+    }
     let report = match (&diagnostic.help, patch) {
         (help, Some(patch)) => {
             let title = help.as_deref().unwrap_or("write this instead");
@@ -61,7 +64,7 @@ pub fn excerpt(compiled: &Compiled, diagnostic: &Diagnostic, colour: bool) -> St
 }
 
 /// One JSON object: `severity`, `code`, `message`, and where they are known `file`, `line`, `column`, `end_line`, `end_column`,
-/// `label`, `help` and `replacement`.
+/// `label`, `expanded` (what the line became), `help` and `replacement`.
 pub fn json(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
     let mut fields = vec![
         format!("\"severity\":{}", quoted(&diagnostic.severity.to_string())),
@@ -77,6 +80,7 @@ pub fn json(compiled: &Compiled, diagnostic: &Diagnostic) -> String {
             fields.push(format!("\"label\":{}", quoted(&primary.text)));
         }
     }
+    fields.extend(diagnostic.expanded.as_ref().map(|line| format!("\"expanded\":{}", quoted(line))));
     fields.extend(diagnostic.help.as_ref().map(|help| format!("\"help\":{}", quoted(help))));
     fields.extend(diagnostic.patch.as_ref().map(|patch| format!("\"replacement\":{}", quoted(&patch.with))));
     format!("{{{}}}", fields.join(","))

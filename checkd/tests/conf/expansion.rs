@@ -1,7 +1,7 @@
 //! Conditions, parameters, loops, includes.
 
 use crate::common::{bundle, facts, load, problems, problems_of};
-use checkd::conf::diag::Code;
+use checkd::conf::diag::{Code, Severity};
 use checkd::conf::{Compiled, Compiler, Step, compile};
 use ipc::msg::compile::{CompileMode, Includes, Unread};
 
@@ -290,6 +290,55 @@ fn a_file_that_includes_itself_ends() {
     let compiled = with_files("include self", &[("/self", "include self\n")], &mut asked);
     assert!(problems(&compiled)[0].contains("does it include itself?"), "{:?}", problems(&compiled));
     assert!(asked.len() < 100);
+}
+
+/// The problems with the other places and the line as it was read.
+fn origins(compiled: &Compiled) -> Vec<String> {
+    let place = |span| {
+        let place = compiled.sources.place(span);
+        format!("{}:{}:{}", place.file.rsplit('/').next().unwrap(), place.line, place.column)
+    };
+    let list = compiled.diags.list().iter().filter(|d| d.severity >= Severity::Error);
+    list.map(|d| {
+        let others: String = d.others.iter().map(|l| format!(" | {} {}", place(l.span), l.text)).collect();
+        let expanded = d.expanded.as_ref().map_or(String::new(), |line| format!(" | = {line}"));
+        format!("{} {}{others}{expanded}", place(d.primary.as_ref().unwrap().span), d.message)
+    })
+    .collect()
+}
+
+#[test]
+fn a_diagnostic_says_where_expanded_words_came_from() {
+    let main = "include part\n\
+                vrrp_instance A {\n\
+                \u{20}   advert_int ${OFTEN}\n\
+                \u{20}   ~SEQ(N,1,3) ~LST(W,x,y) priority $W$N\n\
+                $BODY\n\
+                }\n";
+    let part = "$OFTEN=so ${HOW}\n$HOW=often\n$BODY= \\\n  priority a lot \\\n  garp_master_delay ${HOW}\n";
+    let compiled = with_files(main, &[("/c/part", part)], &mut Vec::new());
+    let told = origins(&compiled);
+    let expected = [
+        "keepalived.conf:2:15 `vrrp_instance A` has no `virtual_router_id`",
+        "keepalived.conf:3:16 `so` is not a number of seconds | part:1:1 `${OFTEN}` comes from here | part:2:1 `${OFTEN}` comes from here | = advert_int so often",
+        "keepalived.conf:4:38 `$W1` is not a number | keepalived.conf:4:5 `$N` comes from here | = priority $W1",
+        "part:4:12 `a` is not a number | keepalived.conf:5:1 used here",
+        "part:5:21 `often` is not a number of seconds | part:2:1 `${HOW}` comes from here | keepalived.conf:5:1 used here \
+         | = garp_master_delay often",
+    ];
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+}
+
+#[test]
+fn a_secret_is_not_shown_by_its_expansion() {
+    let text = "$X=12345678901\nvrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nauthentication {\n\
+                auth_type PASS\nauth_pass $X y\n}\n}\n";
+    for diagnostic in load(text).diags.list() {
+        assert!(!format!("{diagnostic:?}").contains("12345678901"), "{diagnostic:?}");
+    }
 }
 
 #[test]
