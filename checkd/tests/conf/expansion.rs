@@ -323,7 +323,7 @@ fn a_diagnostic_says_where_expanded_words_came_from() {
         "keepalived.conf:3:16 `so` is not a number of seconds | part:1:1 `${OFTEN}` comes from here | part:2:1 `${OFTEN}` comes from here | = advert_int so often",
         "keepalived.conf:4:38 `$W1` is not a number | keepalived.conf:4:5 `$N` comes from here | = priority $W1",
         "part:4:12 `a` is not a number | keepalived.conf:5:1 used here",
-        "part:5:21 `often` is not a number of seconds | part:2:1 `${HOW}` comes from here | keepalived.conf:5:1 used here \
+        "part:5:21 `often` is not a number | part:2:1 `${HOW}` comes from here | keepalived.conf:5:1 used here \
          | = garp_master_delay often",
     ];
     for (told, expected) in told.iter().zip(expected) {
