@@ -44,7 +44,8 @@ fn facts(link: &LinkFact, ledger: &Ledger, network: &Network) -> LinkFacts {
             IpAddr::V6(a) if is_link_local(a) && !ledger.is_virtual(f.key.addr) => Some(a),
             _ => None,
         }),
-        addrs: on.iter().filter(|f| f.owner != OWNER).filter_map(|f| v4(f)).take(ADDRS_LIMIT).collect(),
+        forwarding: link.forwarding,
+        addrs: on.iter().filter(|f| f.owner != OWNER).map(|f| f.key.addr).take(ADDRS_LIMIT).collect(),
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use core::net::IpAddr;
 use ipc::config::ipvs::{Method, ServiceKey};
+use ipc::msg::vips::Forwarding;
 use ipc::net::Mac;
 
 /// An interface.
@@ -21,6 +22,8 @@ pub struct LinkFact {
     pub mac: Mac,
     /// MTU in bytes.
     pub mtu: u32,
+    /// Whether IPv6 packets are forwarded from it.
+    pub forwarding: Forwarding,
 }
 
 /// What makes an address the same address: interface, address, prefix length.

@@ -7,11 +7,11 @@ use ipc::config::vrrp::{
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, ScriptIdx, TrackScriptIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::{AtStop, Cause, NotifyState, StopMode};
-use ipc::msg::vips::{Applied, Arp, IpvsToVrrp, LinkFacts, LinkState, Multicast, Presence, VrrpToIpvs};
+use ipc::msg::vips::{Applied, Arp, Forwarding, IpvsToVrrp, LinkFacts, LinkState, Multicast, Presence, VrrpToIpvs};
 use ipc::net::{Family, Mac};
 use ipc::table::Table;
 use ipc::time::Mono;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 use vrrpd::fsm::instance::{Instance as Live, State};
 use vrrpd::io::{Action, Event};
@@ -23,6 +23,9 @@ pub const LINK: LinkIdx = LinkIdx(0);
 
 /// VRRP's group.
 pub const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+/// The same for IPv6.
+pub const GROUP6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12);
 
 /// Scripts of every instance: state-specific ones from 0, the generic one 5.
 pub const NOTIFY: Notify = Notify {
@@ -74,6 +77,22 @@ pub fn instance(vrid: u8, priority: u8) -> Instance {
     }
 }
 
+/// The same over IPv6: version 3, a link-local address and another one.
+pub fn instance6(vrid: u8, priority: u8) -> Instance {
+    let vip = |first, second| Vip {
+        addr: IpAddr::V6(Ipv6Addr::new(first, second, 0, 0, 0, 0, vrid.into(), 0x100)),
+        link: LINK,
+    };
+    Instance {
+        name: format!("VI6_{vrid}"),
+        version: Version::V3,
+        family: Family::V6,
+        transport: Transport::Multicast { group: IpAddr::V6(GROUP6) },
+        vips: vec![vip(0xfe80, 0), vip(0x2001, 0xdb8)],
+        ..instance(vrid, priority)
+    }
+}
+
 /// A configuration with these instances on one interface, `eth0`.
 pub fn config(instances: Vec<Instance>) -> VrrpConfig {
     VrrpConfig {
@@ -115,21 +134,20 @@ pub fn facts(addr: Ipv4Addr) -> LinkFacts {
         mac: Mac([2, 0, 0, 0, c, d]),
         mtu: 1500,
         primary: Some(addr),
-        link_local: None,
-        addrs: vec![addr],
+        link_local: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, c.into(), d.into())),
+        forwarding: Forwarding::No,
+        addrs: vec![addr.into()],
     }
 }
 
 /// An advert as a peer would send it for `conf`.
-pub fn peer_advert(conf: &Instance, priority: u8, source: Ipv4Addr) -> Vec<u8> {
-    let addrs: Vec<Ipv4Addr> = conf
-        .vips
-        .iter()
-        .filter_map(|vip| match vip.addr {
-            IpAddr::V4(addr) => Some(addr),
-            IpAddr::V6(_) => None,
-        })
-        .collect();
+pub fn peer_advert(conf: &Instance, priority: u8, source: impl Into<IpAddr>) -> Vec<u8> {
+    let addrs: Vec<IpAddr> =
+        conf.vips.iter().map(|vip| vip.addr).filter(|addr| Family::of(*addr) == conf.family).collect();
+    let group = match conf.family {
+        Family::V4 => IpAddr::V4(GROUP),
+        Family::V6 => IpAddr::V6(GROUP6),
+    };
     advert::Outgoing {
         version: conf.version,
         vrid: conf.vrid,
@@ -140,7 +158,7 @@ pub fn peer_advert(conf: &Instance, priority: u8, source: Ipv4Addr) -> Vec<u8> {
         auth_data: auth::data(&conf.auth),
         checksum_as_v2: conf.v3_checksum_as_v2,
     }
-    .encode(source, GROUP, 255, 1)
+    .encode(source.into(), group, 255, 1)
 }
 
 /// One router, its clock, and the actions of its last event.
@@ -232,10 +250,13 @@ impl Bench {
         self.ipvs(message)
     }
 
-    /// An advert for instance 0 arrives from `10.0.0.LAST`.
+    /// An advert for instance 0 arrives from `10.0.0.LAST` or `fe80::LAST`.
     pub fn hear(&mut self, priority: u8, last: u8) -> &[Action] {
         let conf = self.config.instances.at(InstanceIdx(0)).unwrap().clone();
-        let bytes = peer_advert(&conf, priority, Ipv4Addr::new(10, 0, 0, last));
+        let bytes = match conf.family {
+            Family::V4 => peer_advert(&conf, priority, Ipv4Addr::new(10, 0, 0, last)),
+            Family::V6 => peer_advert(&conf, priority, Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last.into())),
+        };
         self.event(Event::Packet { ifindex: 2, bytes })
     }
 
@@ -295,7 +316,7 @@ impl Bench {
 /// Priorities of the adverts among actions.
 pub fn adverts(actions: &[Action]) -> Vec<u8> {
     let priority = |action: &Action| match action {
-        Action::Transmit { bytes, .. } => bytes.get(22).copied(),
+        Action::Transmit { bytes, destination, .. } => bytes.get(if destination.is_ipv4() { 22 } else { 42 }).copied(),
         _ => None,
     };
     actions.iter().filter_map(priority).collect()

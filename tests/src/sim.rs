@@ -2,7 +2,7 @@
 //! stand-in for ipvsd that puts addresses in place, holds them while vrrpd is away, and lets go when it stays away.
 //! Everything follows from the seed.
 
-use crate::router::{GROUP, config, facts};
+use crate::router::{GROUP, GROUP6, config, facts};
 use ipc::config::vrrp::Instance;
 use ipc::config::{Generation, InstanceIdx};
 use ipc::machine::Machine;
@@ -248,7 +248,7 @@ impl Lan {
         for action in out {
             match action {
                 Action::Transmit { bytes, destination, .. } => {
-                    assert_eq!(destination, GROUP);
+                    assert!(destination == GROUP || destination == GROUP6, "{destination}");
                     self.transmit(n, bytes);
                 }
                 Action::ToIpvs(message) => self.ipvsd(n, message),
@@ -263,7 +263,8 @@ impl Lan {
     }
 
     fn transmit(&mut self, from: usize, bytes: Vec<u8>) {
-        if bytes.get(22) != Some(&0) && bytes.get(21) == Some(&1) {
+        let header = if bytes.first().is_some_and(|first| first >> 4 == 6) { 40 } else { 20 };
+        if bytes.get(header + 2) != Some(&0) && bytes.get(header + 1) == Some(&1) {
             let now = self.now;
             self.nodes[from].sent.push(now);
         }

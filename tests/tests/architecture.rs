@@ -77,7 +77,7 @@ fn daemons_do_not_know_each_other_and_ipc_knows_no_daemon() {
 #[test]
 fn the_parser_and_its_crates_reach_checkd_only() {
     for package in ["ipc", "vrrpd", "ipvsd", "supervisor"] {
-        for parser in ["annotate-snippets", "httparse", "md-5"] {
+        for parser in ["annotate-snippets", "httparse"] {
             assert!(
                 !dependencies(package).contains(parser),
                 "{package} depends on {parser}, which reads text from outside"

@@ -6,21 +6,17 @@ use crate::fsm::link::{self, Known, Links};
 use crate::fsm::script::{Script, Turned};
 use crate::fsm::track::{self, Appraisal};
 use crate::fsm::{notify, sync};
-use crate::io::Listen;
-use crate::packet::receive::{self, Receiver};
-use crate::packet::{advert, ip};
 use crate::queue::{Queue, Who};
-use crate::stats::{Stats, Strays, count};
+use crate::stats::{Stats, Strays};
+use crate::wire::Route;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
-use ipc::config::vrrp::{Switch, SyncGroup, Transport};
+use ipc::config::vrrp::{Switch, SyncGroup};
 use ipc::config::{Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::control::{Cause, NotifyState, ProbeEnded, Run};
 use ipc::msg::vips::{LinkFacts, Presence, VrrpToIpvs};
-use ipc::net::Family;
 use ipc::report::Level;
 use ipc::table::Table;
 use ipc::time::Mono;
@@ -31,6 +27,8 @@ pub struct Env<'a> {
     pub now: Mono,
     /// End of `vrrp_startup_delay`.
     pub quiet_until: Mono,
+    /// Time since 1970.
+    pub day: Duration,
     /// Whether ipvsd wants to hear of changes.
     pub ipvs: Talk,
     /// Where actions go.
@@ -71,7 +69,7 @@ pub struct Active {
     /// Counters of packets for nobody.
     pub strays: Strays,
     /// By interface and virtual router.
-    routes: BTreeMap<(u32, u8), Vec<InstanceIdx>>,
+    pub(crate) routes: BTreeMap<Route, Vec<InstanceIdx>>,
     queue: Queue,
 }
 
@@ -194,7 +192,8 @@ impl Active {
     /// Lets an instance act alone; its deadline and its addresses follow its state.
     fn touch(&mut self, index: InstanceIdx, env: &mut Env<'_>, f: impl FnOnce(&mut Instance, &mut Scene<'_>)) {
         let Some(instance) = self.instances.at_mut(index) else { return };
-        let mut scene = Scene { now: env.now, links: &self.links, quiet_until: env.quiet_until, out: env.out };
+        let mut scene =
+            Scene { now: env.now, links: &self.links, quiet_until: env.quiet_until, day: env.day, out: env.out };
         f(instance, &mut scene);
         self.queue.set(Who::Instance(index), not_before(instance.deadline(), env.now));
         if env.ipvs == Talk::Live
@@ -369,68 +368,6 @@ impl Active {
             .collect();
         self.appraise(&users, env);
     }
-
-    /// A packet came in.
-    pub fn packet(&mut self, ifindex: u32, bytes: &[u8], env: &mut Env<'_>) {
-        let Some((header, payload)) = ip::split(bytes) else { return count(&mut self.strays.malformed) };
-        let Some(advert) = advert::Incoming::parse(payload) else { return count(&mut self.strays.malformed) };
-        let Some(index) = self.receiver(ifindex, advert.vrid, header.destination) else {
-            return count(&mut self.strays.unknown_vrid);
-        };
-        let Some(instance) = self.instances.at(index) else { return };
-        if env.now < env.quiet_until || matches!(instance.state, State::Init | State::Fault) {
-            return count(&mut self.strays.not_listening);
-        }
-        let receiver = Receiver {
-            conf: &instance.conf,
-            priority: instance.priority,
-            addrs: instance.sorted_addrs(),
-            list: instance.compares_list(header.source),
-        };
-        match receive::judge(receiver, &header, payload, bytes.len()) {
-            Ok(heard) => self.act(index, env, |instance, scene| instance.step(Input::Heard(heard), scene)),
-            Err(why) => self.act(index, env, |instance, scene| instance.reject(why, header.source, scene)),
-        }
-    }
-
-    /// Whose packet it is: of several instances with that number on that interface, the one that hears this destination.
-    fn receiver(&self, ifindex: u32, vrid: u8, destination: Ipv4Addr) -> Option<InstanceIdx> {
-        let candidates = self.routes.get(&(ifindex, vrid))?;
-        let hears = |index: &&InstanceIdx| match self.instances.at(**index).map(|instance| &instance.conf.transport) {
-            Some(Transport::Multicast { group }) => *group == IpAddr::V4(destination),
-            Some(Transport::Unicast { .. }) => !destination.is_multicast(),
-            None => false,
-        };
-        candidates.iter().find(hears).or(candidates.first()).copied()
-    }
-
-    /// Works out which interface and virtual router belong to which instance.
-    pub fn route(&mut self) {
-        self.routes.clear();
-        for (index, instance) in self.instances.iter().filter(|(_, instance)| instance.conf.family == Family::V4) {
-            if let Some(facts) = self.links.facts(instance.conf.link) {
-                self.routes.entry((facts.ifindex, instance.conf.vrid)).or_default().push(index);
-            }
-        }
-    }
-
-    /// The sockets that the instances need.
-    pub fn listen(&self) -> Vec<Listen> {
-        let mut wanted: BTreeMap<LinkIdx, BTreeSet<Ipv4Addr>> = BTreeMap::new();
-        for instance in self.instances.rows().iter().filter(|instance| instance.conf.family == Family::V4) {
-            let groups = wanted.entry(instance.conf.link).or_default();
-            if let Transport::Multicast { group: IpAddr::V4(group) } = instance.conf.transport {
-                groups.insert(group);
-            }
-        }
-        let listen = |(link, groups): (LinkIdx, BTreeSet<Ipv4Addr>)| {
-            let facts = self.links.facts(link)?;
-            Some(Listen { ifindex: facts.ifindex, name: facts.name.clone(), groups: groups.into_iter().collect() })
-        };
-        let mut list: Vec<Listen> = wanted.into_iter().filter_map(listen).collect();
-        list.sort_unstable();
-        list
-    }
 }
 
 fn tell(conf: &SyncGroup, group: GroupIdx, state: NotifyState, out: &mut Effects) {
@@ -443,7 +380,8 @@ fn tell(conf: &SyncGroup, group: GroupIdx, state: NotifyState, out: &mut Effects
 fn same_apart_from_addrs(a: &Known, b: &Known) -> bool {
     match (a, b) {
         (Known::There(a), Known::There(b)) => {
-            (a.ifindex, a.state, a.multicast, a.primary) == (b.ifindex, b.state, b.multicast, b.primary)
+            (a.ifindex, a.state, a.multicast, a.primary, a.link_local)
+                == (b.ifindex, b.state, b.multicast, b.primary, b.link_local)
         }
         (a, b) => a == b,
     }

@@ -4,7 +4,7 @@
 use crate::io::{Action, Listen};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use ipc::msg::control::{Run, Up};
 use ipc::msg::vips::VrrpToIpvs;
 use ipc::report::{Level, Line};
@@ -28,7 +28,7 @@ impl Effects {
     }
 
     /// Send an advert.
-    pub fn transmit(&mut self, ifindex: u32, destination: Ipv4Addr, bytes: Vec<u8>) {
+    pub fn transmit(&mut self, ifindex: u32, destination: IpAddr, bytes: Vec<u8>) {
         self.adverts.push(Action::Transmit { ifindex, destination, bytes });
     }
 

@@ -3,7 +3,8 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
+use core::time::Duration;
 use ipc::config::Generation;
 use ipc::config::vrrp::VrrpConfig;
 use ipc::machine::Timeout;
@@ -38,11 +39,14 @@ pub enum Event {
         /// What it says.
         message: IpvsToVrrp,
     },
-    /// An IPv4 packet of protocol 112 came in, header included.
+    /// The time since 1970, which has nothing to do with the machine's own: adverts are signed with it. Said at the start, and again at
+    /// least every few seconds while something is signed.
+    Clock(Duration),
+    /// A packet of VRRP came in, IP header included.
     Packet {
         /// The interface.
         ifindex: u32,
-        /// The whole packet, at most 64 KiB, untrusted.
+        /// The whole packet, at most 64 KiB, untrusted; in front of IPv6 the shell puts a header made of what the kernel says of it.
         bytes: Vec<u8>,
     },
     /// A track script ended.
@@ -68,16 +72,16 @@ impl From<Timeout> for Event {
 pub enum Action {
     /// Exactly these sockets shall be open from now on.
     Listen(Vec<Listen>),
-    /// Send an IPv4 packet of protocol 112, header included (IP_HDRINCL).
+    /// Send a packet of VRRP, IP header included (IP_HDRINCL).
     Transmit {
         /// The interface.
         ifindex: u32,
         /// Destination, the same as in the packet.
-        destination: Ipv4Addr,
+        destination: IpAddr,
         /// The whole packet.
         bytes: Vec<u8>,
     },
-    /// Send an Ethernet frame (gratuitous ARP).
+    /// Send an Ethernet frame (gratuitous ARP, neighbour advertisement).
     Announce {
         /// The interface.
         ifindex: u32,
@@ -103,6 +107,18 @@ pub struct Listen {
     pub ifindex: u32,
     /// Name, for SO_BINDTODEVICE.
     pub name: String,
-    /// Multicast groups to join; none for unicast only.
-    pub groups: Vec<Ipv4Addr>,
+    /// How it is spoken, each with the multicast groups to join; no group for unicast alone. Nothing at all where only announcements
+    /// are sent.
+    pub ways: Vec<(Way, Vec<IpAddr>)>,
+}
+
+/// What is listened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// VRRP over IPv4.
+    V4,
+    /// VRRP in an authentication header over IPv4.
+    Ah,
+    /// VRRP over IPv6.
+    V6,
 }

@@ -19,3 +19,4 @@ pub mod queue;
 pub mod reload;
 pub mod router;
 pub mod stats;
+pub mod wire;

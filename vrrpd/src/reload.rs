@@ -10,6 +10,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
+use core::time::Duration;
 use ipc::config::vrrp::{Instance as Conf, Transport, VrrpConfig};
 use ipc::config::{Generation, InstanceIdx};
 use ipc::net::Family;
@@ -76,13 +77,15 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
     Ok(())
 }
 
-/// What a usable configuration asks for that is not done yet.
-pub fn remark(config: &VrrpConfig) -> Option<String> {
-    let excluded = config.instances.rows().iter().flat_map(|conf| &conf.excluded);
-    let six = excluded.filter(|vip| vip.addr.is_ipv6()).count();
-    (six > 0).then(|| {
-        format!("{six} IPv6 addresses are moved but not announced: neighbour advertisements are not supported yet")
-    })
+/// When it happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The time.
+    pub now: Mono,
+    /// End of `vrrp_startup_delay`.
+    pub quiet_until: Mono,
+    /// Time since 1970.
+    pub day: Duration,
 }
 
 /// Makes `config` the running generation; `old` ends.
@@ -90,10 +93,10 @@ pub fn activate(
     generation: Generation,
     config: VrrpConfig,
     old: Option<Active>,
-    now: Mono,
-    quiet_until: Mono,
+    at: Moment,
     out: &mut Effects,
 ) -> Active {
+    let Moment { now, quiet_until, day } = at;
     let first = old.is_none();
     let (mut old_instances, old_links, old_scripts, old_groups) = match old {
         Some(old) => (by_key(&old), old.links, old.scripts, old.groups),
@@ -121,12 +124,14 @@ pub fn activate(
         .collect();
 
     let mut fresh = Table::new();
-    let mut scene = Scene { now, links: &links, quiet_until, out };
+    let mut scene = Scene { now, links: &links, quiet_until, day, out };
     for (index, conf) in config.instances.iter() {
         let link = links.name(conf.link);
+        let options = config.options.at(index).cloned().unwrap_or_default();
+        let new = Instance::new(index, conf.clone(), options);
         let instance = match old_instances.remove(&key(conf, link)) {
-            Some(instance) => instance.reconfigured(index, conf.clone(), &old_links, &scene),
-            None => Instance::new(index, conf.clone()),
+            Some(instance) => instance.reconfigured(new, &old_links, &scene),
+            None => new,
         };
         // A table of the same index type was just read, so there is room.
         if fresh.push(instance).is_err() {

@@ -58,6 +58,8 @@ pub struct Router {
     /// Instances that ipvsd holds since an earlier vrrpd.
     held: BTreeSet<InstanceIdx>,
     quiet_until: Mono,
+    /// Time since 1970 at the machine's own zero.
+    epoch: Duration,
     listening: Vec<Listen>,
     phase: Phase,
     effects: Effects,
@@ -82,6 +84,7 @@ impl Machine for Router {
             Event::IpvsAttached => self.resync(),
             Event::IpvsLost => self.ipvs_lost(),
             Event::Ipvs { generation, message } => self.ipvs(now, generation, message),
+            Event::Clock(day) => self.epoch = day.saturating_sub(now.since(Mono::ZERO)),
             Event::Packet { ifindex, bytes } => {
                 self.running(now, |active, env| active.packet(ifindex, &bytes, env));
             }
@@ -111,6 +114,7 @@ impl Router {
             channel: Channel::None,
             held: BTreeSet::new(),
             quiet_until: Mono::ZERO,
+            epoch: Duration::ZERO,
             listening: Vec::new(),
             phase: Phase::Running,
             effects: Effects::default(),
@@ -132,7 +136,8 @@ impl Router {
             Channel::None | Channel::Asked => Talk::Later,
         };
         if let Some(active) = &mut self.active {
-            f(active, &mut Env { now, quiet_until: self.quiet_until, ipvs, out: &mut self.effects });
+            let day = self.epoch + now.since(Mono::ZERO);
+            f(active, &mut Env { now, quiet_until: self.quiet_until, day, ipvs, out: &mut self.effects });
         }
     }
 
@@ -157,9 +162,6 @@ impl Router {
         }
         match reload::check(&config) {
             Ok(()) => {
-                if let Some(text) = reload::remark(&config) {
-                    self.effects.log(Level::Warning, text);
-                }
                 self.prepared = Some((generation, config));
                 self.effects.up(Up::Ready);
             }
@@ -178,7 +180,8 @@ impl Router {
         let old = self.active.take();
         self.previous = old.as_ref().map(|old| old.generation);
         let is_first = old.is_none();
-        let active = reload::activate(generation, *config, old, now, self.quiet_until, &mut self.effects);
+        let moment = reload::Moment { now, quiet_until: self.quiet_until, day: self.epoch + now.since(Mono::ZERO) };
+        let active = reload::activate(generation, *config, old, moment, &mut self.effects);
         self.active = Some(active);
         self.held.clear();
         if self.channel != Channel::None {

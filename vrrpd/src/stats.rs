@@ -32,6 +32,22 @@ pub enum Reject {
     OwnerIgnores,
     /// Not one of the unicast peers.
     Source,
+    /// The index of the authentication header is not the sender's address.
+    AhIndex,
+    /// The authentication header's sequence number was there before.
+    AhReplay,
+    /// `auth_hmac`: not signed.
+    Unsigned,
+    /// `auth_hmac`: the trailer is not one.
+    Trailer,
+    /// `auth_hmac`: signed too long ago, or in the future.
+    Stale,
+    /// `auth_hmac`: signed with a key that is not known here.
+    UnknownKey,
+    /// `auth_hmac`: the signature is wrong.
+    Forged,
+    /// `auth_hmac`: was there before.
+    Replayed,
 }
 
 impl Reject {
@@ -53,6 +69,16 @@ impl Reject {
             }
             Reject::OwnerIgnores => "ignored, because `owner_ignore_adverts` is set",
             Reject::Source => "the sender is not a configured unicast peer",
+            Reject::AhIndex => "the index of its authentication header is not its address",
+            Reject::AhReplay => {
+                "its authentication header was there before: replayed, or the sender has been restarted"
+            }
+            Reject::Unsigned => "it is not signed: set `auth_hmac` on all routers, `mode permissive` until then",
+            Reject::Trailer => "its signature has another form: keepalived 2.4.2 or newer is needed",
+            Reject::Stale => "it was signed at another time: check that all clocks are right",
+            Reject::UnknownKey => "it is signed with a key that is not configured here",
+            Reject::Forged => "its signature is wrong: check that the keys are the same",
+            Reject::Replayed => "it was there before: replayed, or the sender's clock has been set back",
         }
     }
 
@@ -99,6 +125,18 @@ pub struct Stats {
     pub source_err: u64,
     /// `owner_ignore_adverts`
     pub owner_ignored: u64,
+    /// `auth_hmac`: not signed.
+    pub hmac_missing: u64,
+    /// `auth_hmac`: the trailer is not one.
+    pub hmac_malformed: u64,
+    /// `auth_hmac`: signed at another time.
+    pub hmac_stale: u64,
+    /// `auth_hmac`: unknown key.
+    pub hmac_unknown_key: u64,
+    /// `auth_hmac`: wrong signature.
+    pub hmac_invalid: u64,
+    /// `auth_hmac`: was there before.
+    pub hmac_replayed: u64,
     /// `vrrpRcvdPriZeroPackets`
     pub pri_zero_rcvd: u64,
     /// `vrrpSentPriZeroPackets`
@@ -121,6 +159,13 @@ impl Stats {
             Reject::Destination => &mut self.destination_err,
             Reject::OwnerIgnores => &mut self.owner_ignored,
             Reject::Source => &mut self.source_err,
+            Reject::AhIndex | Reject::AhReplay => &mut self.auth_failure,
+            Reject::Unsigned => &mut self.hmac_missing,
+            Reject::Trailer => &mut self.hmac_malformed,
+            Reject::Stale => &mut self.hmac_stale,
+            Reject::UnknownKey => &mut self.hmac_unknown_key,
+            Reject::Forged => &mut self.hmac_invalid,
+            Reject::Replayed => &mut self.hmac_replayed,
         };
         count(counter);
     }
@@ -160,7 +205,7 @@ pub fn count(counter: &mut u64) {
 /// Counters of packets that could not be given to an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Strays {
-    /// Not IPv4, not protocol 112, or shorter than the headers.
+    /// Not VRRP, or shorter than the headers.
     pub malformed: u64,
     /// No instance with that virtual router on that interface (`vrrpRouterVrIdErrors`).
     pub unknown_vrid: u64,

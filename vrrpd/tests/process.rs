@@ -14,7 +14,7 @@ use ipc::config::vrrp::{
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin};
 use ipc::msg::Role;
 use ipc::msg::control::{AtStop, Down, DumpKind, FromVrrp, LogSetup, Sink, StopMode, ToVrrp, Up};
-use ipc::msg::vips::{Applied, Arp, IpvsToVrrp, LinkFacts, LinkState, Multicast, Presence, VrrpToIpvs};
+use ipc::msg::vips::{Applied, Arp, Forwarding, IpvsToVrrp, LinkFacts, LinkState, Multicast, Presence, VrrpToIpvs};
 use ipc::net::{Family, Mac};
 use lan::{LEFT, Namespace, lan};
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, socket};
@@ -194,7 +194,8 @@ impl Stage {
             mtu: 1500,
             primary: Some(LEFT),
             link_local: None,
-            addrs: vec![LEFT],
+            forwarding: Forwarding::No,
+            addrs: vec![LEFT.into()],
         };
         self.answer(vec![IpvsToVrrp::LinkChanged(facts), IpvsToVrrp::Synced]);
         self.told("Synced", |messages| messages.contains(&VrrpToIpvs::Synced));
@@ -297,7 +298,12 @@ fn adverts_of_a_master_are_heard_in_a_flood() {
     let to = socket2::SockAddr::from(std::net::SocketAddrV4::new(Ipv4Addr::new(224, 0, 0, 18), 0));
     let nonsense = [0xff; 20];
     let mut advert = [0x31, 1, 200, 1, 0, 1, 0, 0, 10, 9, 1, 1];
-    let sum = vrrpd::packet::checksum::with_pseudo_header(lan::RIGHT, Ipv4Addr::new(224, 0, 0, 18), &advert);
+    let sum = vrrpd::packet::checksum::with_pseudo_header(
+        lan::RIGHT.into(),
+        Ipv4Addr::new(224, 0, 0, 18).into(),
+        112,
+        &advert,
+    );
     advert[6..8].copy_from_slice(&sum.to_be_bytes());
     let absent = VrrpToIpvs::SetVips { instance: InstanceIdx(0), want: Presence::Absent };
     let start = Instant::now();

@@ -108,8 +108,7 @@ fn prefix(r: &mut Reader<'_>, s: Statement<'_>, slot: &mut Option<alloc::string:
 /// `global_defs`, VRRP
 pub static VRRP: &[Keyword<Global>] = &[
     Keyword::new("vrrp_mcast_group6", Args::Count(1, 1), "IP", "the multicast group that IPv6 adverts are sent to", group6)
-        .or("ff02::12")
-        .not_yet(),
+        .or("ff02::12"),
     Keyword::switch("vrrp_strict", "the strict_mode of instances that name none: nothing that RFC 9568 does not have", |r, s, d: &mut Global| {
         put(&mut d.vrrp.strict, r.switch(s));
     })

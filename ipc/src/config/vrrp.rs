@@ -94,14 +94,14 @@ pub enum Preemption {
 pub enum Transport {
     /// To a group.
     Multicast {
-        /// 224.0.0.18 unless configured.
+        /// 224.0.0.18 or ff02::12 unless configured.
         group: IpAddr,
     },
     /// To each peer.
     Unicast {
         /// At least one.
         peers: Vec<Peer>,
-        /// `unicast_ttl`, default 255.
+        /// `unicast_ttl`. COMPAT: unset is 255 for IPv4, the kernel's hop limit (64) for IPv6.
         ttl: u8,
         /// `check_unicast_src`, or implied by a ttl range: adverts from non-peers are dropped.
         sources: UnicastSources,
@@ -135,6 +135,8 @@ pub enum Auth {
     None,
     /// `auth_type PASS`: at most eight bytes, zero-padded on the wire.
     Pass(Secret),
+    /// `auth_type AH`, IPv4 only: the same bytes are the key of an authentication header (RFC 2402).
+    Ah(Secret),
 }
 
 /// Gratuitous ARP timing. COMPAT: keepalived 2.4.3, behaviour §7.

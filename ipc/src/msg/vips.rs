@@ -2,7 +2,7 @@
 
 use crate::config::InstanceIdx;
 use crate::net::Mac;
-use core::net::{Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
 
 /// vrrpd to ipvsd. The order of a conversation on a new channel or after an activation: vrrpd says [`VrrpToIpvs::Resync`],
@@ -83,7 +83,7 @@ pub struct LinkFacts {
     pub ifindex: u32,
     /// IFF_UP and IFF_RUNNING.
     pub state: LinkState,
-    /// Whether ARP is spoken on it (not IFF_NOARP, and Ethernet).
+    /// Whether ARP and neighbour discovery are spoken on it (not IFF_NOARP, and Ethernet).
     pub arp: Arp,
     /// Whether it can multicast (IFF_MULTICAST).
     pub multicast: Multicast,
@@ -95,8 +95,10 @@ pub struct LinkFacts {
     pub primary: Option<Ipv4Addr>,
     /// First link-local address.
     pub link_local: Option<Ipv6Addr>,
-    /// IPv4 addresses on it (for `track_src_ip`), at most 1,024; without those that Holdfast or keepalived put there.
-    pub addrs: Vec<Ipv4Addr>,
+    /// Whether IPv6 packets are forwarded from it: it is a router's.
+    pub forwarding: Forwarding,
+    /// Addresses on it (for `track_src_ip`), at most 1,024; without those that Holdfast or keepalived put there.
+    pub addrs: Vec<IpAddr>,
 }
 
 /// Whether a link can carry packets.
@@ -106,6 +108,16 @@ pub enum LinkState {
     Up,
     /// It cannot.
     Down,
+}
+
+/// Whether packets are forwarded (`net.ipv6.conf.IF.forwarding`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Forwarding {
+    /// They are.
+    Yes,
+    /// They are not.
+    #[default]
+    No,
 }
 
 /// Whether ARP is spoken.

@@ -5,6 +5,7 @@ use crate::observed::{AddrFact, AddrKey, LinkFact};
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
 use ipc::config::ipvs::AddrSpec;
+use ipc::msg::vips::Forwarding;
 use ipc::net::Mac;
 use netlink_packet_core::{NlaBuffer, NlasIterator, Parseable};
 use netlink_packet_route::address::{
@@ -20,6 +21,9 @@ const RTM_DELADDR: u16 = 21;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_INET6_CONF: u16 = 2;
+const AF_INET6: u16 = 10;
 const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 
@@ -107,6 +111,7 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
         kind: u16::from(header.link_layer_type),
         mac: Mac::default(),
         mtu: 0,
+        forwarding: Forwarding::No,
     };
     for attribute in NlasIterator::new(payload.get(LINK_HEADER..).unwrap_or_default()) {
         let attribute = attribute.map_err(|e| e.to_string())?;
@@ -114,11 +119,23 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
         match attribute.kind() {
             IFLA_IFNAME => fact.name = text(value),
             IFLA_MTU => fact.mtu = value.first_chunk().map(|b| u32::from_ne_bytes(*b)).unwrap_or_default(),
+            IFLA_AF_SPEC => fact.forwarding = forwarding(value),
             IFLA_ADDRESS => fact.mac = <[u8; 6]>::try_from(value).map(Mac).unwrap_or_default(),
             _ => {}
         }
     }
     Ok(if fact.name.is_empty() { None } else { Some(fact) })
+}
+
+/// The first of the IPv6 settings of an interface (DEVCONF_FORWARDING of linux/ipv6.h).
+fn forwarding(families: &[u8]) -> Forwarding {
+    let six = NlasIterator::new(families).flatten().find(|nla| nla.kind() == AF_INET6);
+    let Some(six) = six else { return Forwarding::No };
+    let conf = NlasIterator::new(six.value()).flatten().find(|nla| nla.kind() == IFLA_INET6_CONF);
+    match conf.and_then(|conf| conf.value().first_chunk().map(|b| u32::from_ne_bytes(*b))) {
+        None | Some(0) => Forwarding::No,
+        Some(_) => Forwarding::Yes,
+    }
 }
 
 fn text(value: &[u8]) -> String {

@@ -2,6 +2,7 @@
 //! answers, tear dumps, and be changed behind the reconciler's back.
 
 use ipc::config::ipvs::ServiceKey;
+use ipc::msg::vips::Forwarding;
 use ipc::net::Mac;
 use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::ipvs::{Attribute, Command, Message, dest, service};
@@ -61,7 +62,15 @@ pub struct Kernel {
 impl Kernel {
     fn link(&self, ifindex: u32) -> Option<LinkFact> {
         let name = self.links.get(&ifindex)?.clone();
-        Some(LinkFact { ifindex, name, flags: 0x1043, kind: 1, mac: Mac([2, 0, 0, 0, 0, 1]), mtu: 1500 })
+        Some(LinkFact {
+            ifindex,
+            name,
+            flags: 0x1043,
+            kind: 1,
+            mac: Mac([2, 0, 0, 0, 0, 1]),
+            mtu: 1500,
+            forwarding: Forwarding::No,
+        })
     }
 
     pub fn plug(&mut self, ifindex: u32, name: &str) {

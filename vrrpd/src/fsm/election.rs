@@ -1,12 +1,12 @@
 //! Who wins: what an advert means to a BACKUP and to a MASTER (RFC 9568 §6.4.2, §6.4.3; keepalived's additions are marked).
 
-use super::instance::{Claim, Instance, MasterSeen, Scene};
-use crate::packet::receive::{Addresses, Heard};
+use super::instance::{Claim, Input, Instance, MasterSeen, Scene};
+use crate::packet::receive::{self, Addresses, Guard, Heard, Packet, Receiver};
 use crate::stats::{Reject, count};
 use alloc::format;
 use alloc::string::String;
 use core::cmp::Ordering;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::vrrp::{Preemption, Switch, Version, Wanted};
 use ipc::msg::control::NotifyState;
@@ -30,12 +30,34 @@ pub(super) enum Owner {
     /// Nobody else claims to be.
     Sole,
     /// Somebody does; patience ends after two own adverts and then at `until`.
-    Disputed { rival: Ipv4Addr, until: Mono },
+    Disputed { rival: IpAddr, until: Mono },
     /// It did not stop: priority 254.
-    Ceded { rival: Ipv4Addr },
+    Ceded { rival: IpAddr },
 }
 
 impl Instance {
+    /// A packet for this instance came in: it counts, or says why not.
+    pub fn receive(&mut self, packet: &Packet<'_>, scene: &mut Scene<'_>) {
+        let source = packet.header.source;
+        let mut signatures = self.signatures.take();
+        let mut guard = Guard { signatures: signatures.as_mut(), day: scene.day, last_ah: Some(self.ah_sequence) };
+        let receiver = Receiver {
+            conf: &self.conf,
+            priority: self.priority,
+            addrs: &self.sorted,
+            list: self.compares_list(source),
+        };
+        let judged = receive::judge(receiver, packet, &mut guard);
+        self.signatures = signatures;
+        match judged {
+            Ok(heard) => {
+                self.ah_sequence = heard.sequence.map_or(self.ah_sequence, |heard| heard.max(self.ah_sequence));
+                self.step(Input::Heard(heard), scene);
+            }
+            Err(why) => self.reject(why, source, scene),
+        }
+    }
+
     /// RFC 9568 §6.4.2 (140)-(160).
     pub(super) fn backup_hears(&mut self, heard: Heard, scene: &mut Scene<'_>) {
         self.remark(&heard, scene);
@@ -257,7 +279,7 @@ impl Instance {
     }
 
     /// A packet did not count.
-    pub fn reject(&mut self, why: Reject, source: Ipv4Addr, scene: &mut Scene<'_>) {
+    pub fn reject(&mut self, why: Reject, source: IpAddr, scene: &mut Scene<'_>) {
         self.stats.reject(why);
         if why != Reject::OwnerIgnores && self.tell(why.bit()) {
             scene.out.log(Level::Warning, format!("({}) advert from {source} dropped: {}", self.conf.name, why.text()));

@@ -1,12 +1,13 @@
-//! When gratuitous ARP is sent. COMPAT: keepalived 2.4.3: a burst is `repeat` rounds over all addresses, advertised ones first.
+//! When gratuitous ARP and unsolicited neighbour advertisements are sent. COMPAT: keepalived 2.4.3: a burst is `repeat` rounds over all addresses, advertised ones first.
 
 use super::instance::{Instance, Scene, State};
 use super::link;
-use crate::packet::arp;
+use crate::packet::{arp, ndisc};
+use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::vrrp::Transport;
-use ipc::msg::vips::{Applied, Arp};
+use ipc::msg::vips::{Applied, Arp, LinkFacts};
 use ipc::time::Mono;
 
 /// Most rounds in one burst, whatever the configuration says.
@@ -110,7 +111,7 @@ impl Instance {
     pub(super) fn garp_own_address(&mut self, scene: &mut Scene<'_>) {
         let (Transport::Unicast { .. }, Some(port)) = (&self.conf.transport, self.port) else { return };
         if let Some(facts) = scene.links.facts(self.conf.link).filter(|facts| facts.arp == Arp::Yes) {
-            scene.out.announce(port.ifindex, arp::gratuitous(facts.mac, port.source).to_vec());
+            scene.out.announce(port.ifindex, frame(facts, port.source));
         }
     }
 
@@ -139,12 +140,20 @@ impl Instance {
         }
         for _ in 0..repeat.min(MAX_REPEAT) {
             for vip in self.conf.vips.iter().chain(&self.conf.excluded) {
-                let (IpAddr::V4(addr), Some(facts)) = (vip.addr, scene.links.facts(vip.link)) else { continue };
+                let Some(facts) = scene.links.facts(vip.link) else { continue };
                 if facts.arp == Arp::Yes && link::is_up(facts) {
-                    scene.out.announce(facts.ifindex, arp::gratuitous(facts.mac, addr).to_vec());
+                    scene.out.announce(facts.ifindex, frame(facts, vip.addr));
                 }
             }
         }
+    }
+}
+
+/// What tells the link that an address is at this interface.
+fn frame(facts: &LinkFacts, addr: IpAddr) -> Vec<u8> {
+    match addr {
+        IpAddr::V4(addr) => arp::gratuitous(facts.mac, addr).to_vec(),
+        IpAddr::V6(addr) => ndisc::unsolicited(facts.mac, addr, facts.forwarding),
     }
 }
 

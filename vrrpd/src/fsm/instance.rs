@@ -3,17 +3,20 @@
 use super::election::Owner;
 use super::garp::Garp;
 use super::link::Links;
+use super::signature::Signatures;
 use super::timers;
 use super::track::{Appraisal, Fault, Port, Waiting};
 use crate::effects::Effects;
 use crate::packet::receive::Heard;
 use crate::stats::Stats;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::InstanceIdx;
 use ipc::config::vrrp::{Instance as Conf, Switch, Version, Wanted};
+use ipc::config::vrrp_options::InstanceOptions;
 use ipc::msg::vips::Presence;
+use ipc::net::Family;
 use ipc::time::Mono;
 
 /// Shortest advert interval that is kept, whatever the configuration says; the compiler allows no shorter one.
@@ -76,7 +79,7 @@ pub enum Follow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MasterSeen {
     /// Its address.
-    pub addr: Ipv4Addr,
+    pub addr: IpAddr,
     /// Its priority.
     pub priority: u8,
 }
@@ -89,6 +92,8 @@ pub struct Scene<'a> {
     pub links: &'a Links,
     /// `vrrp_startup_delay` runs until then: no transition to MASTER before.
     pub quiet_until: Mono,
+    /// Time since 1970, for signatures.
+    pub day: Duration,
     /// Where actions go.
     pub out: &'a mut Effects,
 }
@@ -100,6 +105,8 @@ pub struct Instance {
     pub index: InstanceIdx,
     /// Its configuration.
     pub conf: Conf,
+    /// What else it asks for.
+    pub options: InstanceOptions,
     /// Its state.
     pub state: State,
     /// Effective priority.
@@ -123,12 +130,16 @@ pub struct Instance {
     /// Counters.
     pub stats: Stats,
     /// Advertised addresses in the order of the file.
-    pub(super) addrs: Vec<Ipv4Addr>,
+    pub(super) addrs: Vec<IpAddr>,
     /// The same, sorted.
-    pub(super) sorted: Vec<Ipv4Addr>,
+    pub(super) sorted: Vec<IpAddr>,
     pub(super) garp: Garp,
     pub(super) owner: Owner,
     pub(super) ip_id: u16,
+    /// `auth_hmac`
+    pub(super) signatures: Option<Signatures>,
+    /// Last sequence number of an authentication header, sent or heard. COMPAT: keepalived has one for both.
+    pub(super) ah_sequence: u32,
     /// When it last answered a rival.
     pub(super) answered: Option<Mono>,
     /// Reasons that the log has told since the last change of state or master.
@@ -164,7 +175,7 @@ pub(super) enum Arrival {
 
 impl Instance {
     /// An instance in INIT.
-    pub fn new(index: InstanceIdx, conf: Conf) -> Self {
+    pub fn new(index: InstanceIdx, conf: Conf, options: InstanceOptions) -> Self {
         let mut instance = Instance {
             index,
             state: State::Init,
@@ -183,6 +194,8 @@ impl Instance {
             garp: Garp::default(),
             owner: Owner::Sole,
             ip_id: 0,
+            signatures: Signatures::new(&conf, options.hmac.as_ref()),
+            ah_sequence: 0,
             answered: None,
             told: 0,
             told_since: Mono::ZERO,
@@ -191,6 +204,7 @@ impl Instance {
             claim: Claim::None,
             said: None,
             conf,
+            options,
         };
         instance.index_addrs();
         instance
@@ -202,10 +216,8 @@ impl Instance {
             .conf
             .vips
             .iter()
-            .filter_map(|vip| match vip.addr {
-                IpAddr::V4(addr) => Some(addr),
-                IpAddr::V6(_) => None,
-            })
+            .map(|vip| vip.addr)
+            .filter(|addr| Family::of(*addr) == self.conf.family)
             .take(crate::packet::advert::MAX_ADDRS)
             .collect();
         self.sorted = self.addrs.clone();
@@ -270,12 +282,12 @@ impl Instance {
     }
 
     /// Advertised addresses, sorted.
-    pub fn sorted_addrs(&self) -> &[Ipv4Addr] {
+    pub fn sorted_addrs(&self) -> &[IpAddr] {
         &self.sorted
     }
 
     /// Whether the address list of an advert from `source` is compared (`skip_check_adv_addr`).
-    pub fn compares_list(&self, source: Ipv4Addr) -> Switch {
+    pub fn compares_list(&self, source: IpAddr) -> Switch {
         let known = self.state == State::Backup && self.master.is_some_and(|master| master.addr == source);
         if known && self.conf.skip_check_adv_addr == Switch::On { Switch::Off } else { Switch::On }
     }

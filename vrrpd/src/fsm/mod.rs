@@ -10,6 +10,7 @@ pub mod notify;
 pub mod reconfigure;
 pub mod script;
 pub mod send;
+pub mod signature;
 pub mod sync;
 pub mod timers;
 pub mod track;

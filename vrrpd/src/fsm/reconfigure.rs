@@ -6,18 +6,22 @@ use super::link::Links;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use ipc::config::InstanceIdx;
 use ipc::config::vrrp::{Instance as Conf, Version};
 
 impl Instance {
     /// The same instance with the configuration of a new generation: state, counters and running timers stay.
     /// COMPAT: keepalived 2.4.3: a MASTER announces when addresses were added, or refreshes are on.
-    pub fn reconfigured(mut self, index: InstanceIdx, conf: Conf, old_links: &Links, scene: &Scene<'_>) -> Self {
+    pub fn reconfigured(mut self, fresh: Instance, old_links: &Links, scene: &Scene<'_>) -> Self {
         let before = (self.advert_int(), self.master_down_interval());
         let old_addrs = places(&self.conf, old_links);
         let old_refresh = self.conf.garp.refresh;
-        self.index = index;
-        self.conf = conf;
+        self.signatures = match (self.signatures.take(), fresh.signatures) {
+            (Some(old), Some(fresh)) => Some(old.reconfigured(fresh)),
+            (_, fresh) => fresh,
+        };
+        self.index = fresh.index;
+        self.conf = fresh.conf;
+        self.options = fresh.options;
         self.index_addrs();
         self.unsay();
         if self.conf.priority != 255 {

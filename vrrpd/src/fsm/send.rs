@@ -2,12 +2,16 @@
 
 use super::instance::{Instance, Scene};
 use super::track::Carrier;
-use crate::packet::{advert, auth};
+use crate::packet::advert::{self, Envelope, Sum};
+use crate::packet::auth;
 use crate::stats::count;
 use alloc::format;
-use core::net::{IpAddr, Ipv4Addr};
-use ipc::config::vrrp::Transport;
+use core::net::IpAddr;
+use ipc::config::vrrp::{Auth, Transport};
 use ipc::report::Level;
+
+/// The sequence number of an authentication header at which a master stops. COMPAT: keepalived 2.4.3.
+const AH_LAST: u32 = 0xffff_fffd;
 
 impl Instance {
     /// RFC 9568 §6.4.3 (310): an advert is due. It is timed from when it was due, so that late wake-ups do not add up;
@@ -40,6 +44,7 @@ impl Instance {
 
     fn send(&mut self, priority: u8, scene: &mut Scene<'_>) -> Sent {
         let Some(port) = self.port.filter(|port| port.carrier == Carrier::Yes) else { return Sent::No };
+        let Some(ah) = self.next_ah() else { return Sent::No };
         let id = self.next_id();
         let packet = advert::Outgoing {
             version: self.conf.version,
@@ -51,22 +56,31 @@ impl Instance {
             auth_data: auth::data(&self.conf.auth),
             checksum_as_v2: self.conf.v3_checksum_as_v2,
         };
-        let mut to = |destination: Ipv4Addr, ttl| {
-            scene.out.transmit(port.ifindex, destination, packet.encode(port.source, destination, ttl, id));
+        let body = packet.body(self.conf.family);
+        // One signature does for all destinations.
+        let trailer = self.signatures.as_mut().and_then(|own| own.sign(port.source, &body, scene.day));
+        let sum = Sum::of(self.conf.version, self.conf.v3_checksum_as_v2);
+        let key = auth::ah_key(&self.conf.auth);
+        let mut to = |destination: IpAddr, ttl| {
+            let ah = key.as_ref().map(|key| (key, ah));
+            let envelope = Envelope { source: port.source, destination, ttl, id, sum, trailer: trailer.as_ref(), ah };
+            scene.out.transmit(port.ifindex, destination, envelope.seal(&body));
         };
         match &self.conf.transport {
-            Transport::Multicast { group: IpAddr::V4(group) } => to(*group, 255),
-            Transport::Multicast { group: IpAddr::V6(_) } => return Sent::No,
-            Transport::Unicast { peers, ttl, .. } => {
-                for peer in peers {
-                    if let IpAddr::V4(addr) = peer.addr {
-                        to(addr, *ttl);
-                    }
-                }
-            }
+            Transport::Multicast { group } => to(*group, 255),
+            Transport::Unicast { peers, ttl, .. } => peers.iter().for_each(|peer| to(peer.addr, *ttl)),
         }
         count(&mut self.stats.advert_sent);
         Sent::Yes
+    }
+
+    /// The sequence number of the next authentication header. COMPAT: the last numbers are not used: RFC 2402 §2.5 forbids that they
+    /// begin again with the same key, so the master falls silent.
+    fn next_ah(&mut self) -> Option<u32> {
+        if matches!(self.conf.auth, Auth::Ah(_)) {
+            self.ah_sequence = self.ah_sequence.checked_add(1).filter(|next| *next < AH_LAST)?;
+        }
+        Some(self.ah_sequence)
     }
 
     /// COMPAT: keepalived: per instance, from 1, never 0; the copies for several peers have the same.

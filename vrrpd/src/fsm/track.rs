@@ -6,7 +6,7 @@ use super::script::{Script, Verdict};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 use ipc::config::vrrp::{Instance, Switch, Transport, Weight};
 use ipc::config::{LinkIdx, TrackScriptIdx};
 use ipc::msg::vips::{LinkFacts, Multicast};
@@ -24,14 +24,12 @@ pub enum Fault {
     LinkUp(LinkIdx),
     /// A script fails (or succeeds, with `reverse`).
     Script(TrackScriptIdx),
-    /// Its interface has no IPv4 address to send from.
+    /// Its interface has no address of its family to send from.
     NoSource(LinkIdx),
     /// `track_src_ip`: the configured source address is not on the interface.
-    SourceMissing(Ipv4Addr),
+    SourceMissing(IpAddr),
     /// Multicast on an interface that cannot.
     NoMulticast(LinkIdx),
-    /// IPv6 adverts are not there yet.
-    Ipv6,
     /// Another member of its sync group is in FAULT.
     Group,
 }
@@ -48,8 +46,12 @@ impl Fault {
             Fault::LinkUp(link) => format!("interface {} is up, and tracked in reverse", links.name(link)),
             Fault::Script(index) => format!("script {} is not as it should be", script(index)),
             Fault::NoSource(link) => format!(
-                "interface {} has no IPv4 address to send adverts from; add one, or set mcast_src_ip or unicast_src_ip ({})",
+                "interface {} has no {} to send adverts from; add one, or set mcast_src_ip or unicast_src_ip ({})",
                 links.name(link),
+                match conf.family {
+                    Family::V4 => "IPv4 address",
+                    Family::V6 => "link-local IPv6 address",
+                },
                 conf.origin
             ),
             Fault::SourceMissing(addr) => {
@@ -58,7 +60,6 @@ impl Fault {
             Fault::NoMulticast(link) => {
                 format!("interface {} cannot multicast; use unicast_peer ({})", links.name(link), conf.origin)
             }
-            Fault::Ipv6 => format!("VRRP over IPv6 is not supported yet ({})", conf.origin),
             Fault::Group => "another member of its sync group is in FAULT".into(),
         }
     }
@@ -70,7 +71,7 @@ pub struct Port {
     /// Kernel index of the interface.
     pub ifindex: u32,
     /// Source address of adverts; also what breaks a tie.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Whether packets can pass just now.
     pub carrier: Carrier,
 }
@@ -112,9 +113,6 @@ pub fn appraise(conf: &Instance, links: &Links, scripts: &Table<TrackScriptIdx, 
     let mut waiting = Waiting::No;
     let mut bonus = 0i32;
 
-    if conf.family == Family::V6 {
-        faults.push(Fault::Ipv6);
-    }
     for tracked in &conf.track_links {
         let Some(link) = links.at(tracked.link) else { continue };
         let state = match &link.known {
@@ -200,20 +198,20 @@ fn port(conf: &Instance, links: &Links, faults: &mut Vec<Fault>) -> Option<Port>
     Some(Port { ifindex: facts.ifindex, source, carrier })
 }
 
-fn source(conf: &Instance, facts: &LinkFacts, faults: &mut Vec<Fault>) -> Option<Ipv4Addr> {
-    match conf.source {
-        Some(IpAddr::V4(addr)) => {
-            if conf.track_source == Switch::On && !facts.addrs.contains(&addr) {
-                faults.push(Fault::SourceMissing(addr));
-            }
-            Some(addr)
+/// COMPAT: the configured address, else the interface's primary one, else (IPv6) its link-local one.
+fn source(conf: &Instance, facts: &LinkFacts, faults: &mut Vec<Fault>) -> Option<IpAddr> {
+    if let Some(addr) = conf.source {
+        if conf.track_source == Switch::On && !facts.addrs.contains(&addr) {
+            faults.push(Fault::SourceMissing(addr));
         }
-        Some(IpAddr::V6(_)) => None,
-        None => {
-            if facts.primary.is_none() && conf.family == Family::V4 {
-                faults.push(Fault::NoSource(conf.link));
-            }
-            facts.primary
-        }
+        return Some(addr);
     }
+    let own = match conf.family {
+        Family::V4 => facts.primary.map(IpAddr::V4),
+        Family::V6 => facts.link_local.map(IpAddr::V6),
+    };
+    if own.is_none() {
+        faults.push(Fault::NoSource(conf.link));
+    }
+    own
 }

@@ -1,10 +1,11 @@
-//! The VRRP packet itself: RFC 3768 §5.1 (version 2) and RFC 9568 §5.1 (version 3), IPv4.
+//! The VRRP packet itself: RFC 3768 §5.1 (version 2) and RFC 9568 §5.1 (version 3).
 
-use super::{auth, checksum, ip};
+use super::{ah, auth, checksum, hmac, ip};
 use alloc::vec::Vec;
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 use ipc::config::vrrp::{Switch, Version};
+use ipc::net::Family;
 
 /// Length of the fixed part, in bytes.
 pub const HEADER_LEN: usize = 8;
@@ -26,8 +27,8 @@ pub struct Outgoing<'a> {
     pub priority: u8,
     /// Advert interval. Version 2 sends whole seconds 1..=255, version 3 centiseconds 1..=4095.
     pub interval: Duration,
-    /// Addresses in the order of the file; those beyond 255 are not sent.
-    pub addrs: &'a [Ipv4Addr],
+    /// Addresses in the order of the file, of the family that carries them; those beyond 255 are not sent.
+    pub addrs: &'a [IpAddr],
     /// Number of the authentication type (version 2).
     pub auth_type: u8,
     /// Authentication data (version 2).
@@ -37,45 +38,124 @@ pub struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    /// The whole IPv4 packet. COMPAT: keepalived 2.2.7, byte for byte.
-    pub fn encode(&self, source: Ipv4Addr, destination: Ipv4Addr, ttl: u8, id: u16) -> Vec<u8> {
+    /// What follows the IP header, its checksum zero: for [`Envelope::seal`].
+    pub fn body(&self, family: Family) -> Vec<u8> {
         let addrs = self.addrs.get(..MAX_ADDRS).unwrap_or(self.addrs);
-        let trailer = match self.version {
-            Version::V2 => auth::DATA_LEN,
-            Version::V3 => 0,
-        };
-        let len = HEADER_LEN + addrs.len() * 4 + trailer;
-        let payload_len = u16::try_from(len).unwrap_or(u16::MAX);
-
-        let mut packet = Vec::with_capacity(ip::HEADER_LEN + len);
-        packet.extend_from_slice(&ip::Outgoing { source, destination, ttl, id, payload_len }.encode());
         let count = u8::try_from(addrs.len()).unwrap_or(u8::MAX);
         let (first, [five, six]) = match self.version {
             Version::V2 => (0x21, [self.auth_type, seconds(self.interval)]),
             Version::V3 => (0x31, centiseconds(self.interval).to_be_bytes()),
         };
-        packet.extend_from_slice(&[first, self.vrid, self.priority, count, five, six, 0, 0]);
+        let mut body = Vec::with_capacity(HEADER_LEN + addrs.len() * addr_len(family) + auth::DATA_LEN);
+        body.extend_from_slice(&[first, self.vrid, self.priority, count, five, six, 0, 0]);
         for addr in addrs {
-            packet.extend_from_slice(&addr.octets());
+            match addr {
+                IpAddr::V4(addr) => body.extend_from_slice(&addr.octets()),
+                IpAddr::V6(addr) => body.extend_from_slice(&addr.octets()),
+            }
         }
-        if self.version == Version::V2 {
-            packet.extend_from_slice(&self.auth_data);
+        if has_auth_data(self.version, family) {
+            body.extend_from_slice(&self.auth_data);
         }
-        self.seal(source, destination, &mut packet);
-        packet
+        body
     }
 
-    /// Puts the checksum into its field, which holds zero.
-    fn seal(&self, source: Ipv4Addr, destination: Ipv4Addr, packet: &mut [u8]) {
-        let Some(vrrp) = packet.get_mut(ip::HEADER_LEN..) else { return };
-        let sum = match (self.version, self.checksum_as_v2) {
-            (Version::V2, _) | (Version::V3, Switch::On) => checksum::plain(vrrp),
-            (Version::V3, Switch::Off) => checksum::with_pseudo_header(source, destination, vrrp),
-        };
-        if let Some(field) = vrrp.get_mut(6..8) {
-            field.copy_from_slice(&sum.to_be_bytes());
+    /// The whole packet, without what only some instances put around it.
+    pub fn encode(&self, source: IpAddr, destination: IpAddr, ttl: u8, id: u16) -> Vec<u8> {
+        let sum = Sum::of(self.version, self.checksum_as_v2);
+        let envelope = Envelope { source, destination, ttl, id, sum, trailer: None, ah: None };
+        envelope.seal(&self.body(Family::of(source)))
+    }
+}
+
+/// What the checksum of an IPv4 packet covers; over IPv6 there is always a pseudo-header (RFC 8200 §8.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sum {
+    /// The packet.
+    Plain,
+    /// The packet and a pseudo-header.
+    Pseudo,
+}
+
+impl Sum {
+    /// RFC 3768 §5.3.8, RFC 9568 §5.2.8, `v3_checksum_as_v2`.
+    pub fn of(version: Version, as_v2: Switch) -> Self {
+        match (version, as_v2) {
+            (Version::V2, _) | (Version::V3, Switch::On) => Sum::Plain,
+            (Version::V3, Switch::Off) => Sum::Pseudo,
         }
     }
+
+    /// The checksum of `vrrp`; zero when it holds its own correct checksum.
+    pub fn over(self, source: IpAddr, destination: IpAddr, vrrp: &[u8]) -> u16 {
+        match self {
+            Sum::Plain if source.is_ipv4() => checksum::plain(vrrp),
+            Sum::Plain | Sum::Pseudo => checksum::with_pseudo_header(source, destination, super::PROTOCOL, vrrp),
+        }
+    }
+}
+
+/// What an advert travels in.
+#[derive(Clone, Copy, Debug)]
+pub struct Envelope<'a> {
+    /// Source address.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// Time to live, hop limit.
+    pub ttl: u8,
+    /// IPv4 identification.
+    pub id: u16,
+    /// How the checksum is made.
+    pub sum: Sum,
+    /// `auth_hmac`: what signs it.
+    pub trailer: Option<&'a [u8; hmac::TRAILER_LEN]>,
+    /// `auth_type AH`: key and sequence number.
+    pub ah: Option<(&'a [u8; auth::DATA_LEN], u32)>,
+}
+
+impl Envelope<'_> {
+    /// The whole packet. COMPAT: keepalived 2.2.7, byte for byte.
+    pub fn seal(&self, body: &[u8]) -> Vec<u8> {
+        let mut vrrp = body.to_vec();
+        let sum = self.sum.over(self.source, self.destination, &vrrp).to_be_bytes();
+        if let Some(field) = vrrp.get_mut(6..8) {
+            field.copy_from_slice(&sum);
+        }
+        if let Some(trailer) = self.trailer {
+            vrrp.extend_from_slice(trailer);
+        }
+        let ah_len = self.ah.map_or(0, |_| ah::HEADER_LEN);
+        let header = ip::Outgoing {
+            source: self.source,
+            destination: self.destination,
+            ttl: self.ttl,
+            id: self.id,
+            protocol: if self.ah.is_some() { super::PROTOCOL_AH } else { super::PROTOCOL },
+            payload_len: u16::try_from(vrrp.len().saturating_add(ah_len)).unwrap_or(u16::MAX),
+        };
+        let mut packet = header.encode();
+        if let (Some((key, sequence)), IpAddr::V4(source)) = (self.ah, self.source) {
+            let ttl = if self.destination.is_multicast() { ah::Ttl::Covered } else { ah::Ttl::Mutable };
+            let ah = ah::header(key, source.to_bits(), sequence, ttl, &packet, &vrrp);
+            packet.extend_from_slice(&ah);
+        }
+        packet.append(&mut vrrp);
+        packet
+    }
+}
+
+/// Length of an address, in bytes.
+fn addr_len(family: Family) -> usize {
+    match family {
+        Family::V4 => 4,
+        Family::V6 => 16,
+    }
+}
+
+/// Whether authentication data ends the packet. COMPAT: keepalived 2.2.7: not in version 2 over IPv6, which has no RFC.
+fn has_auth_data(version: Version, family: Family) -> bool {
+    version == Version::V2 && family == Family::V4
 }
 
 /// The interval in the unit of version 2.
@@ -107,11 +187,13 @@ pub struct Incoming<'a> {
     pub sixth: u8,
     /// What follows the fixed part.
     pub rest: &'a [u8],
+    /// What carries it.
+    pub family: Family,
 }
 
 impl<'a> Incoming<'a> {
     /// Takes the fixed part off; `None` when there are fewer than eight bytes.
-    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+    pub fn parse(bytes: &'a [u8], family: Family) -> Option<Self> {
         let (head, rest) = bytes.split_first_chunk::<HEADER_LEN>()?;
         let [version_type, vrid, priority, count, fifth, sixth, _, _] = *head;
         Some(Incoming {
@@ -123,26 +205,32 @@ impl<'a> Incoming<'a> {
             fifth,
             sixth,
             rest,
+            family,
         })
     }
 
     /// Length that a packet with this version and this number of addresses has, in bytes, IP header not included.
     pub fn expected_len(&self) -> usize {
-        let trailer = if self.version == 2 { auth::DATA_LEN } else { 0 };
-        usize::from(self.count).saturating_mul(4).saturating_add(HEADER_LEN).saturating_add(trailer)
+        let trailer = if self.version == 2 && self.family == Family::V4 { auth::DATA_LEN } else { 0 };
+        self.addrs_len().saturating_add(HEADER_LEN).saturating_add(trailer)
+    }
+
+    fn addrs_len(&self) -> usize {
+        usize::from(self.count).saturating_mul(addr_len(self.family))
     }
 
     /// The addresses, as many as the header claims and the packet holds.
-    pub fn addrs(&self) -> impl Iterator<Item = Ipv4Addr> + use<'a> {
-        self.rest.chunks_exact(4).take(usize::from(self.count)).filter_map(|four| {
-            let octets: [u8; 4] = four.try_into().ok()?;
-            Some(Ipv4Addr::from(octets))
+    pub fn addrs(&self) -> impl Iterator<Item = IpAddr> + use<'a> {
+        let family = self.family;
+        self.rest.chunks_exact(addr_len(family)).take(usize::from(self.count)).filter_map(move |octets| match family {
+            Family::V4 => <[u8; 4]>::try_from(octets).ok().map(|octets| Ipv4Addr::from(octets).into()),
+            Family::V6 => <[u8; 16]>::try_from(octets).ok().map(|octets| Ipv6Addr::from(octets).into()),
         })
     }
 
-    /// The eight bytes after the addresses (version 2).
+    /// The eight bytes after the addresses (version 2 over IPv4).
     pub fn auth_data(&self) -> Option<&'a [u8; auth::DATA_LEN]> {
-        self.rest.get(usize::from(self.count).saturating_mul(4)..)?.first_chunk()
+        self.rest.get(self.addrs_len()..)?.first_chunk()
     }
 
     /// The interval that the sender keeps.

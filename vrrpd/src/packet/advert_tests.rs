@@ -1,13 +1,14 @@
 //! Adverts against what keepalived 2.2.7 really sent: captured on a veth pair, sender 192.168.77.1.
 
 use super::*;
+use alloc::vec;
 use alloc::vec::Vec;
 use ipc::config::Secret;
 use ipc::config::vrrp::Auth;
 
-const SENDER: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 1);
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-const PEER: Ipv4Addr = Ipv4Addr::new(192, 168, 77, 2);
+const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 77, 1));
+const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 168, 77, 2));
 
 fn hex(text: &str) -> Vec<u8> {
     text.as_bytes()
@@ -16,11 +17,11 @@ fn hex(text: &str) -> Vec<u8> {
         .collect()
 }
 
-fn vips(last: &[u8]) -> Vec<Ipv4Addr> {
-    last.iter().map(|&n| Ipv4Addr::new(192, 168, 77, n)).collect()
+fn vips(last: &[u8]) -> Vec<IpAddr> {
+    last.iter().map(|&n| Ipv4Addr::new(192, 168, 77, n).into()).collect()
 }
 
-fn v2<'a>(vrid: u8, priority: u8, addrs: &'a [Ipv4Addr], auth: &Auth) -> Outgoing<'a> {
+fn v2<'a>(vrid: u8, priority: u8, addrs: &'a [IpAddr], auth: &Auth) -> Outgoing<'a> {
     Outgoing {
         version: Version::V2,
         vrid,
@@ -33,7 +34,7 @@ fn v2<'a>(vrid: u8, priority: u8, addrs: &'a [Ipv4Addr], auth: &Auth) -> Outgoin
     }
 }
 
-fn v3<'a>(vrid: u8, priority: u8, centiseconds: u64, addrs: &'a [Ipv4Addr]) -> Outgoing<'a> {
+fn v3<'a>(vrid: u8, priority: u8, centiseconds: u64, addrs: &'a [IpAddr]) -> Outgoing<'a> {
     Outgoing {
         version: Version::V3,
         vrid,
@@ -108,7 +109,7 @@ fn version_3_unicast() {
         hex("45c0002000010000ff709f58c0a84d01c0a84d023136c8010032dcb1c0a84d6a")
     );
     assert_eq!(
-        advert.encode(SENDER, Ipv4Addr::new(192, 168, 77, 3), 255, 1),
+        advert.encode(SENDER, Ipv4Addr::new(192, 168, 77, 3).into(), 255, 1),
         hex("45c0002000010000ff709f57c0a84d01c0a84d033136c8010032dcb0c0a84d6a")
     );
 }
@@ -134,13 +135,89 @@ fn version_3_one_second() {
     );
 }
 
+const SENDER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 1));
+const GROUP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
+
+fn vips6(last: &[u16]) -> Vec<IpAddr> {
+    last.iter().map(|&n| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n).into()).collect()
+}
+
+/// The flow label of keepalived's packets is made up by the kernel.
+fn without_flow_label(text: &str) -> Vec<u8> {
+    let mut bytes = hex(text);
+    (bytes[1], bytes[2], bytes[3]) = (bytes[1] & 0xf0, 0, 0);
+    bytes
+}
+
+/// `vrrp_instance V6 { state MASTER; virtual_router_id 51; priority 100; advert_int 1;
+/// virtual_ipaddress { fe80::51; 2001:db8::51/64 } virtual_ipaddress_excluded { 192.168.77.50/24 } }`
+#[test]
+fn ipv6_multicast() {
+    let mut addrs = vec![IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x51))];
+    addrs.extend(vips6(&[0x51]));
+    assert_eq!(
+        v3(51, 100, 100, &addrs).encode(SENDER6, GROUP6, 255, 1),
+        without_flow_label(
+            "6c07c334002870fffe8000000000000000\
+0000fffe000001ff0200000000000000000000000000123133640200\
+64405bfe80000000000000000000000000005120010db8000000000000000000000051"
+        )
+    );
+}
+
+/// `vrrp_instance V6 { version 2; priority 255; virtual_ipaddress { 2001:db8::51/64; 2001:db8::52/64 } }`: what no RFC has.
+#[test]
+fn ipv6_version_2_has_no_authentication_data() {
+    let addrs = vips6(&[0x51, 0x52]);
+    let ours = v2(51, 255, &addrs, &Auth::None).encode(SENDER6, GROUP6, 255, 1);
+    let vrrp = "2133ff020001868420010db800000000000000000000005120010db8000000000000000000000052";
+    assert_eq!(ours[40..], hex(vrrp));
+}
+
+/// `vrrp_instance V4 { state BACKUP; virtual_router_id 51; priority 254; authentication { auth_type AH; auth_pass s3cret }
+/// virtual_ipaddress { 192.168.77.100/24 } }`, to the group and to a peer.
+#[test]
+fn authentication_header() {
+    let auth = Auth::Ah(Secret::new(b"s3cret".to_vec()));
+    let addrs = vips(&[100]);
+    let body = v2(51, 254, &addrs, &auth).body(Family::V4);
+    let key = auth::ah_key(&auth).unwrap();
+    let with = |destination, sequence| {
+        let id = u16::try_from(sequence).unwrap();
+        let envelope = Envelope {
+            source: SENDER,
+            destination,
+            ttl: 255,
+            id,
+            sum: Sum::Plain,
+            trailer: None,
+            ah: Some((&key, sequence)),
+        };
+        envelope.seal(&body)
+    };
+    let vrrp = "2133fe010201d0bcc0a84d640000000000000000";
+    let expected = |head: &str| hex(&alloc::format!("{head}{vrrp}"));
+    assert_eq!(
+        with(GROUP, 1),
+        expected("45c0004000010000ff33cd0dc0a84d01e000001270040000c0a84d0100000001d8d24800f7cdd4e78e9fd809")
+    );
+    assert_eq!(
+        with(GROUP, 2),
+        expected("45c0004000020000ff33cd0cc0a84d01e000001270040000c0a84d01000000021d98838a81de24950c5151f5")
+    );
+    assert_eq!(
+        with(PEER, 1),
+        expected("45c0004000010000ff339f75c0a84d01c0a84d0270040000c0a84d0100000001305e068ffb70beda5ff0a469")
+    );
+}
+
 #[test]
 fn more_than_255_addresses_are_cut() {
-    let addrs: Vec<Ipv4Addr> = (0..300u32).map(|n| Ipv4Addr::from(0x0a00_0000 + n)).collect();
+    let addrs: Vec<IpAddr> = (0..300u32).map(|n| Ipv4Addr::from(0x0a00_0000 + n).into()).collect();
     let packet = v3(1, 100, 100, &addrs).encode(SENDER, GROUP, 255, 1);
     assert_eq!(packet.len(), 20 + 8 + 255 * 4);
     let (_, payload) = ip::split(&packet).unwrap();
-    assert_eq!(Incoming::parse(payload).unwrap().addrs().count(), 255);
+    assert_eq!(Incoming::parse(payload, Family::V4).unwrap().addrs().count(), 255);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! VRRPv2 authentication: type 0 (none) and type 1 (simple text password, RFC 2338 §5.3.6).
+//! VRRPv2 authentication: type 0 (none), type 1 (simple text password, RFC 2338 §5.3.6) and type 2 (IP
+//! authentication header, [`super::ah`]).
 
 use ipc::config::vrrp::Auth;
 use subtle::ConstantTimeEq;
@@ -11,10 +12,11 @@ pub fn kind(auth: &Auth) -> u8 {
     match auth {
         Auth::None => 0,
         Auth::Pass(_) => 1,
+        Auth::Ah(_) => 2,
     }
 }
 
-/// The authentication data: the password's first eight bytes, padded with zeros.
+/// The authentication data: the password's first eight bytes, padded with zeros. COMPAT: with AH it is zero, the key is not sent.
 pub fn data(auth: &Auth) -> [u8; DATA_LEN] {
     let mut field = [0; DATA_LEN];
     if let Auth::Pass(secret) = auth {
@@ -25,10 +27,18 @@ pub fn data(auth: &Auth) -> [u8; DATA_LEN] {
     field
 }
 
+/// The key of the authentication header: the password as [`data`] would send it.
+pub fn ah_key(auth: &Auth) -> Option<[u8; DATA_LEN]> {
+    match auth {
+        Auth::Ah(secret) => Some(data(&Auth::Pass(secret.clone()))),
+        Auth::None | Auth::Pass(_) => None,
+    }
+}
+
 /// Whether received data is right, in a time that does not depend on where it differs.
 pub fn accepts(auth: &Auth, received: &[u8; DATA_LEN]) -> bool {
     match auth {
-        Auth::None => true,
+        Auth::None | Auth::Ah(_) => true,
         Auth::Pass(_) => bool::from(data(auth).ct_eq(received)),
     }
 }

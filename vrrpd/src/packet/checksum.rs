@@ -1,7 +1,6 @@
-//! The Internet checksum (RFC 1071), with and without the IPv4 pseudo-header (RFC 9568 §5.2.8).
+//! The Internet checksum (RFC 1071), with and without a pseudo-header.
 
-use super::PROTOCOL;
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 
 /// Checksum of the concatenation of `parts`; every part but the last must be of even length.
 fn sum<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u16 {
@@ -29,11 +28,16 @@ pub fn plain(data: &[u8]) -> u16 {
     sum([data])
 }
 
-/// Checksum of a VRRPv3 packet over IPv4: `data` and the pseudo-header. Zero over data that holds its own correct checksum.
-pub fn with_pseudo_header(source: Ipv4Addr, destination: Ipv4Addr, data: &[u8]) -> u16 {
-    // Longer data cannot come out of an IPv4 packet; saturating makes its checksum wrong, which is what it is.
-    let length = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
-    sum([&source.octets()[..], &destination.octets()[..], &[0, PROTOCOL], &length, data])
+/// Checksum of `data` and the pseudo-header of either family (RFC 9568 §5.2.8, RFC 8200 §8.1): the same words in another order.
+/// Zero over data that holds its own correct checksum.
+pub fn with_pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, data: &[u8]) -> u16 {
+    // Longer data cannot come out of an IP packet; saturating makes its checksum wrong, which is what it is.
+    let length = u32::try_from(data.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let words = |addr| match addr {
+        IpAddr::V4(v4) => v4.to_ipv6_compatible().octets(),
+        IpAddr::V6(v6) => v6.octets(),
+    };
+    sum([&words(source)[..], &words(destination)[..], &[0, protocol], &length, data])
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Whether a received packet counts: the checks of RFC 9568 §7.1 in keepalived's order, each with its own reason.
 //! COMPAT: keepalived 2.4.3: a differing address list or (version 3) interval is remarked on, the advert counts all the same.
 
-use super::advert::{self, ADVERTISEMENT};
-use super::{auth, checksum, ip};
+use super::advert::{self, ADVERTISEMENT, Sum};
+use super::{ah, auth, hmac, ip};
+use crate::fsm::signature::Signatures;
 use crate::stats::Reject;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
-use ipc::config::vrrp::{Instance, Switch, Transport, UnicastSources, Version};
+use ipc::config::vrrp::{Auth, Instance, Switch, Transport, UnicastSources, Version};
+use ipc::net::Family;
 
 /// What the receiver knows.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +18,7 @@ pub struct Receiver<'a> {
     /// Its effective priority.
     pub priority: u8,
     /// Its advertised addresses, sorted.
-    pub addrs: &'a [Ipv4Addr],
+    pub addrs: &'a [IpAddr],
     /// Whether the address list is compared, not only its length (`skip_check_adv_addr`).
     pub list: Switch,
 }
@@ -25,13 +27,26 @@ pub struct Receiver<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heard {
     /// Who sent it.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// Its priority; zero resigns.
     pub priority: u8,
     /// The interval its sender keeps.
     pub interval: Duration,
     /// Whether its addresses are ours.
     pub addrs: Addresses,
+    /// Sequence number of its authentication header.
+    pub sequence: Option<u32>,
+}
+
+/// What else guards an instance, with its memory of what was heard before.
+#[derive(Debug, Default)]
+pub struct Guard<'a> {
+    /// `auth_hmac`
+    pub signatures: Option<&'a mut Signatures>,
+    /// Time since 1970.
+    pub day: Duration,
+    /// Last sequence number that an authentication header had, our own included.
+    pub last_ah: Option<u32>,
 }
 
 /// How the received address list compares with the configured one.
@@ -42,16 +57,46 @@ pub enum Addresses {
     /// Another number of addresses: this many.
     Count(u8),
     /// An address that is not configured here.
-    Foreign(Ipv4Addr),
+    Foreign(IpAddr),
 }
 
-/// Judges a packet. `received` is the number of bytes that came in, IP header included.
-pub fn judge(receiver: Receiver<'_>, header: &ip::Incoming, payload: &[u8], received: usize) -> Result<Heard, Reject> {
-    let conf = receiver.conf;
-    let advert = advert::Incoming::parse(payload).ok_or(Reject::Length)?;
-    let expected = advert.expected_len().saturating_add(header.header_len);
+/// A packet that came in.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    /// All of it.
+    pub whole: &'a [u8],
+    /// What its headers say.
+    pub header: ip::Incoming,
+    /// The VRRP header and all that follows.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Packet<'a> {
+    /// Takes a packet apart; `None` when it holds no VRRP header.
+    pub fn parse(whole: &'a [u8]) -> Option<Self> {
+        let (header, payload) = ip::split(whole)?;
+        (payload.len() >= advert::HEADER_LEN).then_some(Packet { whole, header, payload })
+    }
+
+    /// The virtual router that it is for.
+    pub fn vrid(&self) -> u8 {
+        self.payload.get(1).copied().unwrap_or(0)
+    }
+}
+
+/// Judges a packet in keepalived's order. `guard` is asked as soon as the packet is known to be whole, and remembers it when it is genuine.
+pub fn judge(receiver: Receiver<'_>, packet: &Packet<'_>, guard: &mut Guard<'_>) -> Result<Heard, Reject> {
+    let (conf, header) = (receiver.conf, &packet.header);
+    if header.ah.is_some() != matches!(conf.auth, Auth::Ah(_)) {
+        return Err(Reject::AuthMismatch);
+    }
+    let advert = advert::Incoming::parse(packet.payload, header.family()).ok_or(Reject::Length)?;
+    let plain = advert.expected_len().saturating_add(header.header_len);
+    let received = packet.whole.len();
+    let signed = plain.saturating_add(hmac::TRAILER_LEN);
+    let expected = if guard.signatures.is_some() && received >= signed { signed } else { plain };
     check_len(expected, received)?;
-    if matches!(conf.transport, Transport::Multicast { .. }) && header.ttl != 255 {
+    if is_multicast(conf) && header.ttl != 255 {
         return Err(Reject::Ttl);
     }
     let ours = match conf.version {
@@ -61,17 +106,23 @@ pub fn judge(receiver: Receiver<'_>, header: &ip::Incoming, payload: &[u8], rece
     if advert.version != ours {
         return Err(Reject::Version);
     }
+    let vrrp_len = plain.saturating_sub(header.header_len);
+    let vrrp = packet.payload.get(..vrrp_len).ok_or(Reject::Length)?;
+    if let Some(signatures) = &mut guard.signatures {
+        let trailer = (expected == signed).then(|| packet.payload.get(vrrp_len..)).flatten();
+        signatures.check(trailer, header.source, vrrp, guard.day)?;
+    }
     if conf.version == Version::V2 {
-        check_v2(conf, &advert)?;
+        check_v2(conf, packet, &advert, guard)?;
     }
     if advert.kind != ADVERTISEMENT {
         return Err(Reject::Type);
     }
-    if usize::from(header.total_len) != expected {
+    if header.total_len != expected {
         return Err(Reject::TotalLength);
     }
-    check_sum(conf, header, payload, expected)?;
-    if header.destination.is_multicast() != matches!(conf.transport, Transport::Multicast { .. }) {
+    check_sum(conf, header, vrrp)?;
+    if header.destination.is_multicast() != is_multicast(conf) {
         return Err(Reject::Destination);
     }
     if conf.owner_ignore_adverts == Switch::On && receiver.priority == 255 {
@@ -83,7 +134,12 @@ pub fn judge(receiver: Receiver<'_>, header: &ip::Incoming, payload: &[u8], rece
         priority: advert.priority,
         interval: advert.interval(),
         addrs: compare(receiver, &advert),
+        sequence: header.ah.map(|ah| ah.sequence),
     })
+}
+
+fn is_multicast(conf: &Instance) -> bool {
+    matches!(conf.transport, Transport::Multicast { .. })
 }
 
 /// The length must be exact; only the padding of the shortest Ethernet frame is tolerated.
@@ -98,13 +154,23 @@ fn check_len(expected: usize, received: usize) -> Result<(), Reject> {
 
 /// Authentication and interval (RFC 2338 §7.1, RFC 3768 §7.1). COMPAT: another interval drops the packet, so that
 /// routers that disagree about it never elect each other.
-fn check_v2(conf: &Instance, advert: &advert::Incoming<'_>) -> Result<(), Reject> {
+fn check_v2(
+    conf: &Instance,
+    packet: &Packet<'_>,
+    advert: &advert::Incoming<'_>,
+    guard: &Guard<'_>,
+) -> Result<(), Reject> {
     if advert.fifth != auth::kind(&conf.auth) {
         return Err(if advert.fifth > 2 { Reject::AuthUnknown } else { Reject::AuthMismatch });
     }
-    let data = advert.auth_data().ok_or(Reject::Length)?;
-    if !auth::accepts(&conf.auth, data) {
-        return Err(Reject::AuthFailure);
+    if packet.header.family() == Family::V4 {
+        let data = advert.auth_data().ok_or(Reject::Length)?;
+        if !auth::accepts(&conf.auth, data) {
+            return Err(Reject::AuthFailure);
+        }
+    }
+    if let (Some(ah), Some(key)) = (&packet.header.ah, auth::ah_key(&conf.auth)) {
+        check_ah(conf, packet, ah, &key, guard.last_ah)?;
     }
     if advert.sixth != advert::seconds(conf.advert_int) {
         return Err(Reject::Interval);
@@ -112,15 +178,34 @@ fn check_v2(conf: &Instance, advert: &advert::Incoming<'_>) -> Result<(), Reject
     Ok(())
 }
 
-/// The checksum of exactly the expected bytes. With `v3_checksum_as_v2` both forms count: a pair is switched over one at a time.
-fn check_sum(conf: &Instance, header: &ip::Incoming, payload: &[u8], expected: usize) -> Result<(), Reject> {
-    let vrrp = payload.get(..expected.saturating_sub(header.header_len)).ok_or(Reject::Length)?;
-    let plain = || checksum::plain(vrrp) == 0;
-    let pseudo = || checksum::with_pseudo_header(header.source, header.destination, vrrp) == 0;
+/// COMPAT: keepalived 2.4.3: the index is the sender's address, the sequence number has grown, the check value is right.
+fn check_ah(
+    conf: &Instance,
+    packet: &Packet<'_>,
+    ah: &ah::Incoming,
+    key: &[u8],
+    last: Option<u32>,
+) -> Result<(), Reject> {
+    if IpAddr::V4(Ipv4Addr::from_bits(ah.spi)) != packet.header.source {
+        return Err(Reject::AhIndex);
+    }
+    let ttl = if is_multicast(conf) { ah::Ttl::Covered } else { ah::Ttl::Mutable };
+    if !ah::verify(key, ah, ttl, packet.whole, &packet.header) {
+        return Err(Reject::AuthFailure);
+    }
+    if last.is_some_and(|last| ah.sequence <= last) {
+        return Err(Reject::AhReplay);
+    }
+    Ok(())
+}
+
+/// The checksum. With `v3_checksum_as_v2` both forms count: a pair is switched over one at a time.
+fn check_sum(conf: &Instance, header: &ip::Incoming, vrrp: &[u8]) -> Result<(), Reject> {
+    let is_good = |sum: Sum| sum.over(header.source, header.destination, vrrp) == 0;
     let good = match (conf.version, conf.v3_checksum_as_v2) {
-        (Version::V2, _) => plain(),
-        (Version::V3, Switch::Off) => pseudo(),
-        (Version::V3, Switch::On) => plain() || pseudo(),
+        (Version::V2, _) => is_good(Sum::Plain),
+        (Version::V3, Switch::Off) => is_good(Sum::Pseudo),
+        (Version::V3, Switch::On) => is_good(Sum::Plain) || is_good(Sum::Pseudo),
     };
     if good { Ok(()) } else { Err(Reject::Checksum) }
 }
@@ -128,7 +213,7 @@ fn check_sum(conf: &Instance, header: &ip::Incoming, payload: &[u8], expected: u
 /// `check_unicast_src` and the TTL range of the peer.
 fn check_source(conf: &Instance, header: &ip::Incoming) -> Result<(), Reject> {
     let Transport::Unicast { peers, sources: UnicastSources::PeersOnly, .. } = &conf.transport else { return Ok(()) };
-    let peer = peers.iter().find(|peer| peer.addr == IpAddr::V4(header.source)).ok_or(Reject::Source)?;
+    let peer = peers.iter().find(|peer| peer.addr == header.source).ok_or(Reject::Source)?;
     if header.ttl < peer.min_ttl || header.ttl > peer.max_ttl {
         return Err(Reject::Ttl);
     }

@@ -1,16 +1,17 @@
 //! Every check with a packet that fails it and no earlier one, and packets of any bytes.
 
 use super::*;
+use crate::packet::checksum;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::net::Ipv6Addr;
 use ipc::config::vrrp::{Auth, GarpTiming, Notify, Peer, Preemption, Wanted};
 use ipc::config::{LinkIdx, Origin, Secret};
-use ipc::net::Family;
 use proptest::prelude::*;
 
-const SENDER: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 9);
-const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
-const OURS: [Ipv4Addr; 2] = [Ipv4Addr::new(10, 0, 0, 100), Ipv4Addr::new(10, 0, 0, 101)];
+const SENDER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 9));
+const GROUP: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
+const OURS: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::new(10, 0, 0, 100)), IpAddr::V4(Ipv4Addr::new(10, 0, 0, 101))];
 
 fn conf(version: Version, auth: Auth) -> Instance {
     Instance {
@@ -27,7 +28,7 @@ fn conf(version: Version, auth: Auth) -> Instance {
         down_timer_adverts: 3,
         source: None,
         track_source: Switch::Off,
-        transport: Transport::Multicast { group: IpAddr::V4(GROUP) },
+        transport: Transport::Multicast { group: GROUP },
         auth,
         v3_checksum_as_v2: Switch::Off,
         vips: Vec::new(),
@@ -63,7 +64,7 @@ fn v3() -> Instance {
     conf(Version::V3, Auth::None)
 }
 
-fn packet(conf: &Instance, destination: Ipv4Addr) -> Vec<u8> {
+fn packet(conf: &Instance, destination: IpAddr) -> Vec<u8> {
     advert::Outgoing {
         version: conf.version,
         vrid: 51,
@@ -78,8 +79,8 @@ fn packet(conf: &Instance, destination: Ipv4Addr) -> Vec<u8> {
 }
 
 fn receive(conf: &Instance, priority: u8, bytes: &[u8]) -> Result<Heard, Reject> {
-    let (header, payload) = ip::split(bytes).ok_or(Reject::Length)?;
-    judge(Receiver { conf, priority, addrs: &OURS, list: Switch::On }, &header, payload, bytes.len())
+    let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
+    judge(Receiver { conf, priority, addrs: &OURS, list: Switch::On }, &packet, &mut Guard::default())
 }
 
 /// Writes `value` at `at` of the VRRP part and makes the checksum right again (version 2).
@@ -96,8 +97,13 @@ fn patched(mut bytes: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
 fn what_is_sent_is_heard() {
     for conf in [v2(), v3(), conf(Version::V2, Auth::None)] {
         let heard = receive(&conf, 100, &packet(&conf, GROUP)).unwrap();
-        let expected =
-            Heard { source: SENDER, priority: 150, interval: Duration::from_secs(1), addrs: Addresses::Same };
+        let expected = Heard {
+            source: SENDER,
+            priority: 150,
+            interval: Duration::from_secs(1),
+            addrs: Addresses::Same,
+            sequence: None,
+        };
         assert_eq!(heard, expected);
     }
 }
@@ -197,7 +203,7 @@ fn sum() {
 #[test]
 fn destination() {
     let conf = v2();
-    assert_eq!(receive(&conf, 100, &packet(&conf, Ipv4Addr::new(10, 0, 0, 1))), Err(Reject::Destination));
+    assert_eq!(receive(&conf, 100, &packet(&conf, Ipv4Addr::new(10, 0, 0, 1).into())), Err(Reject::Destination));
 }
 
 #[test]
@@ -212,8 +218,8 @@ fn owner() {
 #[test]
 fn peers() {
     let mut conf = v2();
-    let us = Ipv4Addr::new(10, 0, 0, 1);
-    let peer = |addr, min_ttl| Peer { addr: IpAddr::V4(addr), min_ttl, max_ttl: 255 };
+    let us = IpAddr::from(Ipv4Addr::new(10, 0, 0, 1));
+    let peer = |addr, min_ttl| Peer { addr, min_ttl, max_ttl: 255 };
     let mut with = |peers, sources| {
         conf.transport = Transport::Unicast { peers, ttl: 255, sources };
         receive(&conf, 100, &packet(&v2(), us))
@@ -228,16 +234,116 @@ fn peers() {
     assert_eq!(receive(&conf, 100, &far), Err(Reject::Ttl));
 }
 
+fn ah() -> Instance {
+    conf(Version::V2, Auth::Ah(Secret::new(b"s3cret".to_vec())))
+}
+
+fn ah_packet(sequence: u32) -> Vec<u8> {
+    let conf = ah();
+    let key = auth::ah_key(&conf.auth).unwrap();
+    let advert = advert::Outgoing {
+        version: Version::V2,
+        vrid: 51,
+        priority: 150,
+        interval: conf.advert_int,
+        addrs: &OURS,
+        auth_type: auth::kind(&conf.auth),
+        auth_data: auth::data(&conf.auth),
+        checksum_as_v2: Switch::Off,
+    };
+    let envelope = advert::Envelope {
+        source: SENDER,
+        destination: GROUP,
+        ttl: 255,
+        id: 1,
+        sum: Sum::Plain,
+        trailer: None,
+        ah: Some((&key, sequence)),
+    };
+    envelope.seal(&advert.body(Family::V4))
+}
+
+fn receive_ah(bytes: &[u8], last: u32) -> Result<Heard, Reject> {
+    let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
+    let mut guard = Guard { last_ah: Some(last), ..Guard::default() };
+    judge(Receiver { conf: &ah(), priority: 100, addrs: &OURS, list: Switch::On }, &packet, &mut guard)
+}
+
+#[test]
+fn authentication_header() {
+    let good = ah_packet(8);
+    assert_eq!(receive_ah(&good, 7).unwrap().sequence, Some(8));
+    assert_eq!(receive_ah(&good, 8), Err(Reject::AhReplay));
+    assert_eq!(
+        receive(&v2(), 100, &good),
+        Err(Reject::AuthMismatch),
+        "an authentication header that is not configured"
+    );
+    let without = packet(&conf(Version::V2, Auth::None), GROUP);
+    assert_eq!(receive(&ah(), 100, &without), Err(Reject::AuthMismatch), "none though one is");
+    // Every byte that does not change on the way is covered: index, sequence, check value, addresses, the advert.
+    for at in (0..good.len()).filter(|at| ![1, 4, 5, 6, 7, 10, 11].contains(at)) {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        assert!(receive_ah(&bad, 0).is_err(), "byte {at}");
+    }
+    let mut elsewhere = good;
+    elsewhere[15] ^= 1;
+    assert_eq!(receive_ah(&elsewhere, 0), Err(Reject::AhIndex));
+}
+
+const SENDER6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 9));
+const GROUP6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12));
+const OURS6: [IpAddr; 2] = [
+    IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x100)),
+    IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100)),
+];
+
+#[test]
+fn ipv6() {
+    let mut conf = v3();
+    conf.family = Family::V6;
+    conf.transport = Transport::Multicast { group: GROUP6 };
+    let with = |hops| {
+        let advert = advert::Outgoing {
+            version: Version::V3,
+            vrid: 51,
+            priority: 150,
+            interval: conf.advert_int,
+            addrs: &OURS6,
+            auth_type: 0,
+            auth_data: [0; 8],
+            checksum_as_v2: Switch::Off,
+        };
+        advert.encode(SENDER6, GROUP6, hops, 0)
+    };
+    let receive = |bytes: &[u8]| {
+        let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
+        let receiver = Receiver { conf: &conf, priority: 100, addrs: &OURS6, list: Switch::On };
+        judge(receiver, &packet, &mut Guard::default())
+    };
+    let good = with(255);
+    let heard = receive(&good).unwrap();
+    assert_eq!((heard.source, heard.priority), (SENDER6, 150));
+    assert_eq!(receive(&with(254)), Err(Reject::Ttl));
+    assert_eq!(receive(&good[..good.len() - 1]), Err(Reject::Length));
+    for at in 8..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        assert!(receive(&bad).is_err(), "byte {at}: addresses and advert are covered by the checksum");
+    }
+}
+
 #[test]
 fn address_lists() {
     let conf = v3();
-    let with = |addrs: &[Ipv4Addr], list| {
+    let with = |addrs: &[IpAddr], list| {
         let bytes = packet(&conf, GROUP);
-        let (header, payload) = ip::split(&bytes).unwrap();
+        let packet = Packet::parse(&bytes).unwrap();
         let receiver = Receiver { conf: &conf, priority: 100, addrs, list };
-        judge(receiver, &header, payload, bytes.len()).unwrap().addrs
+        judge(receiver, &packet, &mut Guard::default()).unwrap().addrs
     };
-    let other = Ipv4Addr::new(10, 0, 0, 102);
+    let other = IpAddr::from(Ipv4Addr::new(10, 0, 0, 102));
     assert_eq!(with(&OURS[..1], Switch::On), Addresses::Count(2));
     assert_eq!(with(&[OURS[0], other], Switch::On), Addresses::Foreign(OURS[1]));
     assert_eq!(with(&[OURS[0], other], Switch::Off), Addresses::Same);
@@ -279,7 +385,7 @@ proptest! {
         priority in any::<u8>(),
         vrid in any::<u8>(),
         seconds in 1u64..=255,
-        addrs in proptest::collection::vec(any::<u32>().prop_map(Ipv4Addr::from), 0..255),
+        addrs in proptest::collection::vec(any::<u32>().prop_map(|bits| IpAddr::from(Ipv4Addr::from(bits))), 0..255),
         password in proptest::collection::vec(any::<u8>(), 0..12),
     ) {
         for version in [Version::V2, Version::V3] {
@@ -297,14 +403,14 @@ proptest! {
                 checksum_as_v2: Switch::Off,
             }
             .encode(SENDER, GROUP, 255, 7);
-            let (header, payload) = ip::split(&bytes).unwrap();
+            let packet = Packet::parse(&bytes).unwrap();
             let mut sorted = addrs.clone();
             sorted.sort_unstable();
             let receiver = Receiver { conf: &conf, priority: 100, addrs: &sorted, list: Switch::On };
-            let heard = judge(receiver, &header, payload, bytes.len());
-            let expected = Heard { source: SENDER, priority, interval: conf.advert_int, addrs: Addresses::Same };
+            let heard = judge(receiver, &packet, &mut Guard::default());
+            let expected = Heard { source: SENDER, priority, interval: conf.advert_int, addrs: Addresses::Same, sequence: None };
             prop_assert_eq!(heard, Ok(expected));
-            prop_assert_eq!(advert::Incoming::parse(payload).unwrap().vrid, vrid);
+            prop_assert_eq!(packet.vrid(), vrid);
         }
     }
 }

@@ -5,8 +5,8 @@
 
 use super::arrival::Arrival;
 use super::later::{Later, Piece};
-use super::link::Received;
 use super::outbox::{Outbox, Packets};
+use super::receiver::Received;
 use super::sockets::Sockets;
 use core::time::Duration;
 use ipc::child::{self, Child, Peer, Vrrp};
@@ -39,6 +39,9 @@ const STOOD_STILL: Duration = Duration::from_millis(100);
 /// When nothing is due for so long, ipvsd goes first: longer than it takes to put some addresses there.
 const UNHURRIED: Duration = Duration::from_micros(500);
 
+/// How often the router is told the time of day.
+const CLOCK: Duration = Duration::from_secs(1);
+
 /// Dumps that may wait for their text.
 const DUMPS_LIMIT: usize = 16;
 
@@ -64,6 +67,8 @@ struct Driver {
     actions: Vec<Action>,
     packets: Vec<Received>,
     arrival: Arrival,
+    /// When the router was last told the time of day.
+    clock_told: Option<Mono>,
     /// The configuration that was last given to the router.
     configured: Generation,
     dumps: VecDeque<OwnedFd>,
@@ -93,6 +98,7 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         actions: Vec::new(),
         packets: Vec::new(),
         arrival: Arrival::default(),
+        clock_told: None,
         configured: Generation::default(),
         dumps: VecDeque::new(),
         life: Life::Running,
@@ -108,6 +114,7 @@ impl Driver {
     fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
         let due = self.router.deadline();
         let now = self.events.wait(self.deadline(due), ready)?;
+        self.tell_clock(now);
         if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
             self.read_packets(now, ready);
         }
@@ -135,6 +142,13 @@ impl Driver {
             Life::Stopping(end) => now < end,
             Life::Stopped(end) => now < end && !(self.is_heard() && self.later.is_empty()),
         })
+    }
+
+    fn tell_clock(&mut self, now: Mono) {
+        if self.clock_told.is_none_or(|told| now.since(told) >= CLOCK) {
+            self.clock_told = Some(now);
+            self.step(now, Event::Clock(std::time::UNIX_EPOCH.elapsed().unwrap_or_default()));
+        }
     }
 
     /// Whether what was said has been read, or never will be.

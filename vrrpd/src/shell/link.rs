@@ -1,38 +1,27 @@
-//! The three sockets of one interface on which VRRP is spoken. Opening them needs CAP_NET_RAW and nothing else.
+//! The sockets of one interface: one to receive and one to send adverts of each kind that is spoken there, one for Ethernet frames.
+//! Opening them needs CAP_NET_RAW and nothing else.
 
+use super::receiver::{Buffers, Received, Receiver};
 use super::sender::{Packet, Sender};
 use super::sys;
 use core::fmt;
-use core::net::Ipv4Addr;
-use core::time::Duration;
-use nix::cmsg_space;
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, MultiHeaders, recvmmsg, setsockopt, sockopt};
-use nix::sys::time::TimeSpec;
-use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
-use std::collections::BTreeSet;
-use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd};
-use vrrpd::io::Listen;
-
-/// IANA protocol number of VRRP.
-const IPPROTO_VRRP: i32 = 112;
+use core::net::IpAddr;
+use ipc::net::Family;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd;
+use vrrpd::io::{Listen, Way};
 
 /// Buffers asked for, in bytes; the kernel gives at most `net.core.rmem_max` and `wmem_max`. The smallest packet counts for about
 /// 768 bytes: this holds what a thousand instances say at once, several times.
-const BUFFER: usize = 4 << 20;
+pub const BUFFER: usize = 4 << 20;
 
 /// Linux' TC_PRIO_CONTROL: ahead of everything else in the queue of the interface. COMPAT: keepalived 2.4.3.
 const PRIORITY: u32 = 7;
 
 /// The highest priority that an older kernel (before 5.17) grants without CAP_NET_ADMIN; the same band of pfifo_fast.
 const PRIORITY_UNPRIVILEGED: u32 = 6;
-
-/// Packets taken with one system call.
-pub const BATCH: usize = 32;
-
-/// Longest packet that is received whole. No valid one is longer: header with options 60, authentication header 24, VRRP header 8,
-/// 255 addresses 1,020, authentication data 8, trailer 28 bytes. Of a longer one the rest is cut off, so that its length is wrong.
-pub const LONGEST: usize = 2_048;
 
 /// What could not be done, and why.
 #[derive(Debug)]
@@ -54,7 +43,8 @@ impl fmt::Display for Refused {
     }
 }
 
-fn refused<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> Refused {
+/// Says what could not be done: for `map_err`.
+pub fn refused<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> Refused {
     let what = what.into();
     move |why| Refused { what, why: why.into() }
 }
@@ -62,80 +52,69 @@ fn refused<E: Into<io::Error>>(what: impl Into<String>) -> impl FnOnce(E) -> Ref
 /// The sockets of one interface.
 #[derive(Debug)]
 pub struct Link {
-    ifindex: u32,
-    receiver: Socket,
-    joined: BTreeSet<Ipv4Addr>,
+    receivers: BTreeMap<Way, Receiver>,
     /// For adverts.
-    pub adverts: Sender,
+    pub adverts: BTreeMap<Family, Sender>,
     /// For Ethernet frames.
     pub frames: Sender,
 }
 
 impl Link {
-    /// Opens the three; joins no group yet.
+    /// Opens the one for frames; the others come with [`Link::speak`].
     pub fn open(listen: &Listen) -> Result<Link, Refused> {
-        Ok(Link {
-            ifindex: listen.ifindex,
-            receiver: open_receiver(&listen.name)?,
-            joined: BTreeSet::new(),
-            adverts: Sender::new(open_adverts(&listen.name)?),
-            frames: Sender::new(open_frames(listen.ifindex)?),
-        })
+        let frames = Sender::new(open_frames(listen.ifindex)?);
+        Ok(Link { receivers: BTreeMap::new(), adverts: BTreeMap::new(), frames })
     }
 
-    /// The receiving socket, for the event loop.
-    pub fn receiver(&self) -> &Socket {
-        &self.receiver
+    /// The receiving sockets, for the event loop.
+    pub fn receivers(&self) -> impl Iterator<Item = (Way, &Socket)> {
+        self.receivers.iter().map(|(way, receiver)| (*way, receiver.socket()))
     }
 
-    /// Joins and leaves until exactly `groups` are joined. All are tried; the first failure is returned.
-    pub fn join(&mut self, groups: &[Ipv4Addr]) -> Result<(), Refused> {
-        let wanted: BTreeSet<Ipv4Addr> = groups.iter().copied().collect();
-        let interface = InterfaceIndexOrAddress::Index(self.ifindex);
-        for group in self.joined.difference(&wanted) {
-            // Fails only when the kernel has dropped the membership with the interface's address list.
-            let _ = self.receiver.leave_multicast_v4_n(group, &interface);
-        }
-        self.joined.retain(|group| wanted.contains(group));
+    /// One of the receiving sockets.
+    pub fn receiver(&self, way: Way) -> Option<&Socket> {
+        self.receivers.get(&way).map(Receiver::socket)
+    }
+
+    /// Opens and closes, joins and leaves until exactly what `listen` says is spoken. All are tried; the first failure is returned.
+    pub fn speak(&mut self, listen: &Listen) -> Result<(), Refused> {
+        let is_wanted = |way: &Way| listen.ways.iter().any(|(wanted, _)| wanted == way);
+        self.receivers.retain(|way, _| is_wanted(way));
+        self.adverts.retain(|family, _| listen.ways.iter().any(|(way, _)| family_of(*way) == *family));
         let mut result = Ok(());
-        for group in wanted.difference(&self.joined.clone()) {
-            match self.receiver.join_multicast_v4_n(group, &interface) {
-                Ok(()) => {
-                    self.joined.insert(*group);
-                }
-                Err(e) if result.is_ok() => {
-                    result = Err(refused::<io::Error>(format!("join the multicast group {group}"))(e));
-                }
-                Err(_) => {}
-            }
+        for (way, groups) in &listen.ways {
+            result = result.and(self.speak_one(listen, *way, groups));
         }
         result
     }
 
-    /// Receives at most [`BATCH`] packets with one system call and appends them to `into`; says how many. 0: there are none.
-    pub fn receive(&self, buffers: &mut Buffers, into: &mut Vec<Received>) -> usize {
-        let mut slots: Vec<[IoSliceMut<'_>; 1]> =
-            buffers.0.chunks_mut(LONGEST).map(|slot| [IoSliceMut::new(slot)]).collect();
-        let mut headers = MultiHeaders::<()>::preallocate(slots.len(), Some(cmsg_space!(TimeSpec)));
-        // An error that is not "nothing there" (a link that went down) is told once by the kernel and says nothing that ipvsd does
-        // not tell with the link's facts.
-        let Ok(packets) =
-            recvmmsg(self.receiver.as_raw_fd(), &mut headers, slots.iter_mut(), MsgFlags::MSG_DONTWAIT, None)
-        else {
-            return 0;
+    fn speak_one(&mut self, listen: &Listen, way: Way, groups: &[IpAddr]) -> Result<(), Refused> {
+        let family = family_of(way);
+        if !self.adverts.contains_key(&family) {
+            self.adverts.insert(family, Sender::new(open_adverts(family, &listen.name)?));
+        }
+        let mut receiver = match self.receivers.remove(&way) {
+            Some(receiver) => receiver,
+            None => Receiver::open(way, listen.ifindex, &listen.name)?,
         };
-        let before = into.len();
-        into.extend(packets.map(|packet| Received {
-            bytes: packet.iovs().next().unwrap_or_default().to_vec(),
-            stamp: packet.cmsgs().into_iter().flatten().find_map(stamp),
-        }));
-        into.len().saturating_sub(before)
+        let joined = receiver.join(groups);
+        self.receivers.insert(way, receiver);
+        joined
+    }
+
+    /// Receives at most [`super::receiver::BATCH`] packets with one system call and appends them to `into`; says how many.
+    pub fn receive(&self, way: Way, buffers: &mut Buffers, into: &mut Vec<Received>) -> usize {
+        self.receivers.get(&way).map_or(0, |receiver| receiver.receive(buffers, into))
     }
 
     /// Sends adverts and then frames.
     pub fn send(&mut self, adverts: Vec<Packet>, frames: Vec<Packet>) {
-        if !adverts.is_empty() {
-            self.adverts.send(adverts);
+        let is_v6 = |packet: &Packet| packet.destination.is_some_and(|to| to.is_ipv6());
+        let (six, four): (Vec<Packet>, Vec<Packet>) = adverts.into_iter().partition(is_v6);
+        for (family, packets) in [(Family::V4, four), (Family::V6, six)] {
+            if let Some(sender) = self.adverts.get_mut(&family).filter(|_| !packets.is_empty()) {
+                sender.send(packets);
+            }
         }
         if !frames.is_empty() {
             self.frames.send(frames);
@@ -143,60 +122,44 @@ impl Link {
     }
 }
 
-/// A packet as it came in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// All of it, header included, or its first [`LONGEST`] bytes.
-    pub bytes: Vec<u8>,
-    /// When the kernel got it, on the clock of the day (since 1970).
-    pub stamp: Option<Duration>,
-}
-
-fn stamp(control: ControlMessageOwned) -> Option<Duration> {
-    match control {
-        ControlMessageOwned::ScmTimestampns(time) => Some(time.into()),
-        _ => None,
+fn family_of(way: Way) -> Family {
+    match way {
+        Way::V4 | Way::Ah => Family::V4,
+        Way::V6 => Family::V6,
     }
 }
 
-/// Room for [`BATCH`] packets, used again and again.
-#[derive(Debug)]
-pub struct Buffers(Vec<u8>);
-
-impl Default for Buffers {
-    fn default() -> Self {
-        Buffers(vec![0; BATCH.saturating_mul(LONGEST)])
-    }
-}
-
-fn open(domain: Domain, protocol: i32, what: &str) -> Result<Socket, Refused> {
+/// A raw socket that never blocks.
+pub fn open(domain: Domain, protocol: i32, what: &str) -> Result<Socket, Refused> {
     Socket::new_raw(domain, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(protocol))).map_err(refused(what))
 }
 
-/// Receives protocol 112 from the interface: unicast, and the groups that this very socket has joined.
-fn open_receiver(name: &str) -> Result<Socket, Refused> {
-    let socket = open(Domain::IPV4, IPPROTO_VRRP, "open a raw socket to receive adverts")?;
-    socket.bind_device(Some(name.as_bytes())).map_err(refused("bind the receiving socket to the interface"))?;
-    socket.set_multicast_all_v4(false).map_err(refused("switch IP_MULTICAST_ALL off"))?;
-    setsockopt(&socket, sockopt::ReceiveTimestampns, &true).map_err(refused("ask for the times of packets"))?;
-    socket.set_recv_buffer_size(BUFFER).map_err(refused("set the receive buffer"))?;
-    Ok(socket)
-}
-
-/// Sends IPv4 packets with their headers. Its protocol is IPPROTO_RAW, which receives nothing; with the loop off, no socket of this
+/// Sends packets with their IP headers. Its protocol is IPPROTO_RAW, which receives nothing; with the loop off, no socket of this
 /// host receives the multicasts either, so own adverts never come back.
-fn open_adverts(name: &str) -> Result<Socket, Refused> {
-    let socket = open(Domain::IPV4, libc::IPPROTO_RAW, "open a raw socket to send adverts")?;
-    socket.set_header_included_v4(true).map_err(refused("set IP_HDRINCL"))?;
+fn open_adverts(family: Family, name: &str) -> Result<Socket, Refused> {
+    let what = "open a raw socket to send adverts";
+    let socket = match family {
+        Family::V4 => {
+            let socket = open(Domain::IPV4, libc::IPPROTO_RAW, what)?;
+            socket.set_header_included_v4(true).map_err(refused("set IP_HDRINCL"))?;
+            socket.set_multicast_loop_v4(false).map_err(refused("switch IP_MULTICAST_LOOP off"))?;
+            socket
+        }
+        Family::V6 => {
+            let socket = open(Domain::IPV6, libc::IPPROTO_RAW, what)?;
+            socket.set_header_included_v6(true).map_err(refused("set IPV6_HDRINCL"))?;
+            socket.set_multicast_loop_v6(false).map_err(refused("switch IPV6_MULTICAST_LOOP off"))?;
+            socket
+        }
+    };
     socket.bind_device(Some(name.as_bytes())).map_err(refused("bind the sending socket to the interface"))?;
-    socket.set_multicast_loop_v4(false).map_err(refused("switch IP_MULTICAST_LOOP off"))?;
     prefer(&socket)?;
     Ok(socket)
 }
 
 /// Sends Ethernet frames and receives none.
 fn open_frames(ifindex: u32) -> Result<Socket, Refused> {
-    let socket = open(Domain::PACKET, 0, "open a packet socket to send gratuitous ARP")?;
+    let socket = open(Domain::PACKET, 0, "open a packet socket to send gratuitous ARP and neighbour advertisements")?;
     sys::bind_to_link(socket.as_fd(), ifindex).map_err(refused("bind the packet socket to the interface"))?;
     prefer(&socket)?;
     Ok(socket)

@@ -5,6 +5,7 @@ pub mod driver;
 pub mod later;
 pub mod link;
 pub mod outbox;
+pub mod receiver;
 pub mod sender;
 pub mod sockets;
 pub mod sys;

@@ -4,7 +4,7 @@
 //! is lost. A packet that the kernel refuses is tried twice. What is lost is counted, with the reason.
 
 use super::sys::{Outgoing, SEND_LIMIT, send_many};
-use core::net::Ipv4Addr;
+use core::net::IpAddr;
 use nix::errno::Errno;
 use nix::sys::socket::MsgFlags;
 use socket2::Socket;
@@ -18,7 +18,7 @@ pub const WAITING_LIMIT: usize = 4_096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// Where to; `None` for frames.
-    pub destination: Option<Ipv4Addr>,
+    pub destination: Option<IpAddr>,
     /// All of it.
     pub bytes: Vec<u8>,
 }
@@ -117,7 +117,7 @@ impl Sender {
 
 /// Multicast goes out of the interface whatever the routes say (RFC 9568 §5.1.1.2 makes it link-local); unicast is routed.
 /// COMPAT: keepalived 2.4.3.
-fn flags(destination: Option<Ipv4Addr>) -> MsgFlags {
+fn flags(destination: Option<IpAddr>) -> MsgFlags {
     let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_NOSIGNAL;
     // nix has no name for it.
     let direct = MsgFlags::from_bits_retain(libc::MSG_DONTROUTE);

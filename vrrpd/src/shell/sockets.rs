@@ -3,17 +3,19 @@
 //! An interface whose sockets cannot be opened is tried again every second and complained of once. Losses are logged at most
 //! once a minute per interface.
 
-use super::link::{Buffers, Link, Received, Refused};
+use super::link::{Link, Refused};
+use super::receiver::{Buffers, Received};
 use super::sender::{Lost, Packet};
 use core::time::Duration;
 use ipc::evloop::{EventLoop, Ready};
+use ipc::net::Family;
 use ipc::report::{Level, Line};
 use ipc::time::Mono;
 use mio::Token;
 use mio::unix::SourceFd;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsRawFd;
-use vrrpd::io::Listen;
+use vrrpd::io::{Listen, Way};
 
 /// Packets taken from one interface in one turn; more wait for the next, so that timers come in between.
 pub const PACKETS_PER_TURN: usize = 256;
@@ -27,32 +29,36 @@ const LOSS_LINES: Duration = Duration::from_secs(60);
 /// The sockets of an interface in the poll set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
-    Receiver,
-    Adverts,
+    Receiver(Way),
+    Adverts(Family),
     Frames,
 }
+
+/// All of them, each at the place of its number in a token.
+const KINDS: [Kind; 6] = [
+    Kind::Receiver(Way::V4),
+    Kind::Receiver(Way::Ah),
+    Kind::Receiver(Way::V6),
+    Kind::Adverts(Family::V4),
+    Kind::Adverts(Family::V6),
+    Kind::Frames,
+];
+
+/// Tokens of one interface.
+const KINDS_ROOM: usize = 8;
 
 /// The interface's tokens are above this one.
 const FIRST_TOKEN: usize = 16;
 
 fn token(ifindex: u32, kind: Kind) -> Token {
-    let kind = match kind {
-        Kind::Receiver => 0,
-        Kind::Adverts => 1,
-        Kind::Frames => 2,
-    };
-    Token(usize::try_from(ifindex).unwrap_or(0).saturating_mul(4).saturating_add(FIRST_TOKEN).saturating_add(kind))
+    let kind = KINDS.iter().position(|known| *known == kind).unwrap_or(KINDS.len());
+    let first = usize::try_from(ifindex).unwrap_or(0).saturating_mul(KINDS_ROOM).saturating_add(FIRST_TOKEN);
+    Token(first.saturating_add(kind))
 }
 
 fn parse(token: Token) -> Option<(u32, Kind)> {
     let n = token.0.checked_sub(FIRST_TOKEN)?;
-    let kind = match n % 4 {
-        0 => Kind::Receiver,
-        1 => Kind::Adverts,
-        2 => Kind::Frames,
-        _ => return None,
-    };
-    Some((u32::try_from(n / 4).ok()?, kind))
+    Some((u32::try_from(n / KINDS_ROOM).ok()?, *KINDS.get(n % KINDS_ROOM)?))
 }
 
 #[derive(Debug)]
@@ -62,6 +68,8 @@ struct Open {
     losses: Losses,
     /// The sending sockets in the poll set: those that are full. The others would wake the process after each packet.
     watched: BTreeSet<Kind>,
+    /// The receiving sockets in the poll set.
+    heard: BTreeSet<Way>,
 }
 
 #[derive(Debug, Default)]
@@ -121,13 +129,14 @@ impl Sockets {
         for listen in &self.wanted {
             let opened = match self.open.remove(&listen.ifindex) {
                 Some(open) => Ok(open),
-                None => open(listen, events),
+                None => open(listen),
             };
             let result = opened.and_then(|mut open| {
-                let joined = open.link.join(&listen.groups);
+                let spoken = open.link.speak(listen);
                 open.listen = listen.clone();
+                let spoken = spoken.and(open.listen_to(events));
                 self.open.insert(listen.ifindex, open);
-                joined
+                spoken
             });
             if let Err(refused) = result {
                 self.retry = Some(now + RETRY);
@@ -151,13 +160,13 @@ impl Sockets {
         let (ifindex, kind) = parse(ready.token)?;
         let open = self.open.get_mut(&ifindex)?;
         match kind {
-            Kind::Adverts => open.link.adverts.flush(),
+            Kind::Adverts(family) => open.link.adverts.get_mut(&family)?.flush(),
             Kind::Frames => open.link.frames.flush(),
-            Kind::Receiver => {
-                while open.link.receive(&mut self.buffers, into) > 0 {
+            Kind::Receiver(way) => {
+                while open.link.receive(way, &mut self.buffers, into) > 0 {
                     if into.len() >= PACKETS_PER_TURN {
                         // The poll set is edge-triggered: registering again makes it report what is left.
-                        let fd = open.link.receiver().as_raw_fd();
+                        let fd = open.link.receiver(way)?.as_raw_fd();
                         let _ = events.rearm_readable(&mut SourceFd(&fd), ready.token);
                         break;
                     }
@@ -187,18 +196,32 @@ impl Sockets {
     }
 }
 
-fn open(listen: &Listen, events: &mut EventLoop) -> Result<Open, Refused> {
-    let link = Link::open(listen)?;
-    events
-        .add_readable(&mut SourceFd(&link.receiver().as_raw_fd()), token(listen.ifindex, Kind::Receiver))
-        .map_err(|e| Refused::new("watch the receiving socket", e))?;
-    Ok(Open { link, listen: listen.clone(), losses: Losses::default(), watched: BTreeSet::new() })
+fn open(listen: &Listen) -> Result<Open, Refused> {
+    let (watched, heard) = (BTreeSet::new(), BTreeSet::new());
+    Ok(Open { link: Link::open(listen)?, listen: listen.clone(), losses: Losses::default(), watched, heard })
 }
 
 impl Open {
+    /// Puts new receiving sockets into the poll set; closed ones have left it.
+    fn listen_to(&mut self, events: &mut EventLoop) -> Result<(), Refused> {
+        let open: BTreeSet<Way> = self.link.receivers().map(|(way, _)| way).collect();
+        self.heard.retain(|way| open.contains(way));
+        for (way, socket) in self.link.receivers().filter(|(way, _)| !self.heard.contains(way)) {
+            let token = token(self.listen.ifindex, Kind::Receiver(way));
+            events
+                .add_readable(&mut SourceFd(&socket.as_raw_fd()), token)
+                .map_err(|e| Refused::new("watch the receiving socket", e))?;
+        }
+        self.heard = open;
+        let senders: BTreeSet<Kind> = self.link.adverts.keys().map(|family| Kind::Adverts(*family)).collect();
+        self.watched.retain(|kind| *kind == Kind::Frames || senders.contains(kind));
+        Ok(())
+    }
+
     /// Has the event loop say when there is room for what waits, and nothing else.
     fn watch(&mut self, events: &mut EventLoop) {
-        for (kind, sender) in [(Kind::Adverts, &self.link.adverts), (Kind::Frames, &self.link.frames)] {
+        let adverts = self.link.adverts.iter().map(|(family, sender)| (Kind::Adverts(*family), sender));
+        for (kind, sender) in adverts.chain([(Kind::Frames, &self.link.frames)]) {
             let fd = sender.socket().as_raw_fd();
             let mut source = SourceFd(&fd);
             let done = match (sender.is_waiting(), self.watched.contains(&kind)) {
@@ -222,7 +245,10 @@ impl Open {
                 lost.why
             })
         };
-        let adverts = count(&mut self.losses.adverts, self.link.adverts.take_lost());
+        let mut adverts = None;
+        for sender in self.link.adverts.values_mut() {
+            adverts = count(&mut self.losses.adverts, sender.take_lost()).or(adverts);
+        }
         let frames = count(&mut self.losses.frames, self.link.frames.take_lost());
         self.losses.why = adverts.or(frames).or(self.losses.why);
         let Some(why) = self.losses.why else { return };
@@ -232,7 +258,7 @@ impl Open {
         log.push(Line::new(
             Level::Warning,
             format!(
-                "Could not send {} adverts and {} gratuitous ARP messages on interface {}: {}",
+                "Could not send {} adverts and {} announcements on interface {}: {}",
                 self.losses.adverts,
                 self.losses.frames,
                 self.listen.name,

@@ -3,9 +3,11 @@
 use ipc::seccomp::{Arg, Call, call, call_if};
 
 const AF_INET: u32 = libc::AF_INET.cast_unsigned();
+const AF_INET6: u32 = libc::AF_INET6.cast_unsigned();
 const AF_PACKET: u32 = libc::AF_PACKET.cast_unsigned();
 const RAW: u32 = (libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
 const VRRP: u32 = 112;
+const AH: u32 = 51;
 const RAW_SEND_ONLY: u32 = libc::IPPROTO_RAW.cast_unsigned();
 
 /// For vrrpd.
@@ -14,10 +16,13 @@ pub const CALLS: &[Call] = &[
         "socket",
         &[
             &[Arg::Is(0, AF_INET), Arg::Is(1, RAW), Arg::Is(2, VRRP)],
+            &[Arg::Is(0, AF_INET), Arg::Is(1, RAW), Arg::Is(2, AH)],
             &[Arg::Is(0, AF_INET), Arg::Is(1, RAW), Arg::Is(2, RAW_SEND_ONLY)],
+            &[Arg::Is(0, AF_INET6), Arg::Is(1, RAW), Arg::Is(2, VRRP)],
+            &[Arg::Is(0, AF_INET6), Arg::Is(1, RAW), Arg::Is(2, RAW_SEND_ONLY)],
             &[Arg::Is(0, AF_PACKET), Arg::Is(1, RAW), Arg::Is(2, 0)],
         ],
-        "shell::link::open: receive adverts, send adverts, send gratuitous ARP",
+        "shell::link::open: receive adverts, send adverts, send gratuitous ARP and neighbour advertisements",
     ),
     call("bind", "shell::sys::bind_to_link"),
     call_if(
@@ -29,9 +34,10 @@ pub const CALLS: &[Call] = &[
             &[Arg::Is(1, libc::SOL_SOCKET.cast_unsigned()), Arg::Is(2, libc::SO_SNDBUF.cast_unsigned())],
             &[Arg::Is(1, libc::SOL_SOCKET.cast_unsigned()), Arg::Is(2, libc::SO_TIMESTAMPNS.cast_unsigned())],
             &[Arg::Is(1, libc::IPPROTO_IP.cast_unsigned())],
+            &[Arg::Is(1, libc::IPPROTO_IPV6.cast_unsigned())],
         ],
-        "shell::link: device, priority, buffers, times; header included, multicast groups, all, loop",
+        "shell::link, shell::receiver: device, priority, buffers, times; header included, groups, all, loop, destination, hops",
     ),
-    call("recvmmsg", "shell::link::Link::receive"),
+    call("recvmmsg", "shell::receiver::Receiver::receive"),
     call("sendmmsg", "shell::sys::send_many"),
 ];

@@ -5,7 +5,7 @@ mod lan;
 
 use super::sender::Packet;
 use super::sockets::{PACKETS_PER_TURN, Sockets};
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use ipc::evloop::{EventLoop, Ready, clock};
 use ipc::report::Line;
@@ -13,9 +13,13 @@ use ipc::time::Mono;
 use lan::{LEFT, Namespace, RIGHT, lan};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
-use vrrpd::io::Listen;
+use vrrpd::io::{Listen, Way};
 
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 18);
+
+fn v4(groups: &[Ipv4Addr]) -> Vec<(Way, Vec<IpAddr>)> {
+    vec![(Way::V4, groups.iter().copied().map(IpAddr::V4).collect())]
+}
 
 /// Sockets of one interface with their event loop.
 struct Side {
@@ -28,7 +32,7 @@ struct Side {
 impl Side {
     fn open(namespace: &Namespace, name: &str, groups: &[Ipv4Addr]) -> Self {
         let ifindex = namespace.ifindex(name);
-        let listen = Listen { ifindex, name: name.to_owned(), groups: groups.to_vec() };
+        let listen = Listen { ifindex, name: name.to_owned(), ways: v4(groups) };
         let mut side = Side::none(ifindex);
         namespace.enter(|| side.sockets.listen(clock(), vec![listen], &mut side.events, &mut side.lines));
         assert_eq!(side.lines, []);
@@ -77,7 +81,7 @@ fn advert(to: Ipv4Addr, identification: u16) -> Packet {
     bytes.extend(LEFT.octets());
     bytes.extend(to.octets());
     bytes.extend([0x21, 7, 100, 1, 0, 1, 0x70, 0x89, 10, 9, 0, 100, 0, 0, 0, 0, 0, 0, 0, 0]);
-    Packet { destination: Some(to), bytes }
+    Packet { destination: Some(to.into()), bytes }
 }
 
 /// A gratuitous ARP request for 10.9.0.100.
@@ -153,7 +157,7 @@ fn a_group_is_received_only_while_it_is_joined() {
     let another = Ipv4Addr::new(224, 0, 0, 19);
     let send = |left: &mut Side| left.send(vec![advert(GROUP, 1), advert(another, 2)], vec![]);
     let mut destinations = |left: &mut Side, groups: &[Ipv4Addr]| {
-        let listen = Listen { ifindex: right.ifindex, name: "right".to_owned(), groups: groups.to_vec() };
+        let listen = Listen { ifindex: right.ifindex, name: "right".to_owned(), ways: v4(groups) };
         other.enter(|| right.sockets.listen(clock(), vec![listen], &mut right.events, &mut right.lines));
         send(left);
         let received = flat(right.receive(Duration::from_millis(100)));
@@ -187,17 +191,13 @@ fn a_link_that_vanishes_and_returns() {
     one.ip("link del left");
     left.send(vec![advert(GROUP, 1)], vec![announcement()]);
     assert_eq!(left.lines.len(), 1, "{:?}", left.lines);
-    assert!(
-        left.lines[0].text.contains("1 adverts and 1 gratuitous ARP messages on interface left"),
-        "{:?}",
-        left.lines
-    );
+    assert!(left.lines[0].text.contains("1 adverts and 1 announcements on interface left"), "{:?}", left.lines);
     // At most one line a minute.
     left.send(vec![advert(GROUP, 2)], vec![]);
     assert_eq!(left.lines.len(), 1);
 
     let mut gone = Side::none(left.ifindex);
-    let listen = Listen { ifindex: left.ifindex, name: "left".to_owned(), groups: vec![GROUP] };
+    let listen = Listen { ifindex: left.ifindex, name: "left".to_owned(), ways: v4(&[GROUP]) };
     let now = clock();
     one.enter(|| gone.sockets.listen(now, vec![listen], &mut gone.events, &mut gone.lines));
     assert_eq!(gone.lines.len(), 1, "{:?}", gone.lines);

@@ -2,9 +2,10 @@
 
 use super::Resolver;
 use super::trackers::FAULT;
+use super::transport::name;
 use crate::conf::address::Address;
 use crate::conf::diag::{Code, Diagnostic};
-use crate::conf::vrrp::Instance as Draft;
+use crate::conf::vrrp::{AuthType, Instance as Draft};
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::LinkIdx;
@@ -12,8 +13,18 @@ use ipc::config::ipvs::AddrSpec;
 use ipc::config::vrrp::{Switch, TrackLink, Vip};
 use ipc::net::Family;
 
-/// Most addresses in an advert: the count is one byte (RFC 9568 §5.2.5), and 255 IPv4 addresses fit an Ethernet frame.
-const VIPS: usize = 255;
+/// Most addresses in an advert: the count is one byte (RFC 9568 §5.2.5), and it must fit an Ethernet frame.
+/// COMPAT: keepalived 2.4.3, behaviour §2: 14 bytes less than the frame has room for.
+fn room(d: &Draft, family: Family) -> usize {
+    let (header, each) = match family {
+        Family::V4 => (20, 4),
+        Family::V6 => (40, 16),
+    };
+    let authentication = if d.auth_type.as_ref().is_some_and(|kind| kind.value == AuthType::Ah) { 24 } else { 0 };
+    let signature = if d.more.hmac.is_some() { 28 } else { 0 };
+    let left = 1500usize.saturating_sub(14 + header + 8 + 8 + authentication + signature);
+    left.checked_div(each).unwrap_or(0).min(255)
+}
 
 /// What becomes of the address blocks of an instance.
 #[derive(Default)]
@@ -25,20 +36,35 @@ pub(super) struct Addresses {
 
 impl Resolver<'_, '_> {
     /// Resolves `virtual_ipaddress`, then `virtual_ipaddress_excluded`; interfaces that matter are added to `tracked`.
-    pub(super) fn addresses(&mut self, draft: &Draft, own: LinkIdx, tracked: &mut Vec<TrackLink>) -> Addresses {
+    pub(super) fn addresses(
+        &mut self,
+        draft: &Draft,
+        own: LinkIdx,
+        family: Family,
+        tracked: &mut Vec<TrackLink>,
+    ) -> Addresses {
         let mut all = Addresses::default();
         let mut moved = Vec::new();
+        let room = room(draft, family);
         for address in &draft.vips {
+            if Family::of(address.prefix.addr) != family {
+                // COMPAT: keepalived 2.2.7, measured.
+                let message =
+                    format!("an advert has addresses of one family only, and this instance speaks {}", name(family));
+                let other = Diagnostic::error(Code::CONFLICT, address.span, message).label("ignored");
+                self.r.diags.push(other.help("virtual_ipaddress_excluded takes both"));
+                continue;
+            }
             let Some(vip) = self.address(address, own, tracked, &mut all.specs) else { continue };
-            if all.vips.len() < VIPS {
+            if all.vips.len() < room {
                 all.vips.push(vip);
             } else {
                 moved.push(vip);
             }
         }
-        if let (false, Some(first)) = (moved.is_empty(), draft.vips.get(VIPS)) {
+        if let (false, Some(first)) = (moved.is_empty(), draft.vips.get(room)) {
             // COMPAT: keepalived does the same without a word.
-            let message = format!("an advert has room for {VIPS} addresses; the rest counts as excluded");
+            let message = format!("an advert has room for {room} addresses; the rest counts as excluded");
             self.r.diags.push(Diagnostic::warning(Code::TOO_MANY, first.span, message));
         }
         all.excluded = moved;
@@ -55,11 +81,6 @@ impl Resolver<'_, '_> {
         tracked: &mut Vec<TrackLink>,
         specs: &mut Vec<AddrSpec>,
     ) -> Option<Vip> {
-        if Family::of(address.prefix.addr) == Family::V6 {
-            let message = "IPv6 addresses cannot be run yet";
-            self.r.diags.push(Diagnostic::error(Code::UNSUPPORTED, address.span, message).label("ignored"));
-            return None;
-        }
         let link = match &address.link {
             Some(name) => self.link(name)?,
             None => own,

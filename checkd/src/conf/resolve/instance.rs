@@ -12,11 +12,10 @@ use crate::conf::vrrp::{Instance as Draft, fit_advert_int};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::ipvs::InstanceAddrs;
 use ipc::config::route::{Route, Rule};
-use ipc::config::vrrp::{Instance, Preemption, Switch, TrackLink, Version, Wanted};
+use ipc::config::vrrp::{Auth, Instance, Preemption, Switch, TrackLink, Version, Wanted};
 use ipc::config::vrrp_global::VrrpGlobals;
 use ipc::config::{Bundle, LinkIdx};
 use ipc::net::Family;
@@ -64,8 +63,8 @@ impl Resolver<'_, '_> {
     }
 
     /// COMPAT: keepalived does not start with two instances of one number on one socket.
-    fn same_router(&mut self, instance: &Instance, block: &Draft, keys: &mut BTreeMap<(LinkIdx, u8), Span>) {
-        let key = (instance.link, instance.vrid);
+    fn same_router(&mut self, instance: &Instance, block: &Draft, keys: &mut BTreeMap<(LinkIdx, Family, u8), Span>) {
+        let key = (instance.link, instance.family, instance.vrid);
         let span = block.vrid.as_ref().map_or(block.span, |v| v.span);
         match keys.get(&key) {
             Some(first) => {
@@ -91,20 +90,20 @@ impl Resolver<'_, '_> {
             return None;
         };
         let link = self.link(link_name)?;
-        self.family(d)?;
-        let version = d.version.as_ref().or(g.version.as_ref()).map_or(Version::V2, |v| v.value);
-        let auth = self.auth(d, version)?;
+        let family = super::transport::family(d);
+        let version = self.version(d, g, family);
+        let auth = self.auth(d, version, family);
         let asked = d.advert_int.as_ref().map_or(secs(1), |a| a.value);
         let (advert_int, changed) = fit_advert_int(asked, version);
         if let (Some(message), Some(at)) = (changed, &d.advert_int) {
             self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, at.span, message));
         }
-        let (wanted, priority) = self.start(d);
+        let (wanted, priority) = self.start(d, &auth);
         let mut track_links = Vec::new();
         if d.dont_track_primary == Switch::Off {
             track_links.push(TrackLink { link, weight: FAULT });
         }
-        let addresses = self.addresses(d, link, &mut track_links);
+        let addresses = self.addresses(d, link, family, &mut track_links);
         self.needs_addresses(d, version, &addresses);
         self.track_link_uses(&d.track_links, &mut track_links);
         let mut track_scripts = self.track_script_uses(&d.track_scripts, scripts);
@@ -121,7 +120,7 @@ impl Resolver<'_, '_> {
             name: name.clone(),
             origin: self.r.sources.origin(d.span),
             version,
-            family: Family::V4,
+            family,
             link,
             vrid: vrid.value,
             priority,
@@ -129,9 +128,9 @@ impl Resolver<'_, '_> {
             advert_int,
             preemption: self.preemption(d, wanted, priority),
             down_timer_adverts: d.down_timer_adverts.as_ref().or(g.down_timer_adverts.as_ref()).map_or(3, |n| n.value),
-            source: self.source(d),
-            track_source: self.track_source(d),
-            transport: self.transport(d, g),
+            source: self.source(d, family),
+            track_source: self.track_source(d, family),
+            transport: self.transport(d, g, family),
             auth,
             v3_checksum_as_v2: d.v3_checksum_as_v2.unwrap_or(g.v3_checksum_as_v2),
             vips: addresses.vips.clone(),
@@ -163,7 +162,7 @@ impl Resolver<'_, '_> {
     }
 
     /// COMPAT: behaviour §4: no `priority` is 255 with `state MASTER`, else 100; no `state` is MASTER only with 255.
-    fn start(&mut self, d: &Draft) -> (Wanted, u8) {
+    fn start(&mut self, d: &Draft, auth: &Auth) -> (Wanted, u8) {
         let state = d.state.as_ref().map(|s| s.value);
         let priority = match (&d.priority, state) {
             (Some(p), _) => p.value,
@@ -179,7 +178,15 @@ impl Resolver<'_, '_> {
             (None, _) => 100,
         };
         let default = if priority == 255 { Wanted::Master } else { Wanted::Backup };
-        (state.unwrap_or(default), priority)
+        let mut wanted = state.unwrap_or(default);
+        if let (Auth::Ah(_), Wanted::Master, true) = (auth, wanted, priority != 255) {
+            // COMPAT: the sequence numbers of the present master must be heard before our own can follow them.
+            let span = d.state.as_ref().map_or(d.span, |s| s.span);
+            let message = "`state MASTER` becomes BACKUP with `auth_type AH`";
+            self.r.diags.push(Diagnostic::warning(Code::ADJUSTED, span, message));
+            wanted = Wanted::Backup;
+        }
+        (wanted, priority)
     }
 
     /// COMPAT: behaviour §4: `nopreempt` counts neither for MASTER nor for 255, `preempt_delay` neither for MASTER nor with it.
@@ -212,21 +219,19 @@ impl Resolver<'_, '_> {
         Preemption::Preempt { delay: asked.map_or(Duration::ZERO, |d| d.value) }
     }
 
-    /// The family that the first address decides; only IPv4 can be run.
-    fn family(&mut self, d: &Draft) -> Option<()> {
-        let vip = d.vips.first().map(|v| (v.prefix.addr, v.span));
-        let source = d.source.as_ref().map(|s| (s.value, s.span));
-        let peer = d.peers.first().map(|p| (p.value.addr, p.span));
-        let native = d.more.native_ipv6.map(|span| (IpAddr::V6(core::net::Ipv6Addr::UNSPECIFIED), span));
-        match native.or(vip).or(source).or(peer) {
-            Some((IpAddr::V6(_), span)) => {
-                let message = format!("`vrrp_instance {}` speaks IPv6, which cannot be run yet", d.name.value);
-                let unsupported = Diagnostic::error(Code::UNSUPPORTED, span, message).label("decides for IPv6");
-                self.r.diags.push(unsupported.also(d.name.span, "this instance is ignored"));
-                None
-            }
-            _ => Some(()),
+    /// COMPAT: keepalived 2.2.7, measured: IPv6 is version 3 whatever `vrrp_version` says, unless the instance itself says `version 2`:
+    /// then it sends a version 2 that no RFC has, and Holdfast does the same.
+    fn version(&mut self, d: &Draft, g: &Global, family: Family) -> Version {
+        let own = d.version.as_ref();
+        if family == Family::V4 {
+            return own.or(g.version.as_ref()).map_or(Version::V2, |v| v.value);
         }
+        let strict = super::strict::asked(d, g) == Switch::On;
+        let Some(two) = own.filter(|v| v.value == Version::V2) else { return Version::V3 };
+        let message = "version 2 has no IPv6";
+        let label = if strict { "version 3 is used" } else { "only keepalived understands it" };
+        self.r.diags.push(Diagnostic::warning(Code::CONFLICT, two.span, message).label(label).help("version 3"));
+        if strict { Version::V3 } else { Version::V2 }
     }
 
     /// COMPAT: version 3 without an address is fatal unless `no_virtual_ipaddress` says that it is meant.

@@ -1,0 +1,85 @@
+//! Packets and sockets of a generation: whose packet it is, and what must be listened to.
+
+use crate::active::{Active, Env};
+use crate::fsm::instance::State;
+use crate::io::{Listen, Way};
+use crate::packet::receive::Packet;
+use crate::stats::count;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+use core::net::IpAddr;
+use ipc::config::vrrp::{Auth, Instance as Conf, Transport};
+use ipc::config::{InstanceIdx, LinkIdx};
+use ipc::net::Family;
+
+/// Kernel index of the interface, family, virtual router.
+pub type Route = (u32, Family, u8);
+
+impl Active {
+    /// A packet came in.
+    pub fn packet(&mut self, ifindex: u32, bytes: &[u8], env: &mut Env<'_>) {
+        let Some(packet) = Packet::parse(bytes) else { return count(&mut self.strays.malformed) };
+        let Some(index) = self.receiver(ifindex, &packet) else {
+            return count(&mut self.strays.unknown_vrid);
+        };
+        let Some(instance) = self.instances.at(index) else { return };
+        if env.now < env.quiet_until || matches!(instance.state, State::Init | State::Fault) {
+            return count(&mut self.strays.not_listening);
+        }
+        self.act(index, env, |instance, scene| instance.receive(&packet, scene));
+    }
+
+    /// Whose packet it is: of several instances with that number on that interface, the one that hears this destination.
+    fn receiver(&self, ifindex: u32, packet: &Packet<'_>) -> Option<InstanceIdx> {
+        let destination = packet.header.destination;
+        let candidates = self.routes.get(&(ifindex, packet.header.family(), packet.vrid()))?;
+        let hears = |index: &&InstanceIdx| match self.instances.at(**index).map(|instance| &instance.conf.transport) {
+            Some(Transport::Multicast { group }) => *group == destination,
+            Some(Transport::Unicast { .. }) => !destination.is_multicast(),
+            None => false,
+        };
+        candidates.iter().find(hears).or(candidates.first()).copied()
+    }
+
+    /// Works out which interface and virtual router belong to which instance.
+    pub fn route(&mut self) {
+        self.routes.clear();
+        for (index, instance) in self.instances.iter() {
+            if let Some(facts) = self.links.facts(instance.conf.link) {
+                let route = (facts.ifindex, instance.conf.family, instance.conf.vrid);
+                self.routes.entry(route).or_default().push(index);
+            }
+        }
+    }
+
+    /// The sockets that the instances need.
+    pub fn listen(&self) -> Vec<Listen> {
+        let mut wanted: BTreeMap<LinkIdx, BTreeMap<Way, BTreeSet<IpAddr>>> = BTreeMap::new();
+        for instance in self.instances.rows() {
+            let conf = &instance.conf;
+            let groups = wanted.entry(conf.link).or_default().entry(way(conf)).or_default();
+            if let Transport::Multicast { group } = conf.transport {
+                groups.insert(group);
+            }
+            for vip in conf.vips.iter().chain(&conf.excluded) {
+                wanted.entry(vip.link).or_default();
+            }
+        }
+        let listen = |(link, ways): (LinkIdx, BTreeMap<Way, BTreeSet<IpAddr>>)| {
+            let facts = self.links.facts(link)?;
+            let ways = ways.into_iter().map(|(way, groups)| (way, groups.into_iter().collect())).collect();
+            Some(Listen { ifindex: facts.ifindex, name: facts.name.clone(), ways })
+        };
+        let mut list: Vec<Listen> = wanted.into_iter().filter_map(listen).collect();
+        list.sort_unstable();
+        list
+    }
+}
+
+fn way(conf: &Conf) -> Way {
+    match (conf.family, &conf.auth) {
+        (Family::V6, _) => Way::V6,
+        (Family::V4, Auth::Ah(_)) => Way::Ah,
+        (Family::V4, Auth::None | Auth::Pass(_)) => Way::V4,
+    }
+}
