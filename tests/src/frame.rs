@@ -1,18 +1,16 @@
 //! A second reader of VRRP and ARP, for assertions: it shares nothing with vrrpd's, so a mistake there is seen here.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// A VRRP advertisement over IPv4 (RFC 3768 §5.1, RFC 9568 §5.1).
+/// A VRRP advertisement (RFC 3768 §5.1, RFC 9568 §5.1), behind an authentication header or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advert {
     /// IP source.
-    pub source: Ipv4Addr,
+    pub source: IpAddr,
     /// IP destination.
-    pub destination: Ipv4Addr,
-    /// IP time to live.
+    pub destination: IpAddr,
+    /// IP time to live, hop limit.
     pub ttl: u8,
-    /// IP identification.
-    pub id: u16,
     /// VRRP version, 2 or 3.
     pub version: u8,
     /// Virtual router.
@@ -20,39 +18,52 @@ pub struct Advert {
     /// Priority.
     pub priority: u8,
     /// The addresses in it.
-    pub addresses: Vec<Ipv4Addr>,
-    /// The IP packet with identification and IP checksum set to zero: what two daemons must agree on.
+    pub addresses: Vec<IpAddr>,
+    /// The IP packet with identification, IP checksum and flow label set to zero: what two daemons must agree on.
     pub comparable: Vec<u8>,
 }
 
 impl Advert {
     /// Reads one out of an Ethernet frame; none if it is something else.
     pub fn read(frame: &[u8]) -> Option<Self> {
-        let packet = payload(frame, 0x0800)?;
-        let header_length = usize::from(*packet.first()? & 0x0f) * 4;
-        let total = usize::from(u16_at(packet, 2)?);
+        let four = u16_at(frame, 12)? == 0x0800;
+        let packet = if four { payload(frame, 0x0800)? } else { payload(frame, 0x86dd)? };
+        let (mut header, total, protocol, ttl, addresses, own, unimportant) = if four {
+            let total = usize::from(u16_at(packet, 2)?);
+            (usize::from(*packet.first()? & 0x0f) * 4, total, 9, 8, 12, 4, [4..6, 10..12])
+        } else {
+            (40, 40 + usize::from(u16_at(packet, 4)?), 6, 7, 8, 16, [1..4, 0..0])
+        };
         let packet = packet.get(..total)?;
-        if *packet.get(9)? != 112 {
-            return None;
+        match *packet.get(protocol)? {
+            112 => {}
+            51 => header += 24,
+            _ => return None,
         }
-        let vrrp = packet.get(header_length..)?;
-        let count = usize::from(*vrrp.get(3)?);
+        let vrrp = packet.get(header..)?;
         let mut comparable = packet.to_vec();
-        for range in [4..6, 10..12] {
+        for range in unimportant {
             comparable.get_mut(range)?.fill(0);
         }
         Some(Advert {
-            source: address_at(packet, 12)?,
-            destination: address_at(packet, 16)?,
-            ttl: *packet.get(8)?,
-            id: u16_at(packet, 4)?,
+            source: ip_at(packet, addresses, own)?,
+            destination: ip_at(packet, addresses + own, own)?,
+            ttl: *packet.get(ttl)?,
             version: *vrrp.first()? >> 4,
             vrid: *vrrp.get(1)?,
             priority: *vrrp.get(2)?,
-            addresses: (0..count).map(|n| address_at(vrrp, 8 + 4 * n)).collect::<Option<_>>()?,
+            addresses: (0..usize::from(*vrrp.get(3)?)).map(|n| ip_at(vrrp, 8 + own * n, own)).collect::<Option<_>>()?,
             comparable,
         })
     }
+}
+
+/// A neighbour advertisement (RFC 4861 §4.4) in an Ethernet frame: whose address it tells, and the flags.
+pub fn neighbour_advertisement(frame: &[u8]) -> Option<(Ipv6Addr, u8)> {
+    let packet = payload(frame, 0x86dd)?;
+    (*packet.get(6)? == 58 && *packet.get(40)? == 136).then_some(())?;
+    let octets = <[u8; 16]>::try_from(packet.get(48..64)?).ok()?;
+    Some((octets.into(), *packet.get(44)?))
 }
 
 /// An ARP packet for IPv4 over Ethernet (RFC 826).
@@ -99,4 +110,12 @@ fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 
 fn address_at(bytes: &[u8], at: usize) -> Option<Ipv4Addr> {
     Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes.get(at..at + 4)?).ok()?))
+}
+
+fn ip_at(bytes: &[u8], at: usize, length: usize) -> Option<IpAddr> {
+    let octets = bytes.get(at..at + length)?;
+    match <[u8; 4]>::try_from(octets) {
+        Ok(four) => Some(four.into()),
+        Err(_) => Some(<[u8; 16]>::try_from(octets).ok()?.into()),
+    }
 }

@@ -5,7 +5,7 @@ use crate::config::VIP;
 use crate::daemon::{Daemon, Program};
 use crate::failure::{Failure, Outcome, wait_until};
 use crate::frame::Advert;
-use crate::lan::{Host, Lan};
+use crate::lan::{Host, INTERFACE, Lan};
 use std::time::{Duration, SystemTime};
 
 /// How long a test waits for something that should come soon.
@@ -23,7 +23,7 @@ pub const SLACK: Duration = Duration::from_millis(500);
 /// The longest silence of a master whose interval is 1 s.
 pub const STEADY: Duration = Duration::from_millis(1000).saturating_add(SLACK);
 
-/// Two hosts, `a` at 192.168.154.10 and `b` at 192.168.154.11.
+/// Two hosts, `a` at 192.168.154.10, `b` at 192.168.154.11.
 #[derive(Debug)]
 pub struct Pair {
     /// What crosses the LAN.
@@ -44,6 +44,18 @@ impl Pair {
         let a = lan.host("a", "192.168.154.10/24")?;
         let b = lan.host("b", "192.168.154.11/24")?;
         Ok(Pair { wire, a, b, lan })
+    }
+
+    /// Gives them IPv6 as well: 2001:db8::10 and 2001:db8::11, and link-local addresses that can be used at once.
+    pub fn with_ipv6() -> Outcome<Self> {
+        let pair = Self::new()?;
+        for (host, address) in [(&pair.a, "2001:db8::10"), (&pair.b, "2001:db8::11")] {
+            for (setting, value) in [("accept_dad", "0"), ("disable_ipv6", "0")] {
+                host.netns.sysctl(&format!("ipv6/conf/{INTERFACE}/{setting}"), value)?;
+            }
+            host.netns.ip(&format!("addr add {address}/64 dev {INTERFACE} nodad"))?;
+        }
+        Ok(pair)
     }
 
     /// Starts `program` with `first` on a, waits until it is master, and then `second` on b until that is backup.

@@ -1,10 +1,12 @@
 //! With Debian's keepalived on the same wire, each in both places.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 use tests::capture::Frame;
 use tests::config::{VIP, Vrrp};
 use tests::daemon::{Daemon, Program};
 use tests::failure::Outcome;
+use tests::frame::neighbour_advertisement;
 use tests::lan::Host;
 use tests::pair::{Pair, SKEW_TIME, SLACK, SOON, STEADY, with_log};
 
@@ -45,9 +47,28 @@ fn v3_unicast(config: Vrrp, is_a: bool) -> Vrrp {
     v3(v2_unicast(config, is_a), is_a)
 }
 
+fn v2_header(config: Vrrp, _: bool) -> Vrrp {
+    config.line("authentication {\n        auth_type AH\n        auth_pass s3cret\n    }")
+}
+
+fn v2_header_unicast(config: Vrrp, is_a: bool) -> Vrrp {
+    v2_unicast(v2_header(config, is_a), is_a)
+}
+
+/// An instance of IPv6 that has one IPv4 address beside.
+fn v6(config: Vrrp, _: bool) -> Vrrp {
+    let excluded = format!("virtual_ipaddress_excluded {{\n        {VIP}\n    }}");
+    config.addresses(&["fe80::188", "2001:db8::188/64"]).line(excluded)
+}
+
+fn v6_unicast(config: Vrrp, is_a: bool) -> Vrrp {
+    let (own, peer) = if is_a { ("2001:db8::10", "2001:db8::11") } else { ("2001:db8::11", "2001:db8::10") };
+    v6(config.unicast(own, peer), is_a)
+}
+
 /// The backup accepts the master's advertisements, takes over at once when it says goodbye, and gives way when it returns.
 fn agree(programs: [Program; 2], dialect: Dialect) -> Outcome {
-    let pair = Pair::new()?;
+    let pair = Pair::with_ipv6()?;
     let (first, second) = (dialect(Vrrp::master(100), true).to_string(), dialect(Vrrp::backup(90), false).to_string());
     let [mut one, two] = pair.start(programs, &first, &second)?;
     pair.wire.clear();
@@ -121,6 +142,46 @@ fn unicast_version_3_ours_is_master() -> Outcome {
 #[test]
 fn unicast_version_3_theirs_is_master() -> Outcome {
     agree(theirs_first(), v3_unicast)
+}
+
+#[test]
+fn authentication_header_ours_is_master() -> Outcome {
+    agree(ours_first(), v2_header)
+}
+
+#[test]
+fn authentication_header_theirs_is_master() -> Outcome {
+    agree(theirs_first(), v2_header)
+}
+
+#[test]
+fn authentication_header_unicast_ours_is_master() -> Outcome {
+    agree(ours_first(), v2_header_unicast)
+}
+
+#[test]
+fn authentication_header_unicast_theirs_is_master() -> Outcome {
+    agree(theirs_first(), v2_header_unicast)
+}
+
+#[test]
+fn ipv6_ours_is_master() -> Outcome {
+    agree(ours_first(), v6)
+}
+
+#[test]
+fn ipv6_theirs_is_master() -> Outcome {
+    agree(theirs_first(), v6)
+}
+
+#[test]
+fn ipv6_unicast_ours_is_master() -> Outcome {
+    agree(ours_first(), v6_unicast)
+}
+
+#[test]
+fn ipv6_unicast_theirs_is_master() -> Outcome {
+    agree(theirs_first(), v6_unicast)
 }
 
 /// Each ignores what the other says with another password, so both are masters.
@@ -206,8 +267,8 @@ fn the_higher_address_wins_theirs_is_lower() -> Outcome {
 /// Frames, oldest first.
 type Frames = Vec<Vec<u8>>;
 
-/// What one program says as master of this configuration: its first advertisements and gratuitous ARPs, without times and
-/// IP identification.
+/// What one program says as master of this configuration: its first advertisements, gratuitous ARPs and neighbour advertisements,
+/// without times, IP identification and flow labels.
 fn said(pair: &Pair, program: Program, config: &str) -> Outcome<(Frames, Frames)> {
     pair.wire.clear();
     let mut daemon = Daemon::start(program, &pair.a, config)?;
@@ -223,13 +284,23 @@ fn said(pair: &Pair, program: Program, config: &str) -> Outcome<(Frames, Frames)
     let mut kinds: Vec<Vec<u8>> = adverts.collect();
     kinds.dedup();
     let ours = |host: &Host, frame: &Frame| frame.arp().is_some_and(|arp| arp.sender != host.address);
-    let arps = frames.iter().filter(|frame| ours(&pair.a, frame)).map(|frame| frame.bytes.clone()).collect();
+    let own = ["2001:db8::10", &link_local(&pair.a)].map(|text| text.parse::<Ipv6Addr>().unwrap());
+    let tells =
+        |frame: &Frame| neighbour_advertisement(&frame.bytes).is_some_and(|(address, _)| !own.contains(&address));
+    let arps =
+        frames.iter().filter(|frame| ours(&pair.a, frame) || tells(frame)).map(|frame| frame.bytes.clone()).collect();
     Ok((kinds, arps))
+}
+
+/// The address that the kernel makes of the hardware address (RFC 4291 §2.5.1).
+fn link_local(host: &Host) -> String {
+    let [a, b, c, d, e, f] = host.mac;
+    format!("fe80::{:02x}{b:02x}:{c:02x}ff:fe{d:02x}:{e:02x}{f:02x}", a ^ 2)
 }
 
 /// The bytes on the wire are the same.
 fn same_bytes(config: &Vrrp) -> Outcome {
-    let pair = Pair::new()?;
+    let pair = Pair::with_ipv6()?;
     let config = config.clone().line("garp_master_delay 1").to_string();
     let theirs = said(&pair, Program::Keepalived, &config)?;
     let ours = said(&pair, Program::under_test(), &config)?;
@@ -265,10 +336,66 @@ fn same_bytes_owner() -> Outcome {
 }
 
 #[test]
-fn same_bytes_unicast() -> Outcome {
+fn same_bytes_ipv6() -> Outcome {
+    same_bytes(&v6(Vrrp::master(100), true))
+}
+
+#[test]
+fn same_bytes_ipv6_in_version_2() -> Outcome {
+    same_bytes(&v6(Vrrp::master(100), true).line("version 2"))
+}
+
+#[test]
+fn same_bytes_ipv6_of_a_router() -> Outcome {
+    let pair = Pair::with_ipv6()?;
+    pair.a.netns.sysctl("ipv6/conf/all/forwarding", "1")?;
+    let config = v6(Vrrp::master(100), true).line("garp_master_delay 1").to_string();
+    let theirs = said(&pair, Program::Keepalived, &config)?;
+    let ours = said(&pair, Program::under_test(), &config)?;
+    assert_eq!(ours, theirs);
+    let flags: Vec<u8> =
+        ours.1.iter().filter_map(|frame| neighbour_advertisement(frame)).map(|(_, flags)| flags).collect();
+    assert!(!flags.is_empty() && flags.iter().all(|flags| *flags == 0xa0), "router and override: {flags:x?}");
+    Ok(())
+}
+
+/// Every advertisement has another sequence number and check value; the first ones are the same.
+#[test]
+fn same_bytes_authentication_header() -> Outcome {
     let pair = Pair::new()?;
+    let config = v2_header(Vrrp::backup(200), true).to_string();
+    let mut packets = Vec::new();
+    for program in theirs_first() {
+        pair.wire.clear();
+        let mut daemon = Daemon::start(program, &pair.a, &config)?;
+        pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &daemon))?;
+        std::thread::sleep(Duration::from_millis(1500));
+        daemon.terminate()?;
+        pair.wait_released(&pair.a)?;
+        let frames = pair.wire.frames();
+        let adverts = frames.iter().filter(|frame| pair.a.sent(frame) && frame.advert().is_some());
+        packets.push(adverts.map(|frame| frame.bytes.clone()).take(2).collect::<Vec<_>>());
+    }
+    assert_eq!(packets[1], packets[0]);
+    assert_eq!(packets[0].len(), 2);
+    Ok(())
+}
+
+#[test]
+fn same_bytes_unicast_ipv6() -> Outcome {
+    same_unicast_packets(&v6_unicast(Vrrp::master(100), true))?;
+    same_unicast_packets(&v6_unicast(Vrrp::master(100), true).line("unicast_ttl 20"))
+}
+
+#[test]
+fn same_bytes_unicast() -> Outcome {
+    same_unicast_packets(&Vrrp::master(100).unicast("192.168.154.10", "192.168.154.11").line("version 3"))
+}
+
+fn same_unicast_packets(config: &Vrrp) -> Outcome {
+    let pair = Pair::with_ipv6()?;
     // Unicast frames carry the hardware address of the peer, which is asked for by ARP: only the packets are compared.
-    let config = Vrrp::master(100).unicast("192.168.154.10", "192.168.154.11").line("version 3").to_string();
+    let config = config.to_string();
     let mut packets = Vec::new();
     for program in theirs_first() {
         pair.wire.clear();

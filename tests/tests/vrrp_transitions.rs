@@ -12,7 +12,7 @@ use tests::router::{
     track_script, wants,
 };
 use vrrpd::fsm::instance::State;
-use vrrpd::io::{Action, Event};
+use vrrpd::io::{Action, Event, Way};
 
 fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -728,14 +728,14 @@ fn unicast(sources: UnicastSources) -> ipc::config::vrrp::Instance {
 fn unicast_goes_to_each_peer_with_its_ttl() {
     let mut bench = Bench::one(unicast(UnicastSources::Any));
     let out = bench.expire().to_vec();
-    let sent: Vec<(Ipv4Addr, u8)> = out
+    let sent: Vec<(IpAddr, u8)> = out
         .iter()
         .filter_map(|action| match action {
             Action::Transmit { destination, bytes, .. } => Some((*destination, bytes[8])),
             _ => None,
         })
         .collect();
-    assert_eq!(sent, [(Ipv4Addr::new(10, 0, 0, 11), 64), (Ipv4Addr::new(10, 0, 0, 12), 64)]);
+    assert_eq!(sent, [(Ipv4Addr::new(10, 0, 0, 11).into(), 64), (Ipv4Addr::new(10, 0, 0, 12).into(), 64)]);
     assert_eq!(bench.live(0).stats.advert_sent, 1);
 }
 
@@ -762,9 +762,9 @@ fn unicast_tells_where_it_is_when_the_link_is_back() {
 fn unicast_listens_without_joining_a_group() {
     let mut bench = Bench::unsynced(config(vec![unicast(UnicastSources::Any)]));
     let out = bench.ipvs(IpvsToVrrp::LinkChanged(facts(Ipv4Addr::new(10, 0, 0, 10))));
-    assert!(
-        out.iter().any(|action| matches!(action, Action::Listen(list) if list.len() == 1 && list[0].groups.is_empty()))
-    );
+    assert!(out.iter().any(
+        |action| matches!(action, Action::Listen(list) if list.len() == 1 && list[0].ways == [(Way::V4, vec![])])
+    ));
 }
 
 // --- ipvsd, restarts, reloads ------------------------------------------------------------------------------------------------
@@ -924,7 +924,7 @@ fn the_group_is_joined_once_per_interface() {
     let listens: Vec<_> = out.iter().filter(|action| matches!(action, Action::Listen(_))).collect();
     assert_eq!(listens.len(), 1);
     assert!(
-        matches!(listens[0], Action::Listen(list) if list.len() == 1 && list[0].groups == [GROUP] && list[0].ifindex == 2)
+        matches!(listens[0], Action::Listen(list) if list.len() == 1 && list[0].ways == [(Way::V4, vec![GROUP.into()])] && list[0].ifindex == 2)
     );
     // Nothing new, nothing to do.
     assert!(bench.ipvs(IpvsToVrrp::LinkChanged(facts(Ipv4Addr::new(10, 0, 0, 10)))).is_empty());

@@ -4,6 +4,7 @@ use crate::common::{bundle, instance, load, problems, problems_of};
 use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::vrrp::{Auth, GarpTiming, Instance, Preemption, Switch, Transport, UnicastSources, Version, Wanted};
+use ipc::net::Family;
 
 fn only(lines: &str) -> Instance {
     bundle(instance(lines)).vrrp.instances.rows()[0].clone()
@@ -142,7 +143,7 @@ fn addresses_have_options() {
             "7:13 warning[W105] with the prefix /24 this address brings a route to its whole subnet: packets to that subnet will leave by `eth0`",
             "8:13 warning[R002] 192.0.2.9 is an address of this instance already",
             "9:13 error[V001] `192.0.2.12/33` is not an address with a prefix of 0 to 32 bits",
-            "10:13 error[R006] IPv6 addresses cannot be run yet"
+            "10:13 error[R005] an advert has addresses of one family only, and this instance speaks IPv4"
         ]
     );
     let bundle = compiled.bundle.unwrap();
@@ -214,17 +215,62 @@ fn what_an_instance_cannot_do_without_is_fatal() {
     );
 }
 
+/// COMPAT: keepalived 2.2.7, measured.
 #[test]
-fn an_ipv6_instance_is_told_and_the_rest_runs() {
-    let text = format!(
-        "vrrp_instance B {{\ninterface eth1\nvirtual_router_id 2\nvirtual_ipaddress {{\n2001:db8::1\n}}\n}}\n{}",
-        instance("")
+fn the_first_address_decides_the_family() {
+    let with = |inside: &str| {
+        format!("vrrp_instance B {{\ninterface eth0\nvirtual_router_id 1\npriority 90\n{inside}\n}}\n{}", instance(""))
+    };
+    let six =
+        "virtual_ipaddress {\nfe80::1\n2001:db8::1/64\n}\nvirtual_ipaddress_excluded {\n192.0.2.77\n2001:db8::2\n}";
+    let bundle = bundle(with(six));
+    let b = &bundle.vrrp.instances.rows()[0];
+    assert_eq!((b.family, b.version), (Family::V6, Version::V3));
+    assert_eq!(b.transport, Transport::Multicast { group: ip("ff02::12") });
+    assert_eq!((b.vips.len(), b.excluded.len()), (2, 2));
+    assert_eq!(bundle.ipvs.instances.rows()[0].addrs.len(), 4);
+    // One number on one interface is two routers in two families.
+    assert_eq!(bundle.vrrp.instances.len(), 2);
+
+    let alone = |inside: &str| with(inside).replace("_id 1\npriority", "_id 2\npriority");
+    let first = |inside: &str| load(alone(inside)).bundle.unwrap().vrrp.instances.rows()[0].clone();
+    let four = first("mcast_src_ip 192.0.2.1\nvirtual_ipaddress {\n2001:db8::1\n}\nno_virtual_ipaddress").family;
+    assert_eq!(four, Family::V4, "the source stands first");
+    let unicast =
+        first("unicast_src_ip 2001:db8::1\nunicast_peer {\n2001:db8::2\n}\nvirtual_ipaddress {\n2001:db8::9\n}");
+    assert!(matches!(unicast.transport, Transport::Unicast { ttl: 64, .. }), "the kernel's hop limit");
+    let two = first("version 2\nvirtual_ipaddress {\n2001:db8::9\n}");
+    assert_eq!(two.version, Version::V2, "as keepalived has it, with a warning");
+    let strict = first("version 2\nstrict_mode\nvirtual_ipaddress {\nfe80::9\n}");
+    assert_eq!(strict.version, Version::V3);
+
+    let other = "virtual_ipaddress {\nfe80::1\n192.0.2.77\n}\nauthentication {\nauth_type AH\nauth_pass abc\n}";
+    assert_eq!(
+        problems(&load(with(other))),
+        [
+            "10:1 warning[R005] version 3 has no authentication",
+            "7:1 error[R005] an advert has addresses of one family only, and this instance speaks IPv6"
+        ]
     );
+}
+
+#[test]
+fn an_advert_of_ipv6_holds_89_addresses() {
+    let lines: String = (1..=95).map(|n| format!("fe80::{n:x}\n")).collect();
+    let text = format!(
+        "vrrp_instance B {{\ninterface eth0\nvirtual_router_id 2\npriority 90\nvirtual_ipaddress {{\n{lines}}}\n}}\n"
+    );
+    let b = load(text).bundle.unwrap().vrrp.instances.rows()[0].clone();
+    assert_eq!((b.vips.len(), b.excluded.len()), (89, 6));
+}
+
+#[test]
+fn an_authentication_header_starts_as_backup() {
+    let text = instance("state MASTER\npriority 150\nauthentication {\nauth_type AH\nauth_pass s3cret\n}");
     let compiled = load(text);
-    assert_eq!(problems(&compiled), ["5:1 error[R006] `vrrp_instance B` speaks IPv6, which cannot be run yet"]);
-    let bundle = compiled.bundle.unwrap();
-    assert_eq!(bundle.vrrp.instances.len(), 1);
-    assert_eq!(bundle.ipvs.instances.rows()[0].name, "A");
+    let a = &compiled.bundle.as_ref().unwrap().vrrp.instances.rows()[0];
+    assert_eq!(a.wanted, Wanted::Backup);
+    assert!(matches!(a.auth, Auth::Ah(_)));
 }
 
 #[test]
