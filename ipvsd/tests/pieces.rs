@@ -6,7 +6,7 @@ use ipc::config::ipvs::{AddrMore, AddrSpec, InstanceAddrs, IpvsConfig};
 use ipc::config::vrrp::Link;
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin};
 use ipc::machine::Machine;
-use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
+use ipc::msg::vips::{Applied, Forwarding, IpvsToVrrp, Presence, VrrpToIpvs};
 use ipc::net::{Mac, Prefix};
 use ipc::time::Mono;
 use ipvsd::event::{Action, Event};
@@ -83,7 +83,15 @@ impl World {
         let mut world = World { machine: Reconciler::new(), now: 1_000_000_000 };
         let mut ask = world.step(Event::Start);
         let mac = Mac([2, 0, 0, 0, 0, 1]);
-        let link = LinkFact { ifindex: 5, name: "e0".into(), flags: 0x1043, kind: 1, mac, mtu: 1500 };
+        let link = LinkFact {
+            ifindex: 5,
+            name: "e0".into(),
+            flags: 0x1043,
+            kind: 1,
+            mac,
+            mtu: 1500,
+            forwarding: Forwarding::No,
+        };
         for what in [Some(link), None] {
             let seq = requests(&ask)[0];
             let seen = what.map(|link| Fact::LinkSeen(link, Heard::InDump(seq)));

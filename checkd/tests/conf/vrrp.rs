@@ -248,8 +248,8 @@ fn the_first_address_decides_the_family() {
     assert_eq!(
         problems(&load(with(other))),
         [
-            "10:1 warning[R005] version 3 has no authentication",
-            "7:1 error[R005] an advert has addresses of one family only, and this instance speaks IPv6"
+            "7:1 error[R005] an advert has addresses of one family only, and this instance speaks IPv6",
+            "10:1 warning[R005] version 3 has no authentication"
         ]
     );
 }

@@ -9,6 +9,7 @@ use core::net::IpAddr;
 use ipc::net::Family;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io;
 use std::os::fd::AsFd;
 use vrrpd::io::{Listen, Way};
@@ -90,8 +91,8 @@ impl Link {
 
     fn speak_one(&mut self, listen: &Listen, way: Way, groups: &[IpAddr]) -> Result<(), Refused> {
         let family = family_of(way);
-        if !self.adverts.contains_key(&family) {
-            self.adverts.insert(family, Sender::new(open_adverts(family, &listen.name)?));
+        if let Entry::Vacant(place) = self.adverts.entry(family) {
+            place.insert(Sender::new(open_adverts(family, &listen.name)?));
         }
         let mut receiver = match self.receivers.remove(&way) {
             Some(receiver) => receiver,
