@@ -5,6 +5,7 @@
 
 use super::diag::{Code, Diagnostic};
 use super::keyword::{At, Reader, no_block, shown};
+use super::options::scope;
 use super::source::Span;
 use super::tree::{Statement, Word};
 use alloc::format;
@@ -305,22 +306,4 @@ fn broadcast(r: &mut Reader<'_>, word: Word<'_>, prefix: Prefix) -> Option<Ipv4A
             }
         },
     }
-}
-
-/// Names of `/etc/iproute2/rt_scopes`, which the compiler cannot read, or a number.
-fn scope(r: &mut Reader<'_>, word: Word<'_>) -> Option<u8> {
-    Some(match word.text() {
-        "global" | "universe" => 0,
-        "site" => 200,
-        "link" => 253,
-        "host" => 254,
-        "nowhere" => 255,
-        text => match text.parse() {
-            Ok(number) => number,
-            Err(_) => {
-                r.bad(word, "a scope: global, site, link, host, nowhere or a number up to 255");
-                return None;
-            }
-        },
-    })
 }

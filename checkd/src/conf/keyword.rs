@@ -4,6 +4,7 @@
 //! block's draft. A word that is not in the table is reported with the nearest one and skipped with its block.
 
 use super::diag::{Code, Diagnostic, Diagnostics};
+use super::names::Names;
 use super::source::{Sources, Span};
 use super::tree::Statement;
 use alloc::format;
@@ -16,6 +17,8 @@ pub struct Reader<'a> {
     pub diags: &'a mut Diagnostics,
     /// The files.
     pub sources: &'a Sources,
+    /// Names of the machine.
+    pub names: &'a Names,
     /// How the keyword that is being read is written, for messages about its words.
     pub usage: Option<(&'static str, &'static str)>,
 }

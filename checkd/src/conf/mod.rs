@@ -39,6 +39,7 @@ pub mod lookalike;
 pub mod loops;
 pub mod manual;
 pub mod method;
+pub mod names;
 pub mod notify;
 pub mod options;
 pub mod origin;
@@ -79,6 +80,7 @@ use diag::Diagnostics;
 use ipc::config::Bundle;
 use ipc::msg::compile::{CompileMode, Facts, Includes, Parts, Unread, Verdict};
 use keyword::Reader;
+use names::{NameOf, Names};
 use preproc::Preprocessor;
 use source::{Sources, Span};
 
@@ -90,6 +92,15 @@ pub struct Compiler {
     diags: Diagnostics,
     preprocessor: Preprocessor,
     tree: tree::Builder,
+}
+
+/// A configuration whose statements are known, and what they mean not yet.
+pub struct Parsed {
+    facts: Facts,
+    mode: CompileMode,
+    sources: Sources,
+    diags: Diagnostics,
+    tree: tree::Tree,
 }
 
 /// What came of a compilation.
@@ -159,13 +170,31 @@ impl Compiler {
         self.preprocessor.environment(name, value.unwrap_or_default());
     }
 
-    /// Compiles what was read.
+    /// Compiles what was read, without names of the machine.
     pub fn finish(self) -> Compiled {
+        self.parse().finish(&Names::default())
+    }
+
+    /// Finds statements and blocks in what was read.
+    pub fn parse(self) -> Parsed {
         let Compiler { facts, mode, sources, mut diags, preprocessor, tree } = self;
         let uses = preprocessor.uses();
         let tree = tree.finish(&mut diags);
+        Parsed { facts, mode, sources, diags, tree }
+    }
+}
+
+impl Parsed {
+    /// The files of names that are wanted, in order; what cannot be read does not matter.
+    pub fn names(&self) -> Vec<(NameOf, String)> {
+        if self.mode == CompileMode::Offline { Vec::new() } else { names::wanted(&self.tree) }
+    }
+
+    /// Compiles what was read.
+    pub fn finish(self, names: &Names) -> Compiled {
+        let Parsed { facts, mode, sources, mut diags, tree } = self;
         root::hide_secrets(&tree, &mut diags);
-        let mut reader = Reader { diags: &mut diags, sources: &sources, usage: None };
+        let mut reader = Reader { diags: &mut diags, sources: &sources, names, usage: None };
         let draft = root::read(&mut reader, &tree);
         let bundle = resolve::resolve(&mut reader, &tree, &draft, &facts, mode);
         if facts.parts == Parts::Both {

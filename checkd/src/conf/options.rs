@@ -1,9 +1,10 @@
 //! Words that the option grammars of routes and rules share: tables, protocols, scopes and realms by name or number.
 //!
-//! Names are those of iproute2's own files; the compiler has no file system, so names that a machine adds there are given as numbers.
+//! Names are those that iproute2 has, and those of [`super::names`].
 
 use super::diag::{Code, Diagnostic};
 use super::keyword::{Reader, nearest, shown};
+use super::names::NameOf;
 use super::tree::{Statement, Word};
 use alloc::format;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -127,11 +128,13 @@ pub fn up_to<N: TryFrom<u64>>(r: &mut Reader<'_>, word: Word<'_>, most: u64) -> 
 fn named<N: TryFrom<u64>>(
     r: &mut Reader<'_>,
     word: Word<'_>,
+    of: NameOf,
     names: &[(&str, u64)],
     most: u64,
     what: &str,
 ) -> Option<N> {
     let name = names.iter().find(|(name, _)| *name == word.text()).map(|(_, n)| *n);
+    let name = name.or_else(|| r.names.number(of, word.text()).map(u64::from));
     let value = name.or_else(|| number(word.text())).filter(|n| *n <= most).and_then(|n| N::try_from(n).ok());
     if value.is_none() {
         r.bad(word, what);
@@ -142,7 +145,7 @@ fn named<N: TryFrom<u64>>(
 /// rtnetlink(7) `RT_TABLE_…`
 pub fn table(r: &mut Reader<'_>, word: Word<'_>) -> Option<u32> {
     const NAMES: &[(&str, u64)] = &[("unspec", 0), ("default", 253), ("main", 254), ("local", 255)];
-    named(r, word, NAMES, u64::from(u32::MAX), "a routing table: main, default, local or a number")
+    named(r, word, NameOf::Table, NAMES, u64::from(u32::MAX), "a routing table: main, default, local or a number")
 }
 
 /// rtnetlink(7) `RTPROT_…`
@@ -173,20 +176,21 @@ pub fn protocol(r: &mut Reader<'_>, word: Word<'_>) -> Option<u8> {
         ("rip", 189),
         ("eigrp", 192),
     ];
-    named(r, word, NAMES, 255, "a routing protocol: static, boot, keepalived … or a number up to 255")
+    named(r, word, NameOf::Protocol, NAMES, 255, "a routing protocol: static, boot, keepalived … or a number up to 255")
 }
 
 /// rtnetlink(7) `RT_SCOPE_…`
 pub fn scope(r: &mut Reader<'_>, word: Word<'_>) -> Option<u8> {
     const NAMES: &[(&str, u64)] =
         &[("global", 0), ("universe", 0), ("site", 200), ("link", 253), ("host", 254), ("nowhere", 255)];
-    named(r, word, NAMES, 255, "a scope: global, site, link, host, nowhere or a number up to 255")
+    named(r, word, NameOf::Scope, NAMES, 255, "a scope: global, site, link, host, nowhere or a number up to 255")
 }
 
 /// `tos`, `dsfield`: iproute2 writes the number in hexadecimal, with or without `0x`.
 pub fn tos(r: &mut Reader<'_>, word: Word<'_>) -> Option<u8> {
     let text = word.text();
-    let value = u8::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok();
+    let named = r.names.number(NameOf::TypeOfService, text).and_then(|n| u8::try_from(n).ok());
+    let value = named.or_else(|| u8::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok());
     if value.is_none() {
         r.bad(word, "a type of service in hexadecimal, up to ff");
     }
@@ -195,7 +199,11 @@ pub fn tos(r: &mut Reader<'_>, word: Word<'_>) -> Option<u8> {
 
 /// `[FROM/]TO`: FROM in the upper 16 bits.
 pub fn realms(r: &mut Reader<'_>, word: Word<'_>) -> Option<u32> {
-    let one = |text: &str| if text == "cosmos" { Some(0) } else { number(text).and_then(|n| u16::try_from(n).ok()) };
+    let one = |text: &str| match (text, r.names.number(NameOf::Realm, text)) {
+        ("cosmos", _) => Some(0),
+        (_, Some(n)) => u16::try_from(n).ok(),
+        (_, None) => number(text).and_then(|n| u16::try_from(n).ok()),
+    };
     let value = match word.text().split_once('/') {
         Some((from, to)) => one(from).zip(one(to)).map(|(from, to)| u32::from(from) << 16 | u32::from(to)),
         None => one(word.text()).map(u32::from),

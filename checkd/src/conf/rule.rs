@@ -3,6 +3,7 @@
 use super::diag::{Code, Diagnostic};
 use super::hop::any;
 use super::keyword::{At, Reader, no_block};
+use super::names::NameOf;
 use super::options::{Options, destination, number, protocol, realms, table, tos, unknown, up_to};
 use super::tree::{Statement, Word};
 use alloc::format;
@@ -178,7 +179,10 @@ fn match_value(r: &mut Reader<'_>, name: &str, value: Word<'_>, rule: &mut Rule)
         "fwmark" => rule.fwmark = Some(mark(r, value)?),
         "realms" => rule.realms = Some(realms(r, value)?),
         "suppress_prefixlength" | "sup_pl" => rule.suppress_prefix = Some(up_to(r, value, 128)?),
-        "suppress_ifgroup" | "sup_group" => rule.suppress_group = Some(up_to(r, value, ALL)?),
+        "suppress_ifgroup" | "sup_group" => {
+            let named = r.names.number(NameOf::LinkGroup, value.text());
+            rule.suppress_group = Some(named.map_or_else(|| up_to(r, value, ALL), Some)?);
+        }
         "dev" | "iif" => rule.iif = Some(r.link_name(value)?),
         "oif" => rule.oif = Some(r.link_name(value)?),
         "tunnel-id" => rule.tunnel = Some(up_to(r, value, u64::MAX)?),

@@ -16,6 +16,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
 use ipc::config::script::RunAs;
+use ipc::config::vrrp::Switch;
 
 /// A command as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +42,8 @@ impl Reader<'_> {
             lint::script::unquoted(self, s, &user, raw.span(first.clone()), raw.span(0..last.end));
         }
         let mut words = rest.iter().map(|(bytes, _)| String::from_utf8_lossy(bytes).into_owned());
-        let run_as = words.next().map(|user| RunAs { user, group: words.next().and_then(group) });
+        let run_as = words.next().map(|user| RunAs { user, ..group(words.next()) });
+        self.other_groups(run_as.as_ref(), s);
         if let Some((_, range)) = rest.get(2) {
             let span = s.raw(1).span(range.clone());
             self.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, span, "this is ignored").help(QUOTE_HELP));
@@ -145,20 +147,33 @@ impl Reader<'_> {
     /// The same from word `n` on.
     pub fn run_as_from(&mut self, s: Statement<'_>, n: usize) -> Option<At<RunAs>> {
         let user = self.text(s.word(n)?)?.value;
-        let group = match s.word(n.saturating_add(1)) {
-            Some(word) => group(self.text(word)?.value),
+        let written = match s.word(n.saturating_add(1)) {
+            Some(word) => Some(self.text(word)?.value),
             None => None,
         };
-        Some(At::new(RunAs { user, group }, s.whole()))
+        let run_as = RunAs { user, ..group(written) };
+        self.other_groups(Some(&run_as), s);
+        Some(At::new(run_as, s.whole()))
+    }
+
+    fn other_groups(&mut self, run_as: Option<&RunAs>, s: Statement<'_>) {
+        if run_as.is_some_and(|run_as| run_as.others == Switch::On) {
+            let message = "`:` asks for the other groups of the user, which commands do not get yet";
+            self.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.whole(), message));
+        }
     }
 }
 
 const QUOTE_HELP: &str = "a command with arguments is written in quotes: \"/path/to/script argument\"";
 
-/// `:GROUP` and `:` also ask for supplementary groups (later work); the group itself is what follows.
-fn group(text: String) -> Option<String> {
-    let name = text.strip_prefix(':').unwrap_or(&text);
-    (!name.is_empty()).then(|| name.to_string())
+/// `[:]GROUP`, `:`: everything but the user.
+fn group(text: Option<String>) -> RunAs {
+    let text = text.unwrap_or_default();
+    let (name, others) = match text.strip_prefix(':') {
+        Some(name) => (name, Switch::On),
+        None => (text.as_str(), Switch::Off),
+    };
+    RunAs { user: String::new(), group: (!name.is_empty()).then(|| name.to_string()), others }
 }
 
 /// What becomes of a backslash.

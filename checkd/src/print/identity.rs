@@ -4,21 +4,28 @@ use super::Printer;
 use super::value::{Value, int};
 use super::words;
 use super::writer::Writer;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 use ipc::config::identity::{Fifo, Fifos, Identity};
 use ipc::config::script::RunAs;
+use ipc::config::vrrp::Switch;
 
 /// A number of microseconds.
 pub(super) fn micros(time: Duration) -> Value<'static> {
     Value::Int(i128::try_from(time.as_micros()).unwrap_or(i128::MAX))
 }
 
-/// `USER [GROUP]`
-pub(super) fn run_as(w: &mut Writer<'_>, RunAs { user, group }: &RunAs) -> fmt::Result {
+/// `USER [[:]GROUP]`
+pub(super) fn run_as(w: &mut Writer<'_>, RunAs { user, group, others }: &RunAs) -> fmt::Result {
     w.bare("user", Value::Text(user))?;
-    group.as_ref().map_or(Ok(()), |group| w.bare("group", Value::Text(group)))
+    let group = group.as_deref().unwrap_or_default();
+    match (others, group) {
+        (Switch::On, group) => w.bare("group", Value::Text(&format!(":{group}"))),
+        (Switch::Off, "") => Ok(()),
+        (Switch::Off, group) => w.bare("group", Value::Text(group)),
+    }
 }
 
 impl Printer<'_> {

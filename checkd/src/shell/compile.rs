@@ -5,6 +5,7 @@
 
 use super::{print, render};
 use checkd::conf::diag::{Diagnostic, Severity};
+use checkd::conf::names::Names;
 use checkd::conf::pem::{self, Need};
 use checkd::conf::{Compiled, Compiler, LIMITS, Request, Step};
 use ipc::channel::{Channel, ChannelError};
@@ -179,7 +180,13 @@ fn session(colour: bool) -> Result<(), Failure> {
             Step::Done => break,
         }
     }
-    let mut compiled = compiler.finish();
+    let parsed = compiler.parse();
+    let mut names = Names::default();
+    for (of, pattern) in parsed.names() {
+        let (files, _) = link.files(pattern, path.clone())?;
+        files.iter().for_each(|(_, text)| names.take(of, text));
+    }
+    let mut compiled = parsed.finish(&names);
     pem_files(&mut link, &path, &mut compiled)?;
     show(&compiled, format, colour, &mut log);
     let verdict = compiled.verdict();

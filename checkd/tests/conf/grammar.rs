@@ -7,6 +7,7 @@ use ipc::config::ipvs::{Checksum, GroupEntry, Method};
 use ipc::config::probe::{DnsType, LaterKind, Reply};
 use ipc::config::route::{Encap, MetricKind, RouteType, RuleAction};
 use ipc::config::vrrp::Switch;
+use ipc::msg::compile::CompileMode;
 use std::time::Duration;
 
 /// Where a line stands.
@@ -384,4 +385,53 @@ fn mail_is_asked_for_by_the_innermost_word() {
         let found = (bundle.vrrp.group_options.rows()[0].smtp_alert, one.smtp_alert, two.smtp_alert);
         assert_eq!(found, (group, a, b), "{global} {own}");
     }
+}
+
+/// COMPAT: keepalived takes the names of iproute2's files; without them only the numbers and what iproute2 has itself.
+#[test]
+fn routes_use_the_names_of_the_machine() {
+    use checkd::conf::names::{NameOf, Names};
+    use checkd::conf::{Compiler, Step};
+    let read = |text: &str, mode| {
+        let mut compiler = Compiler::new(crate::common::facts(), mode, text.as_bytes().to_vec(), 1);
+        assert!(matches!(compiler.step(), Step::Done));
+        compiler.parse()
+    };
+    let text = "global_defs {\niproute_etc_dir /opt/iproute2\n}\nstatic_routes {
+10.0.0.0/8 dev eth0 table blue scope near realms green tos fast no_track protocol mine\n}
+static_rules {\nsuppress_ifgroup uplinks table blue preference 5\n}\n";
+    let wanted = read(text, CompileMode::Load).names();
+    assert!(wanted.contains(&(NameOf::Table, "/opt/iproute2/rt_tables.d/*.conf".into())), "{wanted:?}");
+    assert!(wanted.contains(&(NameOf::Table, "/usr/share/iproute2/rt_tables".into())), "{wanted:?}");
+    assert_eq!(read(text, CompileMode::Offline).names(), []);
+    assert_eq!(
+        read(
+            &text
+                .replace("table blue", "")
+                .replace("scope near realms green tos fast", "")
+                .replace("protocol mine", "")
+                .replace("suppress_ifgroup uplinks", ""),
+            CompileMode::Load
+        )
+        .names(),
+        []
+    );
+    let mut names = Names::default();
+    for (of, line) in [
+        (NameOf::Table, "100 blue"),
+        (NameOf::Scope, "42 near"),
+        (NameOf::Realm, "7 green"),
+        (NameOf::TypeOfService, "0x10 fast"),
+        (NameOf::Protocol, "77 mine"),
+        (NameOf::LinkGroup, "3 uplinks"),
+    ] {
+        names.take(of, line.as_bytes());
+    }
+    let statics = read(text, CompileMode::Load).finish(&names).bundle.unwrap().ipvs.statics;
+    let route = &statics.routes[0];
+    let found = (route.table, route.scope, route.hop.realms, route.tos, route.protocol);
+    assert_eq!(found, (Some(100), Some(42), Some(7), Some(0x10), Some(77)));
+    assert_eq!(statics.rules[0].suppress_group, Some(3));
+    let without = read(text, CompileMode::Load).finish(&Names::default());
+    assert_eq!(without.verdict().errors, 2, "{:?}", crate::common::problems(&without));
 }

@@ -42,7 +42,10 @@ fn scripts_that_are_used_are_listed() {
     let scripts = bundle.script.scripts.rows();
     assert_eq!(scripts.len(), 2);
     assert_eq!(scripts[0].argv, [&b"/bin/a"[..], b"x y", b"z"]);
-    assert_eq!(scripts[0].run_as, Some(RunAs { user: "nobody".into(), group: Some("nogroup".into()) }));
+    assert_eq!(
+        scripts[0].run_as,
+        Some(RunAs { user: "nobody".into(), group: Some("nogroup".into()), others: Switch::Off })
+    );
     assert_eq!((scripts[0].label.as_str(), scripts[0].origin.line), ("vrrp_script a", 2));
     // COMPAT: the timeout is the interval unless it is set.
     assert_eq!(scripts[0].kind, ScriptKind::Probe { timeout: Duration::from_secs(2) });
@@ -63,6 +66,7 @@ fn notify_scripts_carry_user_and_kind() {
         problems(&compiled),
         [
             "8:1 error[K008] `notify_master` is given twice; the first one counts",
+            "9:1 warning[K007] `:` asks for the other groups of the user, which commands do not get yet",
             "10:1 error[V001] this names no command"
         ]
     );
@@ -73,7 +77,7 @@ fn notify_scripts_carry_user_and_kind() {
     assert_eq!(master.run_as.as_ref().map(|r| r.user.as_str()), Some("root"));
     let generic = bundle.script.scripts.at(notify.generic.unwrap()).unwrap();
     assert_eq!((generic.kind, generic.argv.len()), (ScriptKind::Generic, 2));
-    assert_eq!(generic.run_as, Some(RunAs { user: "u".into(), group: Some("g".into()) }));
+    assert_eq!(generic.run_as, Some(RunAs { user: "u".into(), group: Some("g".into()), others: Switch::On }));
     assert_eq!(notify.backup, None);
 }
 
@@ -84,7 +88,7 @@ startup_script_timeout 3\nshutdown_script \"/bin/down now\"\n}";
     let script = bundle(text).script;
     assert_eq!(script.child_wait, Duration::from_secs(9));
     assert_eq!(script.security, ScriptSecurity::On);
-    assert_eq!(script.default_user, Some(RunAs { user: "nobody".into(), group: None }));
+    assert_eq!(script.default_user, Some(RunAs { user: "nobody".into(), group: None, others: Switch::Off }));
     let (startup, timeout) = script.startup.unwrap();
     assert_eq!(timeout, Duration::from_secs(3));
     assert_eq!(script.scripts.at(startup).unwrap().kind, ScriptKind::Once);

@@ -1,6 +1,7 @@
 //! The supervisor's slice: every command the configuration lists, and what the supervisor needs to form its arguments.
 
 use super::identity::{Fifos, Identity};
+use super::vrrp::Switch;
 use super::{GroupIdx, InstanceIdx, Origin, ScriptIdx};
 use crate::table::Table;
 use core::time::Duration;
@@ -66,6 +67,8 @@ pub struct RunAs {
     pub user: String,
     /// Group name or number; `None`: the user's own.
     pub group: Option<String>,
+    /// `:` before the group, or alone: the user's other groups as well. Has no effect yet.
+    pub others: Switch,
 }
 
 /// One command.

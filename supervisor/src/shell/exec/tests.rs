@@ -4,6 +4,7 @@ use super::*;
 use crate::shell::testdir::TestDir;
 use ipc::config::Origin;
 use ipc::config::script::{Asker, RunAs, ScriptKind};
+use ipc::config::vrrp::Switch;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::{Permissions, read_to_string, set_permissions, write};
 use std::os::unix::fs::PermissionsExt as _;
@@ -29,7 +30,7 @@ impl Bench {
         set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         let script = Script {
             argv: vec![path.as_os_str().as_bytes().to_vec(), b"two words".to_vec()],
-            run_as: Some(RunAs { user: user.to_owned(), group: None }),
+            run_as: Some(RunAs { user: user.to_owned(), group: None, others: Switch::Off }),
             label: "vrrp_script x".to_owned(),
             origin: Origin { file: "a.conf".to_owned(), line: 3 },
             kind: ScriptKind::Event,
