@@ -101,6 +101,7 @@ pub struct Parsed {
     sources: Sources,
     diags: Diagnostics,
     tree: tree::Tree,
+    uses: Vec<expand::Use>,
 }
 
 /// What came of a compilation.
@@ -180,7 +181,7 @@ impl Compiler {
         let Compiler { facts, mode, sources, mut diags, preprocessor, tree } = self;
         let uses = preprocessor.uses();
         let tree = tree.finish(&mut diags);
-        Parsed { facts, mode, sources, diags, tree }
+        Parsed { facts, mode, sources, diags, tree, uses }
     }
 }
 
@@ -192,7 +193,7 @@ impl Parsed {
 
     /// Compiles what was read.
     pub fn finish(self, names: &Names) -> Compiled {
-        let Parsed { facts, mode, sources, mut diags, tree } = self;
+        let Parsed { facts, mode, sources, mut diags, tree, uses } = self;
         root::hide_secrets(&tree, &mut diags);
         let mut reader = Reader { diags: &mut diags, sources: &sources, names, usage: None };
         let draft = root::read(&mut reader, &tree);
