@@ -191,7 +191,8 @@ pub fn tree(text: &[u8]) {
 pub fn readers(text: &[u8]) {
     let (sources, tree, mut diags) = parsed(text);
     root::hide_secrets(&tree, &mut diags);
-    let mut reader = Reader { diags: &mut diags, sources: &sources, usage: None };
+    let names = checkd::conf::names::Names::default();
+    let mut reader = Reader { diags: &mut diags, sources: &sources, names: &names, usage: None };
     root::read(&mut reader, &tree);
     sound(&diags, &sources);
 }
