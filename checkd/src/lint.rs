@@ -45,13 +45,19 @@ const TALLY_LIMIT: usize = 10;
 /// Findings of one kind: the first few are told, the rest is counted.
 struct Tally {
     code: Code,
+    most: usize,
     first: Vec<Diagnostic>,
     more: u32,
 }
 
 impl Tally {
     fn new(code: Code) -> Self {
-        Tally { code, first: Vec::new(), more: 0 }
+        Tally { code, most: TALLY_LIMIT, first: Vec::new(), more: 0 }
+    }
+
+    /// For what is mostly the same everywhere in a file.
+    fn once(code: Code) -> Self {
+        Tally { most: 1, ..Tally::new(code) }
     }
 
     /// Takes one down, unless a comment silences it.
@@ -59,7 +65,7 @@ impl Tally {
         if diags.silences(self.code, at) {
             return;
         }
-        if self.first.len() < TALLY_LIMIT {
+        if self.first.len() < self.most {
             self.first.push(finding());
         } else {
             self.more = self.more.saturating_add(1);
@@ -68,7 +74,8 @@ impl Tally {
 
     fn finish(mut self, diags: &mut Diagnostics) {
         if let (Some(last), more @ 1..) = (self.first.last_mut(), self.more) {
-            last.message.push_str(&format!(" (and so it is in {more} more places)"));
+            let places = if more == 1 { "place" } else { "places" };
+            last.message.push_str(&format!(" (and so it is in {more} more {places})"));
         }
         self.first.into_iter().for_each(|finding| diags.push(finding));
     }

@@ -31,7 +31,7 @@ impl Servers {
         let own = draft.instances.iter().flat_map(|i| i.vips.iter().chain(&i.excluded)).map(|v| v.prefix.addr);
         Servers {
             own: own.collect(),
-            alpha: Tally::new(Code::NO_ALPHA),
+            alpha: Tally::once(Code::NO_ALPHA),
             unchecked: Tally::new(Code::NO_CHECKER),
             slow: Tally::new(Code::SLOW_TIMEOUT),
             itself: Tally::new(Code::REAL_IS_VIRTUAL),

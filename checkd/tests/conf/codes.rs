@@ -84,3 +84,22 @@ fn each_code_is_explained() {
         assert!(text.starts_with(code.0) && text.split_whitespace().count() > 8, "{text}");
     }
 }
+
+/// A hundred virtual servers without `alpha` are one note, and one silenced at its place leaves the others.
+#[test]
+fn what_is_the_same_everywhere_is_told_once() {
+    let service = |n: usize, head: &str| {
+        format!(
+            "virtual_server 192.0.2.{n} 80 {{ {head}\nlb_kind DR\nprotocol TCP\nreal_server 192.0.3.{n} 80 {{\nTCP_CHECK {{\n}}\n}}\n}}\n"
+        )
+    };
+    let text: String = (1..=100).map(|n| service(n, "")).collect();
+    let compiled = crate::common::load(&text);
+    let told: Vec<_> = compiled.diags.list().iter().filter(|d| d.code == Code::NO_ALPHA).collect();
+    assert_eq!(told.len(), 1);
+    assert!(told[0].message.ends_with("(and so it is in 99 more places)"), "{}", told[0].message);
+    let silenced = service(1, "# holdfast: allow(W301)") + &service(2, "");
+    let compiled = crate::common::load(&silenced);
+    let told: Vec<_> = compiled.diags.list().iter().map(|d| d.code).collect();
+    assert_eq!(told, [Code::NO_ALPHA]);
+}

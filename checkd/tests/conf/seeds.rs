@@ -114,6 +114,8 @@ fn examples_are_without_error() {
             let compiled = compile(facts(), CompileMode::Load, text, |request| panic!("{request:?} is not expected"));
             let verdict = compiled.verdict();
             assert_eq!((verdict.fatal, verdict.errors), (0, 0), "{}: {:?}", path.display(), problems(&compiled));
+            let lints: Vec<_> = compiled.diags.list().iter().filter(|d| d.code.0.starts_with('W')).collect();
+            assert!(lints.is_empty(), "{}: {lints:?}", path.display());
         }
     }
     assert!(count > 0);
