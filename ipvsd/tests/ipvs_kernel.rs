@@ -7,11 +7,13 @@
 mod common;
 
 use common::{Ipvsd, Line, eventually, link, namespace, run};
-use ipc::config::ipvs::{Dest, Granularity, IpvsConfig, Method, Protocol, Real, Service, ServiceKey};
+use ipc::config::ipvs::{Dest, Granularity, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceKey};
+use ipc::config::lvs::SyncDaemon;
 use ipc::config::vrrp::Switch;
-use ipc::config::{Origin, RealIdx, ServiceIdx};
+use ipc::config::{InstanceIdx, Origin, RealIdx, ServiceIdx};
 use ipc::msg::Role;
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
+use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::net::Family;
 use std::net::SocketAddr;
 
@@ -312,4 +314,77 @@ fn ipvs_kernel_a_thousand_real_servers() {
     eprintln!("100 services with 1,000 real servers in at most {:?}", start.elapsed());
     ipvsd.stop();
     assert_eq!(table().len(), 0);
+}
+
+#[test]
+fn ipvs_kernel_timeouts_and_daemons_are_set_follow_an_instance_and_are_restored() {
+    namespace();
+    link();
+    let mut config = config(&[(tcp("10.9.0.1:80"), vec![dest("10.9.0.2:80", Method::Dr, 1)])]);
+    let hold = std::time::Duration::from_secs(1);
+    config
+        .instances
+        .push(InstanceAddrs { name: "VI_1".into(), addrs: vec![], routes: vec![], rules: vec![], hold })
+        .expect("room");
+    config.lvs.tcp_timeout = Some(1000);
+    config.lvs.sync = Some(SyncDaemon {
+        link: "v0".into(),
+        instance: Some("VI_1".into()),
+        id: Some(5),
+        max_length: None,
+        port: None,
+        ttl: None,
+        group: None,
+    });
+    let before = run("ipvsadm", "-L --timeout");
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config);
+    let _check = synced(&mut ipvsd, 1, vec![real(0, Standing::Serving)]);
+    eventually("the timeout", || run("ipvsadm", "-L --timeout").contains("1000 120 300"));
+    assert_eq!(run("ipvsadm", "-L --daemon"), "", "nobody has said what the instance is");
+    let mut vrrp = ipvsd.vrrp();
+    let instance = InstanceIdx(0);
+    let mut say = |want| {
+        let words = vec![VrrpToIpvs::Resync, VrrpToIpvs::SetVips { instance, want }, VrrpToIpvs::Synced];
+        vrrp.say(1, words);
+    };
+    let daemons = |state: &str| {
+        let text = run("ipvsadm", "-L --daemon");
+        text.lines().count() == 1 && text.starts_with(state) && text.contains("syncid=5")
+    };
+    for (want, state) in [
+        (Presence::Absent, "backup sync daemon"),
+        (Presence::Present, "master sync daemon"),
+        (Presence::Absent, "backup sync daemon"),
+    ] {
+        say(want);
+        eventually(state, || daemons(state));
+    }
+    ipvsd.stop();
+    assert_eq!(run("ipvsadm", "-L --daemon"), "");
+    assert_eq!(run("ipvsadm", "-L --timeout"), before);
+}
+
+#[test]
+fn ipvs_kernel_a_dump_shows_what_the_kernel_has_and_changes_nothing() {
+    namespace();
+    link();
+    let config = config(&[(tcp("10.9.0.1:80"), vec![dest("10.9.0.2:80", Method::Dr, 3)])]);
+    let mut ipvsd = Ipvsd::start();
+    ipvsd.activate(1, &config);
+    let _check = synced(&mut ipvsd, 1, vec![real(0, Standing::Serving)]);
+    becomes(&["-A -t 10.9.0.1:80 -s wlc", "-a -t 10.9.0.1:80 -r 10.9.0.2:80 -g -w 3"]);
+    // Somebody takes it out for maintenance.
+    run("ipvsadm", "-e -t 10.9.0.1:80 -r 10.9.0.2:80 -g -w 0");
+    let text = ipvsd.dump();
+    for expected in [
+        "[10.9.0.1]:tcp:80, wlc",
+        "[10.9.0.2]:80, weight 0, wanted Serving",
+        "active 0, inactive 0",
+        "bytes 0 in 0 out",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    becomes(&["-A -t 10.9.0.1:80 -s wlc", "-a -t 10.9.0.1:80 -r 10.9.0.2:80 -g -w 0"]);
+    ipvsd.stop();
 }

@@ -10,13 +10,14 @@ use ipc::codec::encode_slice;
 use ipc::config::Generation;
 use ipc::config::ipvs::IpvsConfig;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, Down, FromIpvs, Loaded, LogSetup, Sink, StopMode, ToIpvs, Up};
+use ipc::msg::control::{AtStop, Down, DumpKind, FromIpvs, Loaded, LogSetup, Sink, StopMode, ToIpvs, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use nix::sched::{CloneFlags, unshare};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
+use std::io::{Read, Seek};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -180,6 +181,22 @@ impl Ipvsd {
     /// Becomes its checkd.
     pub fn check(&mut self) -> Line<CheckToIpvs, IpvsToCheck> {
         self.attach(Role::Check)
+    }
+
+    /// What it writes into a dump file.
+    pub fn dump(&mut self) -> String {
+        let mut file = tempfile::tempfile().expect("a file");
+        let theirs = file.try_clone().expect("a descriptor");
+        let wanted = ToIpvs::Control(Down::Dump(DumpKind::Data));
+        self.supervisor.channel.send_with_fds(Generation(0), wanted, vec![theirs.into()]).expect("ipvsd lives");
+        let mut text = String::new();
+        eventually("the dump is there", || {
+            file.rewind().expect("a file");
+            text.clear();
+            file.read_to_string(&mut text).expect("text");
+            !text.is_empty()
+        });
+        text
     }
 
     /// Says that a peer is gone.
