@@ -13,6 +13,8 @@ mod dump;
 mod io;
 mod lines;
 mod live;
+mod mails;
+mod merge;
 mod probing;
 mod reload;
 mod scripts;
@@ -22,6 +24,8 @@ mod weights;
 
 pub use conversation::ANSWER_WAIT;
 pub use io::{Action, Event, ProbeEvent, ProbeId, Route, Transport};
+pub use lines::smtp_failed;
+pub use mails::{SENDING_LIMIT, WAITING_LIMIT};
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -37,6 +41,7 @@ use ipc::msg::control::Up;
 use ipc::report::{Level, Line};
 use ipc::time::Mono;
 use live::Live;
+use mails::Mails;
 
 /// The machine.
 #[derive(Debug)]
@@ -55,6 +60,7 @@ pub struct Engine {
     running: BTreeMap<ScriptIdx, CheckerIdx>,
     chance: Chance,
     unverified: Unverified,
+    mails: Mails,
 }
 
 /// Whether it was said that certificates are not looked at.
@@ -101,6 +107,7 @@ impl Engine {
             running: BTreeMap::new(),
             chance: Chance::default(),
             unverified: Unverified::NotSaid,
+            mails: Mails::default(),
         }
     }
 
@@ -162,6 +169,8 @@ impl Machine for Engine {
             Event::IpvsAttached => self.attached(out),
             Event::IpvsLost => self.conversation = Conversation::None,
             Event::Ipvs { generation, message } => self.ipvs(now, generation, message, out),
+            Event::Composed { letter, message } => self.composed(now, letter, message, out),
+            Event::Probe { probe, what } if self.mails.has(probe) => self.mail_event(now, probe, what, out),
             Event::Probe { probe, what } => self.probe(now, probe, what, out),
             Event::Stop(mode) => self.stop(mode, out),
             Event::Dump(kind) => self.dump(now, kind, out),
@@ -174,10 +183,7 @@ impl Machine for Engine {
             Stage::Asking { since, .. } => Some(*since + ANSWER_WAIT),
             Stage::Idle | Stage::Live(_) | Stage::Stopped => None,
         };
-        match (begin, self.deadlines.next()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        [begin, self.deadlines.next(), self.mails.deadline()].into_iter().flatten().min()
     }
 }
 

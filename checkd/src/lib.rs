@@ -4,6 +4,7 @@
 
 extern crate alloc;
 
+pub mod alert;
 pub mod check;
 pub mod conf;
 pub mod engine;

@@ -11,6 +11,11 @@ fn main() -> ExitCode {
     close_inherited();
     // Cannot fail for a signal that exists.
     let _ = ipc::sys::hear_of_children();
+    let mut arguments = std::env::args_os().skip(1);
+    // Its options are not this program's.
+    if arguments.next().is_some_and(|word| word == "--genhash") {
+        return ExitCode::from(shell::config_test::genhash(arguments));
+    }
     let cli = match cli::parse(std::env::args_os()) {
         Ok(cli) => cli,
         Err(text) => {

@@ -100,6 +100,8 @@ pub struct Global {
     pub dynamic_links: Switch,
     /// `rs_init_notifies`
     pub rs_init_notifies: Switch,
+    /// `checker_merge`
+    pub checker_merge: Option<Switch>,
     /// `checker_log_all_failures`
     pub log_all_failures: Switch,
     /// Names and files.

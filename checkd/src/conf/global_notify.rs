@@ -109,8 +109,7 @@ pub static NOTIFY: &[Keyword<Global>] = &[
     Keyword::switch("smtp_alert_checker", "mail about virtual and real servers", |r, s, d: &mut Global| {
         d.mail.alert_checker = r.switch(s).or(d.mail.alert_checker);
     })
-    .or("that of smtp_alert")
-    .not_yet(),
+    .or("that of smtp_alert"),
     Keyword::flag("no_email_faults", "no mail when an instance enters FAULT", |_, _, d: &mut Global| {
         d.mail.no_faults = Switch::On
     })
@@ -122,8 +121,7 @@ pub static NOTIFY: &[Keyword<Global>] = &[
             put(&mut d.mail.no_checkers, r.switch(s));
         },
     )
-    .or("off")
-    .not_yet(),
+    .or("off"),
     Keyword::switch(
         "vrrp_notify_priority_changes",
         "the notify_priority_changes of instances that name none",

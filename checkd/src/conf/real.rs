@@ -264,8 +264,7 @@ pub static REAL: &[Keyword<Real>] = &[
     Keyword::switch("smtp_alert", "mail when it comes up or goes down", |r, s, d: &mut Real| {
         d.smtp_alert = r.switch(s).or(d.smtp_alert)
     })
-    .or("smtp_alert_checker, else on")
-    .not_yet(),
+    .or("smtp_alert_checker, else on"),
     Keyword::new("snmp_name", Args::Count(1, 1), "NAME", "its name in SNMP", |r, s, d: &mut Real| {
         fill(&mut d.snmp_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
     })

@@ -4,9 +4,10 @@ use super::chance::mix;
 use super::{Action, Configured, Engine, Stage, Unverified, lines};
 use crate::check::schedule::{Begin, FIRST_RUN, Health};
 use crate::engine::conversation::Held;
-use crate::engine::live::Live;
+use crate::engine::live::{Live, Phase};
 use crate::quorum::{self, Quorum};
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::check::{Checker, CheckerKind};
@@ -63,6 +64,7 @@ impl Engine {
         for idx in new {
             self.begin_service(idx, out);
         }
+        self.merge();
         self.begin_checkers(now, since, seed, |_| true, out);
     }
 
@@ -80,7 +82,13 @@ impl Engine {
             }
         }
         if live.quorum_after(idx) == Some(Quorum::Up) {
-            return self.quorum_changed(idx, Quorum::Up, out);
+            self.quorum_changed(idx, Quorum::Up, out);
+            let Stage::Live(live) = &self.stage else { return };
+            if let Some((service, state)) = live.service(idx) {
+                let how = lines::gained(service, state.weight);
+                self.mail_service(idx, Quorum::Up, &format!("Starting with quorum up {how}"), out);
+            }
+            return;
         }
         let Some((service, state)) = live.service(idx) else { return };
         let Some(sorry) = &service.sorry else { return };
@@ -111,6 +119,9 @@ impl Engine {
         for (idx, checker) in live.config.checkers.iter().filter(|(idx, _)| which(*idx)) {
             if let Some((real, service)) = live.real(checker.real) {
                 lines::activating(service, real, out);
+            }
+            if live.checkers.at(idx).is_some_and(|state| matches!(state.phase, Phase::Follows)) {
+                continue;
             }
             let at = since + FIRST_RUN + part_of(checker.warmup, seed, idx);
             self.deadlines.set(idx, at.max(now));

@@ -20,6 +20,13 @@ impl Deadlines {
         self.order.insert((at, checker));
     }
 
+    /// Takes the deadline of a checker away.
+    pub(super) fn remove(&mut self, checker: CheckerIdx) {
+        if let Some(at) = self.of.remove(&checker) {
+            self.order.remove(&(at, checker));
+        }
+    }
+
     /// The deadline of a checker.
     pub(super) fn of(&self, checker: CheckerIdx) -> Option<Mono> {
         self.of.get(&checker).copied()

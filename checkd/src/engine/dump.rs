@@ -79,6 +79,7 @@ impl Engine {
             let doing = match state.phase {
                 Phase::Waiting => "waiting",
                 Phase::Queued => "queued",
+                Phase::Follows => "following another with the same parameters",
                 Phase::Probing(_) => "probing",
                 Phase::Running { .. } => "running",
             };

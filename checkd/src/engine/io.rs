@@ -1,5 +1,6 @@
 //! What goes into the [`Engine`](super::Engine) and what comes out of it: the whole contract between core and shell.
 
+use crate::alert::Letter;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -94,6 +95,13 @@ pub enum Event {
         /// What it says.
         message: IpvsToCheck,
     },
+    /// [`Action::Compose`] was carried out.
+    Composed {
+        /// The mail.
+        letter: Letter,
+        /// As it goes over the wire.
+        message: Vec<u8>,
+    },
     /// Something happened on a connection.
     Probe {
         /// Which.
@@ -181,6 +189,8 @@ pub enum Action {
     Up(Up),
     /// Log.
     Log(Line),
+    /// Write a mail, with the date; answered by [`Event::Composed`].
+    Compose(Letter),
     /// The text of a dump that was asked for.
     Dump(String),
 }

@@ -4,7 +4,7 @@ use super::Action;
 use crate::check::Fault;
 use crate::check::http::Lengths;
 use crate::check::schedule::Health;
-use crate::quorum::{gain_at, lose_below};
+use crate::quorum::{Quorum, gain_at, lose_below};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -33,16 +33,29 @@ pub(super) fn not_verified(checker: &Checker, out: &mut Vec<Action>) {
 
 /// A service has its quorum.
 pub(super) fn gained_quorum(service: &Service, weight: u64, out: &mut Vec<Action>) {
-    let Service { quorum, hysteresis, label, .. } = service;
-    let limit = gain_at(service);
-    say(Level::Notice, format!("Gained quorum {quorum}+{hysteresis}={limit} <= {weight} for VS {label}"), out);
+    say(Level::Notice, format!("{} for VS {}", quorum(service, Quorum::Up, weight), service.label), out);
 }
 
 /// A service has lost its quorum.
 pub(super) fn lost_quorum(service: &Service, weight: u64, out: &mut Vec<Action>) {
-    let Service { quorum, hysteresis, label, .. } = service;
-    let limit = lose_below(service);
-    say(Level::Notice, format!("Lost quorum {quorum}-{hysteresis}={limit} > {weight} for VS {label}"), out);
+    say(Level::Notice, format!("{} for VS {}", quorum(service, Quorum::Down, weight), service.label), out);
+}
+
+/// How a quorum was gained or lost, for the log and for mails.
+pub(super) fn quorum(service: &Service, after: Quorum, weight: u64) -> String {
+    match after {
+        Quorum::Up => format!("Gained quorum {}", gained(service, weight)),
+        Quorum::Down => {
+            let Service { quorum, hysteresis, .. } = service;
+            format!("Lost quorum {quorum}-{hysteresis}={} > {weight}", lose_below(service))
+        }
+    }
+}
+
+/// By what a quorum was gained.
+pub(super) fn gained(service: &Service, weight: u64) -> String {
+    let Service { quorum, hysteresis, .. } = service;
+    format!("{quorum}+{hysteresis}={} <= {weight}", gain_at(service))
 }
 
 /// A service with a sorry server begins without its quorum.
@@ -252,7 +265,7 @@ fn how_it_ended(fault: Fault) -> Option<String> {
 }
 
 /// As mails say it, too.
-pub(super) fn smtp_failed(checker: &Checker, fault: Fault) -> String {
+pub fn smtp_failed(checker: &Checker, fault: Fault) -> String {
     let what = match fault {
         Fault::NotConnected | Fault::ConnectTimeout => "Could not connect to server",
         Fault::Greeting => "Bad greeting banner from server",

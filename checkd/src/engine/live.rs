@@ -4,6 +4,7 @@ use crate::check::Dialogue;
 use crate::check::pattern::Pattern;
 use crate::check::schedule::{Begin, Health, Schedule, Timing};
 use crate::engine::ProbeId;
+use crate::engine::merge::Classes;
 use crate::quorum::{self, Quorum};
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -24,6 +25,7 @@ pub(super) struct Live {
     pub services: Table<ServiceIdx, ServiceState>,
     pub reals: Table<RealIdx, RealState>,
     pub checkers: Table<CheckerIdx, CheckerState>,
+    pub classes: Classes,
 }
 
 /// The state of a service.
@@ -71,6 +73,8 @@ pub(super) struct CheckerState {
     pub patterns: Vec<Option<Pattern>>,
     /// When the certificate that its server showed last ends, seconds since 1970.
     pub certificate_ends: Option<i64>,
+    /// Those whose verdict this one's is, too.
+    pub followers: Vec<CheckerIdx>,
     pub phase: Phase,
 }
 
@@ -98,6 +102,8 @@ impl Says {
 pub(super) enum Phase {
     /// Waits for its deadline.
     Waiting,
+    /// Has another probe for it.
+    Follows,
     /// Waits for a connection to become free.
     Queued,
     /// Waits for the end of the command that was asked for then.
@@ -163,7 +169,8 @@ impl Live {
                 }
             }
         }
-        Live { generation, config, services, reals, checkers }
+        let classes = Classes::new(&config);
+        Live { generation, config, services, reals, checkers, classes }
     }
 
     /// A checker at its beginning.
@@ -181,6 +188,7 @@ impl Live {
             says: Says::Nothing,
             patterns: urls.iter().map(pattern).collect(),
             certificate_ends: None,
+            followers: Vec::new(),
             phase: Phase::Waiting,
         }
     }

@@ -20,6 +20,7 @@ impl Engine {
         {
             self.begin(now, out);
         }
+        self.mails_due(now, out);
         // Ends: what becomes due again within this turn has begun a probe, whose deadline is later than now.
         while let Some(checker) = self.deadlines.due(now) {
             self.due(now, checker, out);
@@ -37,7 +38,7 @@ impl Engine {
                 state.phase = Phase::Queued;
                 self.queue.push_back(idx);
             }
-            Phase::Queued | Phase::Running { .. } => {}
+            Phase::Queued | Phase::Follows | Phase::Running { .. } => {}
             Phase::Probing(probe) if now >= probe.limit => {
                 self.ended(now, idx, Verdict::Fail(Fault::TooSlow).into(), out);
             }
@@ -114,9 +115,11 @@ impl Engine {
     }
 
     fn shown(&mut self, idx: CheckerIdx, ends: i64) {
-        let Stage::Live(live) = &mut self.stage else { return };
-        if let Some(state) = live.checkers.at_mut(idx) {
-            state.certificate_ends = Some(ends);
+        for idx in self.with_followers(idx) {
+            let Stage::Live(live) = &mut self.stage else { return };
+            if let Some(state) = live.checkers.at_mut(idx) {
+                state.certificate_ends = Some(ends);
+            }
         }
     }
 
@@ -130,7 +133,7 @@ impl Engine {
         let (url, pattern) = (url_of(checker, n), state.patterns.get(n).and_then(Option::as_ref));
         match &mut state.phase {
             Phase::Probing(probe) => Some((Asked { checker, url, pattern }, probe)),
-            Phase::Waiting | Phase::Queued | Phase::Running { .. } => None,
+            Phase::Waiting | Phase::Queued | Phase::Follows | Phase::Running { .. } => None,
         }
     }
 
@@ -152,31 +155,42 @@ impl Engine {
         let Stage::Live(live) = &self.stage else { return None };
         match live.checkers.at(idx)?.phase {
             Phase::Running { since } => Some(since),
-            Phase::Waiting | Phase::Queued | Phase::Probing(_) => None,
+            Phase::Waiting | Phase::Queued | Phase::Follows | Phase::Probing(_) => None,
         }
     }
 
     /// A probe has its verdict.
     pub(super) fn ended(&mut self, now: Mono, idx: CheckerIdx, outcome: Outcome, out: &mut Vec<Action>) {
-        let Outcome { verdict, mismatch, detail } = outcome;
         let begun = self.begun(idx).unwrap_or(now);
         self.close(idx, out);
-        let Stage::Live(live) = &mut self.stage else { return };
+        for member in self.with_followers(idx) {
+            let delay = self.record(member, &outcome, out);
+            if member == idx {
+                self.deadlines.set(idx, (begun + delay.unwrap_or_default()).max(now));
+            }
+        }
+        self.follow(idx);
+    }
+
+    /// Takes a verdict down for one checker; gives the time to the next probe.
+    fn record(&mut self, idx: CheckerIdx, outcome: &Outcome, out: &mut Vec<Action>) -> Option<Duration> {
+        let Outcome { verdict, mismatch, detail } = outcome;
+        let verdict = *verdict;
+        let Stage::Live(live) = &mut self.stage else { return None };
         let live = &mut **live;
-        let (Some(checker), Some(state)) = (live.config.checkers.at(idx), live.checkers.at_mut(idx)) else { return };
-        let Some(real) = live.config.reals.at(checker.real) else { return };
-        let Some(service) = live.config.services.at(real.service) else { return };
+        let (checker, state) = (live.config.checkers.at(idx)?, live.checkers.at_mut(idx)?);
+        let real = live.config.reals.at(checker.real)?;
+        let service = live.config.services.at(real.service)?;
         let url = url_of(checker, state.schedule.url());
         let before = state.schedule.health();
         let retries = state.schedule.tolerates(&state.timing);
         let step = state.schedule.record(&state.timing, verdict);
-        self.deadlines.set(idx, (begun + step.delay).max(now));
 
         match (mismatch, url) {
             // Once, until it is right again.
             (Some(lengths), Some(url)) if !state.mismatch_noted => {
                 state.mismatch_noted = true;
-                lines::length_mismatch(service, real, url, lengths, out);
+                lines::length_mismatch(service, real, url, *lengths, out);
             }
             (None, Some(_)) if verdict == Verdict::Pass => state.mismatch_noted = false,
             _ => {}
@@ -207,7 +221,15 @@ impl Engine {
             // COMPAT: keepalived 2.2.7, measured: the first failure of a server that began down runs notify_down as well.
             self.notify(real, Health::Down, out);
         }
+        let before = self.real_health(real);
         self.checker_changed(real, step.change, out);
+        if step.change != Change::Stays || stays_down && step.judgement == Judgement::First {
+            self.mail_checker(idx, verdict, out);
+        }
+        if let Some(after) = self.real_health(real).filter(|after| before != Some(*after)) {
+            self.mail_change(idx, verdict, after, out);
+        }
+        Some(step.delay)
     }
 }
 

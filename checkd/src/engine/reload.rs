@@ -4,6 +4,7 @@
 //! checkers by equal parameters. Its checkers all probe anew 1 s after a reload; ours keep their time.
 
 use super::live::{CheckerState, Live, Phase};
+use super::merge::carry_groups;
 use super::{Action, Configured, Engine, Stage, lines};
 use crate::check::schedule::{Begin, Health};
 use crate::quorum::Quorum;
@@ -25,6 +26,12 @@ impl Engine {
         let reals = same_reals(&old.config, &config, &services);
         self.removed(&old, &services, &reals, out);
 
+        let groups: Vec<(CheckerIdx, Vec<CheckerIdx>)> = old
+            .checkers
+            .iter()
+            .filter(|(_, state)| !state.followers.is_empty())
+            .map(|(idx, state)| (idx, state.followers.clone()))
+            .collect();
         let mut spare = checkers_by_real(&old.config);
         let mut came_from: BTreeMap<CheckerIdx, CheckerIdx> = BTreeMap::new();
         let mut checkers: Table<CheckerIdx, CheckerState> = Table::new();
@@ -42,6 +49,7 @@ impl Engine {
                 break;
             }
         }
+        carry_groups(&mut old.checkers, &mut checkers, &groups, &mut came_from);
         self.carry_over(&came_from, out);
 
         let mut live = Live::new(generation, config, checkers);
@@ -60,6 +68,8 @@ impl Engine {
         let all: Vec<ServiceIdx> = live.config.services.iter().map(|(idx, _)| idx).collect();
         self.stage = Stage::Live(Box::new(live));
         self.rerun(now);
+        self.separate(now);
+        self.merge();
         for (real, health) in changed {
             self.announce(real, health, out);
         }
@@ -145,6 +155,7 @@ impl CheckerState {
             mismatch_noted: self.mismatch_noted,
             says: self.says,
             patterns: core::mem::take(&mut self.patterns),
+            followers: core::mem::take(&mut self.followers),
             certificate_ends: self.certificate_ends,
             phase: core::mem::replace(&mut self.phase, Phase::Waiting),
         }
@@ -201,7 +212,7 @@ fn take_equal(old: &CheckConfig, left: &mut Vec<CheckerIdx>, wanted: &Checker) -
 }
 
 /// Everything but where it stands.
-fn equal(a: &Checker, b: &Checker) -> bool {
+pub(super) fn equal(a: &Checker, b: &Checker) -> bool {
     let Checker {
         real: _,
         target,

@@ -31,7 +31,9 @@ impl Engine {
         let Some(dynamic) = self.misc_of(idx).map(|misc| misc.dynamic) else { return };
         let (verdict, weight) = misc::read(dynamic, ended.outcome);
         if let Some(weight) = weight {
-            self.says(idx, Says::Is(weight), out);
+            for idx in self.with_followers(idx) {
+                self.says(idx, Says::Is(weight), out);
+            }
         }
         self.ended(now, idx, verdict.into(), out);
     }

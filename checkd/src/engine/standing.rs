@@ -1,5 +1,6 @@
 //! What a change of a real server means for it, for its service, and for ipvsd.
 
+use super::live::RealState;
 use super::{Action, Engine, Stage, lines};
 use crate::check::schedule::{Change, Health};
 use crate::quorum::Quorum;
@@ -39,6 +40,12 @@ impl Engine {
         }
     }
 
+    /// How a real server is.
+    pub(super) fn real_health(&self, idx: RealIdx) -> Option<Health> {
+        let Stage::Live(live) = &self.stage else { return None };
+        live.reals.at(idx).map(RealState::health)
+    }
+
     /// Says that a real server is up or down now, and runs its script.
     pub(super) fn announce(&self, idx: RealIdx, health: Health, out: &mut Vec<Action>) {
         let Stage::Live(live) = &self.stage else { return };
@@ -71,7 +78,8 @@ impl Engine {
         };
         self.quorum_changed(idx, after, out);
         let Stage::Live(live) = &self.stage else { return false };
-        let Some((service, _)) = live.service(idx) else { return false };
+        let Some((service, state)) = live.service(idx) else { return false };
+        self.mail_service(idx, after, &lines::quorum(service, after, state.weight), out);
         let Some(sorry) = &service.sorry else { return false };
         match after {
             Quorum::Up => lines::sorry_rests(service, sorry, out),

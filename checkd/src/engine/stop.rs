@@ -13,6 +13,7 @@ impl Engine {
         for (probe, _) in core::mem::take(&mut self.probing) {
             out.push(Action::Close(probe));
         }
+        self.drop_mails(out);
         if mode.ipvs == AtStop::Release {
             self.farewell(out);
         }

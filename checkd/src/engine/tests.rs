@@ -1,5 +1,7 @@
 mod laws;
 mod limits;
+mod mails;
+mod merge;
 mod misc;
 mod reload;
 mod resume;

@@ -14,7 +14,7 @@ use ipc::config::script::{ScriptConfig, ScriptSecurity, SymlinkPaths};
 
 impl Printer<'_> {
     pub(super) fn global_defs(self, w: &mut Writer<'_>) -> fmt::Result {
-        let CheckConfig { mail, router_id, log_all_failures, rs_init_notifies, .. } = self.check; // the rest: blocks
+        let CheckConfig { mail, router_id, log_all_failures, rs_init_notifies, separate, .. } = self.check; // the rest: blocks
         w.block("global_defs", |w| {
             w.field("router_id", Value::Text(router_id))?;
             mail_settings(w, mail)?;
@@ -24,6 +24,7 @@ impl Printer<'_> {
             self.vrrp_globals(w)?;
             w.field("checker_log_all_failures", Value::Switch(*log_all_failures))?;
             w.field("rs_init_notifies", Value::Switch(*rs_init_notifies))?;
+            w.unless(*separate == words::switch(false), "checker_merge", Value::Switch(words::switch(false)))?;
             lvs(w, &self.ipvs.lvs)?;
             self.process_defs(w)
         })

@@ -4,6 +4,7 @@ pub mod compile;
 pub mod connect;
 pub mod driver;
 pub mod explain;
+pub mod letter;
 pub mod print;
 pub mod prober;
 pub mod render;

@@ -1,7 +1,9 @@
 //! The engine with its connections: what it wants of them is done here, what it wants of others is collected.
 
 use super::connect::Connections;
+use super::letter::compose;
 use super::tls::Contexts;
+use checkd::alert::Letter;
 use checkd::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
 use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready};
@@ -36,6 +38,7 @@ pub struct Prober {
     connections: Connections,
     actions: Vec<Action>,
     happened: Vec<(ProbeId, ProbeEvent)>,
+    composed: Vec<(Letter, Vec<u8>)>,
     /// What is for others.
     pub outbox: Outbox,
 }
@@ -48,6 +51,7 @@ impl Prober {
             connections: Connections::new(first),
             actions: Vec::new(),
             happened: Vec::new(),
+            composed: Vec::new(),
             outbox: Outbox::default(),
         }
     }
@@ -84,7 +88,10 @@ impl Prober {
             for action in core::mem::take(&mut self.actions) {
                 self.act(action, events);
             }
-            if self.happened.is_empty() {
+            for (letter, message) in core::mem::take(&mut self.composed) {
+                self.engine.step(now, Event::Composed { letter, message }, &mut self.actions);
+            }
+            if self.happened.is_empty() && self.actions.is_empty() {
                 return;
             }
             for (probe, what) in core::mem::take(&mut self.happened) {
@@ -108,6 +115,10 @@ impl Prober {
             Action::RunOfLeft { left, run } => self.outbox.last_runs.push((left, run)),
             Action::Up(up) => self.outbox.ups.push(up),
             Action::Log(line) => self.outbox.lines.push(line),
+            Action::Compose(letter) => {
+                let message = compose(&letter);
+                self.composed.push((letter, message));
+            }
             Action::Dump(text) => self.outbox.dumps.push(text),
         }
     }

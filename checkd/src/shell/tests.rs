@@ -3,6 +3,7 @@
 
 mod bench;
 mod hostile;
+mod mail;
 mod nginx;
 mod servers;
 mod sockets;

@@ -86,6 +86,7 @@ const CASES: &[(In, &str, &str)] = &[
     (In::Global, "smtp_alert_vrrp off", "smtp_alert_vrrp maybe"),
     (In::Global, "smtp_alert_checker off", "smtp_alert_checker maybe"),
     (In::Global, "no_email_faults", ""),
+    (In::Global, "checker_merge no", "checker_merge maybe"),
     (In::Global, "no_checker_emails", "no_checker_emails maybe"),
     (In::Global, "notify_fifo /run/f", "notify_fifo f"),
     (In::Global, "notify_fifo /run/f\nnotify_fifo_script /bin/cat", "notify_fifo_script \"a"),

@@ -28,7 +28,7 @@ pub struct CheckConfig {
     pub bfds: Table<BfdIdx, Bfd>,
     /// `SSL`
     pub tls: TlsContext,
-    /// Mail settings (alerts come with later work).
+    /// Mail settings.
     pub mail: Mail,
     /// `router_id`, default the host name.
     pub router_id: String,
@@ -36,6 +36,8 @@ pub struct CheckConfig {
     pub log_all_failures: Switch,
     /// `rs_init_notifies`
     pub rs_init_notifies: Switch,
+    /// `checker_merge no`: checkers with equal parameters each probe for themselves. Not keepalived's, which knows nothing else.
+    pub separate: Switch,
 }
 
 /// A virtual server as the checker sees it.
@@ -53,7 +55,7 @@ pub struct Service {
     pub omega: Switch,
     /// `ha_suspend`: no checks while none of the machine's addresses is the service's. Has no effect yet.
     pub ha_suspend: Switch,
-    /// `smtp_alert`, of the service, `smtp_alert_checker` or `smtp_alert`; default off. Has no effect yet.
+    /// `smtp_alert`, of the service, `smtp_alert_checker` or `smtp_alert`; default off.
     pub smtp_alert: Switch,
     /// `snmp_name`. Has no effect yet.
     pub snmp_name: Option<String>,
@@ -78,7 +80,7 @@ pub struct Real {
     pub inhibit: Switch,
     /// `alpha`: starts down.
     pub alpha: Switch,
-    /// `smtp_alert`, of the real server, `smtp_alert_checker` or `smtp_alert`; default on. Has no effect yet.
+    /// `smtp_alert`, of the real server, `smtp_alert_checker` or `smtp_alert`; default on.
     pub smtp_alert: Switch,
     /// `snmp_name`. Has no effect yet.
     pub snmp_name: Option<String>,

@@ -77,6 +77,15 @@ pub fn explain(word: &str) -> u8 {
     }
 }
 
+/// Has genhash ask for a page: `holdfast --genhash` with genhash's own options. Its exit code.
+pub fn genhash(arguments: impl Iterator<Item = std::ffi::OsString>) -> u8 {
+    let path = Programs::find().path("genhash");
+    match std::process::Command::new(&path).args(arguments).env_clear().stdin(Stdio::null()).status() {
+        Ok(status) => status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1),
+        Err(e) => refuse(1, &format!("{} cannot be started: {e}", path.display())),
+    }
+}
+
 fn append_to(path: &Path) -> Result<(), String> {
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_APPEND | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let file = open(path, flags, Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH);

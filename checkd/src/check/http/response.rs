@@ -114,6 +114,14 @@ impl Response {
         }
     }
 
+    /// The digest of the body so far, as `digest` is compared with; `None` without a whole header.
+    pub fn digest(self) -> Option<[u8; 16]> {
+        match self.state {
+            State::Body(body) => Some(body.digest.finalize().into()),
+            State::Head(_) | State::Over(_) => None,
+        }
+    }
+
     /// The server has closed, or enough is known.
     pub fn end(self, url: &Url, pattern: Option<&Pattern>) -> Answer {
         match self.state {

@@ -314,6 +314,14 @@ pub static GLOBAL: &[Keyword<Global>] = &[
             }
         },
     ),
+    Keyword::switch(
+        "checker_merge",
+        "checkers with equal parameters are one probe, whose verdict counts for each of them",
+        |r, s, d: &mut Global| {
+            d.checker_merge = r.switch(s).or(d.checker_merge);
+        },
+    )
+    .or("on"),
     Keyword::new(
         "rs_init_notifies",
         Args::Switch,

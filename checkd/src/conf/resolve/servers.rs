@@ -33,18 +33,17 @@ impl Resolver<'_, '_> {
         bundle.check.router_id = router_id.unwrap_or_else(|| self.facts.hostname.clone());
         bundle.check.log_all_failures = draft.global.log_all_failures;
         bundle.check.rs_init_notifies = draft.global.rs_init_notifies;
+        if draft.global.checker_merge == Some(Switch::Off) {
+            bundle.check.separate = Switch::On;
+        }
     }
 
     /// Everything that is balanced and checked.
     pub(super) fn check(&mut self, tree: &Tree, draft: &All, bundle: &mut Bundle) {
         let mut taken = Taken::default();
-        let mut balanced = Switch::Off;
         let mut lints = Lints::new(draft);
         for id in &draft.servers {
             let Some(server) = tree.statement(*id).and_then(|s| server::read(self.r, s)) else { continue };
-            if !server.reals.is_empty() {
-                balanced = Switch::On;
-            }
             lints.look(self.r, &server);
             self.service(&server, draft, &mut taken, bundle);
             if matches!(self.mode, CompileMode::Test | CompileMode::Offline) {
@@ -53,9 +52,6 @@ impl Resolver<'_, '_> {
             }
         }
         lints.finish(self.r);
-        if balanced == Switch::On {
-            self.no_mail_yet(draft);
-        }
         self.scripts.services = u32::try_from(bundle.check.services.len()).unwrap_or(u32::MAX);
         self.scripts.reals = u32::try_from(bundle.check.reals.len()).unwrap_or(u32::MAX);
     }
@@ -64,16 +60,6 @@ impl Resolver<'_, '_> {
     pub(super) fn check_unused(&mut self, tree: &Tree, draft: &All) {
         for statement in draft.servers.iter().filter_map(|id| tree.statement(*id)) {
             drop(server::read(self.r, statement));
-        }
-    }
-
-    /// COMPAT: keepalived mails about real servers unless it is told not to, about the rest only with `smtp_alert`, which has a warning
-    /// of its own.
-    fn no_mail_yet(&mut self, draft: &All) {
-        let g = &draft.global;
-        if let (Some(to), Some(_)) = (g.mail_to.first(), &g.smtp_server) {
-            let message = "mails about real servers are not sent yet";
-            self.r.diags.push(Diagnostic::warning(Code::NO_EFFECT, to.span, message).label("would get them"));
         }
     }
 

@@ -319,8 +319,7 @@ pub static SERVER: &[Keyword<Server>] = &[
     Keyword::switch("smtp_alert", "mail when the service comes up or goes down", |r, s, v: &mut Server| {
         v.smtp_alert = r.switch(s).or(v.smtp_alert)
     })
-    .or("that of smtp_alert_checker")
-    .not_yet(),
+    .or("that of smtp_alert_checker"),
     Keyword::new(
         "persistence_engine",
         Args::Count(1, 1),

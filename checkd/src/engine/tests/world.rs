@@ -1,5 +1,6 @@
 //! A world for the engine in virtual time: servers that answer as they are told, an ipvsd that remembers.
 
+use crate::alert::Letter;
 use crate::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -43,6 +44,7 @@ pub struct World {
     /// Commands of a configuration that was left.
     pub last_runs: Vec<(Generation, u16, Cause)>,
     pub ups: Vec<Up>,
+    pub letters: Vec<Letter>,
     pub connects: Vec<(Mono, SocketAddr)>,
     pub requests: Vec<(Mono, String)>,
     pub open: BTreeMap<ProbeId, SocketAddr>,
@@ -76,6 +78,7 @@ impl World {
             runs: Vec::new(),
             last_runs: Vec::new(),
             ups: Vec::new(),
+            letters: Vec::new(),
             connects: Vec::new(),
             requests: Vec::new(),
             open: BTreeMap::new(),
@@ -145,6 +148,7 @@ impl World {
             Action::RunOfLeft { left, run } => self.last_runs.push((left, run.script.0, run.cause)),
             Action::Up(up) => self.ups.push(up),
             Action::Log(line) => self.lines.push((self.now, line.text)),
+            Action::Compose(letter) => self.letters.push(letter),
             Action::Dump(text) => self.lines.push((self.now, text)),
         }
     }

@@ -4,6 +4,7 @@ use super::bench::{Bench, config, http, in_namespace, tcp};
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::check::Checker;
+use ipc::config::vrrp::Switch;
 use socket2::Socket;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -150,7 +151,9 @@ fn connections_are_bounded() {
             while stream.read(&mut [0u8; 999]).is_ok_and(|n| n > 0) {}
             NOW.fetch_sub(1, Ordering::SeqCst);
         });
-        let mut bench = Bench::new(config((0..40).map(|_| http(address, None)).collect()), 5);
+        let mut config = config((0..40).map(|_| http(address, None)).collect());
+        config.separate = Switch::On;
+        let mut bench = Bench::new(config, 5);
         let done = bench.run_until(Duration::from_secs(20), |bench| (0..40).all(|n| !bench.serves(n)));
         assert!(done, "{} connections", ALL.load(Ordering::SeqCst));
         // One may have been given up here and not yet been noticed there.

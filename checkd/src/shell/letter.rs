@@ -1,0 +1,28 @@
+//! A mail as it goes over the wire: the shell has the clock.
+
+use checkd::alert::{Letter, address};
+use mail_builder::MessageBuilder;
+use mail_builder::headers::raw::Raw;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Header and body of a letter, lines ending in CRLF. Whatever stands in a name cannot add a header.
+pub fn compose(letter: &Letter) -> Vec<u8> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let domain = address(&letter.from).rsplit('@').next().unwrap_or("localhost").to_owned();
+    let id = format!("{now}.{:x}@{domain}", unique());
+    let message = MessageBuilder::new()
+        .date(now)
+        .from(letter.from.as_str())
+        .subject(letter.subject.as_str())
+        .header("X-Mailer", Raw::new("Holdfast"))
+        .to(letter.to.iter().map(String::as_str).collect::<Vec<&str>>())
+        .message_id(id)
+        .text_body(format!("{}\r\n", letter.body));
+    // Into memory: it cannot fail.
+    message.write_to_vec().unwrap_or_default()
+}
+
+fn unique() -> u64 {
+    use std::hash::{BuildHasher as _, RandomState};
+    RandomState::new().hash_one(0)
+}
