@@ -122,15 +122,37 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         |r, s, d: &mut Global| {
             fill(&mut d.identity.default_interface, s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value));
         },
-    ).or("eth0")
+    )
+    .or("eth0")
     .not_yet(),
     Keyword::flag("process_names", "the children are named after what they do", |_, _, d: &mut Global| {
         d.identity.names = Switch::On;
     })
     .not_yet(),
-    path!("process_name", "NAME", "the name of the supervisor in process lists; 15 characters count", name, process_name).or("the program"),
-    path!("vrrp_process_name", "NAME", "the name of the VRRP process in process lists; 15 characters count", vrrp_name, process_name).or("the program"),
-    path!("checker_process_name", "NAME", "the name of the checker process in process lists; 15 characters count", checker_name, process_name).or("the program"),
+    path!(
+        "process_name",
+        "NAME",
+        "the name of the supervisor in process lists; 15 characters count",
+        name,
+        process_name
+    )
+    .or("the program"),
+    path!(
+        "vrrp_process_name",
+        "NAME",
+        "the name of the VRRP process in process lists; 15 characters count",
+        vrrp_name,
+        process_name
+    )
+    .or("the program"),
+    path!(
+        "checker_process_name",
+        "NAME",
+        "the name of the checker process in process lists; 15 characters count",
+        checker_name,
+        process_name
+    )
+    .or("the program"),
     Keyword::new(
         "lvs_process_name",
         Args::Count(1, 1),
@@ -141,10 +163,23 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         },
     )
     .old_name_of("checker_process_name"),
-    path!("bfd_process_name", "NAME", "the name of the BFD process in process lists; 15 characters count", bfd_name, process_name).or("the program"),
-    Keyword::switch("set_supplementary_groups", "scripts also get the other groups of their user", |r, s, d: &mut Global| {
-        put(&mut d.identity.supplementary_groups, r.switch(s));
-    }).or("off").since("2.4.4")
+    path!(
+        "bfd_process_name",
+        "NAME",
+        "the name of the BFD process in process lists; 15 characters count",
+        bfd_name,
+        process_name
+    )
+    .or("the program"),
+    Keyword::switch(
+        "set_supplementary_groups",
+        "scripts also get the other groups of their user",
+        |r, s, d: &mut Global| {
+            put(&mut d.identity.supplementary_groups, r.switch(s));
+        },
+    )
+    .or("off")
+    .since("2.4.4")
     .not_yet(),
     Keyword::new(
         "umask",
@@ -165,10 +200,23 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         |r, s, d: &mut Global| {
             fill(&mut d.identity.random_seed, r.number(s.word(1), 0..=i64::from(u32::MAX)));
         },
-    ).or("the time")
-    .not_yet(),
-    path!("tmp_config_directory", "DIR", "the directory for the copy of the configuration that the children read", tmp_config_directory, absolute).or("a file in memory"),
-    path!("config_save_dir", "DIR", "the directory that the configuration and the state around a reload are written to", config_save_dir, absolute),
+    )
+    .or("another one each time"),
+    path!(
+        "tmp_config_directory",
+        "DIR",
+        "the directory for the copy of the configuration that the children read",
+        tmp_config_directory,
+        absolute
+    )
+    .or("a file in memory"),
+    path!(
+        "config_save_dir",
+        "DIR",
+        "the directory that the configuration and the state around a reload are written to",
+        config_save_dir,
+        absolute
+    ),
     Keyword::new(
         "reload_check_config",
         Args::Count(0, 1),
@@ -180,9 +228,19 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         },
     )
     .not_yet(),
-    path!("reload_time_file", "PATH", "a file that holds the time of the next reload: HH:MM:SS, or with a date before it, and Z for UTC", reload_time_file, absolute),
-    Keyword::flag("reload_repeat", "reload_time_file stays, so that a time without a date is one of every day", |_, _, d: &mut Global| d.identity.reload_repeat = Switch::On)
-        .not_yet(),
+    path!(
+        "reload_time_file",
+        "PATH",
+        "a file that holds the time of the next reload: HH:MM:SS, or with a date before it, and Z for UTC",
+        reload_time_file,
+        absolute
+    ),
+    Keyword::flag(
+        "reload_repeat",
+        "reload_time_file stays, so that a time without a date is one of every day",
+        |_, _, d: &mut Global| d.identity.reload_repeat = Switch::On,
+    )
+    .not_yet(),
     Keyword::new(
         "reload_file",
         Args::Count(0, 1),
@@ -192,7 +250,8 @@ pub static IDENTITY: &[Keyword<Global>] = &[
             let path = if s.word(1).is_some() { absolute(r, s) } else { Some("/run/holdfast.reload".into()) };
             fill(&mut d.identity.reload_file, path);
         },
-    ).or("/run/keepalived.reload")
+    )
+    .or("/run/keepalived.reload")
     .not_yet(),
     Keyword::new(
         "include_check",
@@ -200,20 +259,40 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         "[read] [+match] …",
         "which include directives that fail are errors: read, match, wildcard_match, brace_match, with + or - before them",
         include_check,
+    ),
+    Keyword::switch(
+        "data_use_instance",
+        "the names of dump files contain those of namespace and instance",
+        |r, s, d: &mut Global| {
+            put(&mut d.identity.data_use_instance, r.switch(s));
+        },
     )
+    .or("off")
     .not_yet(),
-    Keyword::switch("data_use_instance", "the names of dump files contain those of namespace and instance", |r, s, d: &mut Global| {
-        put(&mut d.identity.data_use_instance, r.switch(s));
-    }).or("off")
-    .not_yet(),
-    path!("state_dump_file", "PATH", "the file that SIGUSR1 writes", state_dump_file, text).or("/tmp/keepalived.data").since("2.3.3"),
-    path!("stats_dump_file", "PATH", "the file that SIGUSR2 writes", stats_dump_file, text).or("/tmp/keepalived.stats").since("2.3.3"),
-    path!("json_dump_file", "PATH", "the file that the JSON signal writes", json_dump_file, text).or("/tmp/keepalived.json").since("2.3.3"),
-    Keyword::new("json_version", Args::Count(1, 1), "1|2", "the layout of the JSON dump; 2 is an object that also has the tracked processes", |r, s, d: &mut Global| {
-        put(&mut d.identity.json_version, r.number(s.word(1), 1..=2));
-    })
+    path!("state_dump_file", "PATH", "the file that SIGUSR1 writes", state_dump_file, text)
+        .or("/tmp/keepalived.data")
+        .since("2.3.3"),
+    path!("stats_dump_file", "PATH", "the file that SIGUSR2 writes", stats_dump_file, text)
+        .or("/tmp/keepalived.stats")
+        .since("2.3.3"),
+    path!("json_dump_file", "PATH", "the file that the JSON signal writes", json_dump_file, text)
+        .or("/tmp/keepalived.json")
+        .since("2.3.3"),
+    Keyword::new(
+        "json_version",
+        Args::Count(1, 1),
+        "1|2",
+        "the layout of the JSON dump; 2 is an object that also has the tracked processes",
+        |r, s, d: &mut Global| {
+            put(&mut d.identity.json_version, r.number(s.word(1), 1..=2));
+        },
+    )
     .not_yet()
     .or("1"),
-    path!("iproute_usr_dir", "PATH", "where the distribution keeps rt_tables and the like", iproute_usr_dir, absolute).or("/usr/share/iproute2").since("2.3.2"),
-    path!("iproute_etc_dir", "PATH", "where the administrator keeps rt_tables and the like", iproute_etc_dir, absolute).or("/etc/iproute2").since("2.3.2"),
+    path!("iproute_usr_dir", "PATH", "where the distribution keeps rt_tables and the like", iproute_usr_dir, absolute)
+        .or("/usr/share/iproute2")
+        .since("2.3.2"),
+    path!("iproute_etc_dir", "PATH", "where the administrator keeps rt_tables and the like", iproute_etc_dir, absolute)
+        .or("/etc/iproute2")
+        .since("2.3.2"),
 ];

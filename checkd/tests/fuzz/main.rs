@@ -1,7 +1,7 @@
 //! Each stage of the compiler, and the whole, fed with whatever comes: a short run is part of the tests.
 //!
 //! For longer: `HOLDFAST_FUZZ_SECONDS=300 cargo test -p checkd --test fuzz STAGE`. An input that was ever found to break a law is kept in
-//! `checkd/tests/corpus` and given to every stage by each run.
+//! `checkd/tests/fuzz/corpus` and given to every stage by each run.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -78,7 +78,7 @@ fn whole() {
 }
 
 fn corpus() -> Vec<(PathBuf, Vec<u8>)> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     paths.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
