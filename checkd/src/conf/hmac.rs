@@ -6,11 +6,13 @@ use super::source::Span;
 use super::tree::Statement;
 use super::value::secs;
 use super::vrrp::Instance;
+use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::Secret;
+use ipc::config::vrrp::VrrpConfig;
 use ipc::config::vrrp_options::{AntiReplay, HmacKey, HmacMode};
 
 /// An `auth_hmac` block.
@@ -50,17 +52,43 @@ fn key(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Hmac) {
             _ => wrong("`file:` is followed by an absolute path"),
         };
     }
-    let bytes = match word.bytes.strip_prefix(b"hex:") {
-        Some(digits) => match unhex(digits) {
-            Some(bytes) => bytes,
-            None => return wrong("`hex:` is followed by pairs of hexadecimal digits"),
-        },
-        None => word.bytes.to_vec(),
+    match value(word.bytes) {
+        Ok(secret) => d.keys.push((id, HmacKey::Bytes(secret))),
+        Err(why) => wrong(&why),
+    }
+}
+
+/// `hex:…` or the bytes themselves.
+fn value(text: &[u8]) -> Result<Secret, String> {
+    let bytes = match text.strip_prefix(b"hex:") {
+        Some(digits) => unhex(digits).ok_or("`hex:` is followed by pairs of hexadecimal digits")?,
+        None => text.to_vec(),
     };
     if !KEY_BYTES.contains(&bytes.len()) {
-        return wrong(&format!("this key has {} bytes, 32 to 64 are allowed", bytes.len()));
+        return Err(format!("this key has {} bytes, 32 to 64 are allowed", bytes.len()));
     }
-    d.keys.push((id, HmacKey::Bytes(Secret::new(bytes))));
+    Ok(Secret::new(bytes))
+}
+
+/// The files that keys are in; vrrpd, which needs them, has no file system.
+pub fn files(config: &VrrpConfig) -> BTreeSet<String> {
+    let keys = config.options.rows().iter().filter_map(|o| o.hmac.as_ref()).flat_map(|hmac| &hmac.keys);
+    let path = |(_, key): &(u8, HmacKey)| match key {
+        HmacKey::File(path) => Some(path.clone()),
+        HmacKey::Bytes(_) => None,
+    };
+    keys.filter_map(path).collect()
+}
+
+/// Puts what is in a file where the file is named. COMPAT: line ends after the key do not count.
+pub fn fill(config: &mut VrrpConfig, path: &str, content: &[u8]) -> Result<(), String> {
+    let end = content.iter().rposition(|b| !matches!(b, b'\r' | b'\n')).map_or(0, |n| n.saturating_add(1));
+    let secret = value(content.get(..end).unwrap_or_default())?;
+    let all = config.options.iter_mut().filter_map(|(_, o)| o.hmac.as_mut()).flat_map(|hmac| &mut hmac.keys);
+    for (_, key) in all.filter(|(_, key)| *key == HmacKey::File(path.to_string())) {
+        *key = HmacKey::Bytes(secret.clone());
+    }
+    Ok(())
 }
 
 fn unhex(digits: &[u8]) -> Option<Vec<u8>> {

@@ -4,9 +4,11 @@
 //! without blocking for longer than [`render::PATIENCE`]. When the supervisor is gone, it ends.
 
 use super::{print, render};
-use checkd::conf::diag::{Diagnostic, Severity};
+use checkd::conf::diag::{Code, Diagnostic, Severity};
+use checkd::conf::hmac;
 use checkd::conf::names::Names;
 use checkd::conf::pem::{self, Need};
+use checkd::conf::source::Span;
 use checkd::conf::{Compiled, Compiler, LIMITS, Request, Step};
 use ipc::channel::{Channel, ChannelError};
 use ipc::child::{Ids, Whom};
@@ -188,6 +190,9 @@ fn session(colour: bool) -> Result<(), Failure> {
     }
     let mut compiled = parsed.finish(&names);
     pem_files(&mut link, &path, &mut compiled)?;
+    if matches!(mode, CompileMode::Load | CompileMode::Test) {
+        key_files(&mut link, &path, &mut compiled)?;
+    }
     show(&compiled, format, colour, &mut log);
     let verdict = compiled.verdict();
     if let Some(bundle) = compiled.bundle.take() {
@@ -229,6 +234,27 @@ fn pem_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(),
     }
     if let Some(diagnostic) = pem::missing(&missing) {
         compiled.diags.push(diagnostic);
+    }
+    Ok(())
+}
+
+/// Reads the keys of `auth_hmac` that are in files. One that is not there is fatal: the router would be deaf to its peers and a second
+/// master.
+fn key_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
+    let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
+    let mut problems = Vec::new();
+    for path in hmac::files(&bundle.vrrp) {
+        let (files, unread) = link.files(path.clone(), from.to_owned())?;
+        let read = match (files.into_iter().next(), unread.into_iter().next()) {
+            (Some((_, content)), _) => hmac::fill(&mut bundle.vrrp, &path, &content),
+            (None, Some(Unread::Unusable(_, why) | Unread::Refused(_, why))) => Err(why),
+            (None, Some(Unread::Missing(_) | Unread::Nothing) | None) => Err("it does not exist".to_owned()),
+        };
+        problems.extend(read.err().map(|why| format!("cannot use {path} as a key of `auth_hmac`: {why}")));
+    }
+    if !problems.is_empty() {
+        compiled.bundle = None;
+        compiled.diags.push(Diagnostic::fatal(Code::INCLUDE, Span::default(), problems.join("; ")));
     }
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 use crate::common::load;
 use checkd::conf::diag::{Code, Severity};
+use checkd::conf::hmac;
 use checkd::conf::keyword::Body;
 use checkd::conf::walk::{self, Entry};
+use ipc::config::vrrp_options::HmacKey;
 use std::collections::BTreeSet;
 
 /// Each keyword of each block: block, name, what is taken, what is not, and the code of what is said then. Columns are separated by
@@ -187,7 +189,7 @@ fn values_have_their_ranges() {
 }
 
 #[test]
-fn what_cannot_be_run_is_told_and_a_wrong_active_key_is_fatal() {
+fn keys_come_from_files_and_a_wrong_active_key_is_fatal() {
     use crate::common::{instance, problems_of};
     let key = "key 1 0123456789abcdef0123456789abcdef\n";
     let refused = problems_of(&instance(&format!("auth_hmac {{\n{key}active_key 2\n}}")));
@@ -195,8 +197,16 @@ fn what_cannot_be_run_is_told_and_a_wrong_active_key_is_fatal() {
     let refused = problems_of(&instance(&format!("auth_hmac {{\n{key}}}")));
     assert_eq!(refused, ["7:1 fatal[R003] `auth_hmac` of `vrrp_instance A` has no `active_key`"]);
     assert_eq!(problems_of(&instance(&format!("auth_hmac {{\n{key}active_key 1\n}}"))), [""; 0]);
-    let ignored = problems_of(&instance("auth_hmac {\nkey 1 file:/etc/key\nactive_key 1\n}"));
-    assert_eq!(ignored, ["7:1 error[R006] keys of `auth_hmac` cannot be read from files yet"]);
+    let text = instance("auth_hmac {\nkey 1 file:/etc/key\nkey 2 0123456789abcdef0123456789abcdef\nactive_key 1\n}");
+    let mut config = crate::common::bundle(text).vrrp;
+    assert_eq!(hmac::files(&config).into_iter().collect::<Vec<_>>(), ["/etc/key"]);
+    assert!(hmac::fill(&mut config, "/etc/key", b"short\n").is_err());
+    hmac::fill(&mut config, "/etc/key", b"hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\r\n")
+        .unwrap();
+    assert!(hmac::files(&config).is_empty());
+    let keys = &config.options.rows()[0].hmac.as_ref().unwrap().keys;
+    let HmacKey::Bytes(secret) = &keys[0].1 else { panic!("no bytes") };
+    assert_eq!((keys[0].0, secret.reveal()[31]), (1, 0x1f));
 }
 
 /// COMPAT: behaviour §4.

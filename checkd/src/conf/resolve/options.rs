@@ -16,7 +16,7 @@ use ipc::config::file::FileWeight;
 use ipc::config::script::{Asker, ScriptKind};
 use ipc::config::vrrp::{Instance, Preemption, Switch, VrrpConfig, Weight};
 use ipc::config::vrrp_options::{
-    Accept, Hmac, HmacKey, InstanceOptions, NotifyDeleted, TrackBfdUse, TrackFileUse, TrackProcessUse,
+    Accept, Hmac, InstanceOptions, NotifyDeleted, TrackBfdUse, TrackFileUse, TrackProcessUse,
 };
 use ipc::config::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, ParamMatch, TrackProcess};
 use ipc::config::{BfdIdx, FileIdx, TrackProcessIdx};
@@ -185,15 +185,6 @@ impl Resolver<'_, '_> {
             Some(hmac) => Some(self.hmac(d, hmac, instance)?),
             None => None,
         };
-        if let Some(block) = &more.hmac
-            && hmac.as_ref().is_some_and(|h| h.keys.iter().any(|(_, key)| matches!(key, HmacKey::File(_))))
-        {
-            // Without its keys it would be deaf to its peers and a second master.
-            let message = "keys of `auth_hmac` cannot be read from files yet";
-            let unsupported = Diagnostic::error(Code::UNSUPPORTED, block.span, message);
-            self.r.diags.push(unsupported.also(d.name.span, "this instance is ignored"));
-            return None;
-        }
         let accept = match &more.accept {
             Some(accept) => accept.value,
             None if strict == Switch::On && instance.priority != 255 => Accept::Drop,
