@@ -255,6 +255,7 @@ impl Lan {
                 Action::Listen(_)
                 | Action::Announce { .. }
                 | Action::Run(_)
+                | Action::RunOfLeft { .. }
                 | Action::Up(_)
                 | Action::Log(_)
                 | Action::Dump(_) => {}

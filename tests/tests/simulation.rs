@@ -3,7 +3,7 @@
 
 use ipc::config::vrrp::{Instance, Preemption, Version, Wanted};
 use std::time::Duration;
-use tests::router::instance;
+use tests::router::{instance, instance6};
 use tests::sim::{CALM, Lan, Random, Weather, settle_time};
 
 /// Seeds of a test: all, or the one in the environment.
@@ -40,8 +40,10 @@ fn routers(random: &mut Random) -> Vec<Vec<Instance>> {
         Version::V2 => Duration::from_secs(1 + random.below(2)),
         Version::V3 => Duration::from_millis(10 * (5 + random.below(100))),
     };
+    let six = version == Version::V3 && random.happens(500);
     let draw = |random: &mut Random| {
-        let mut conf = instance(1, 1 + random.below(254) as u8);
+        let priority = 1 + random.below(254) as u8;
+        let mut conf = if six { instance6(1, priority) } else { instance(1, priority) };
         conf.version = version;
         conf.advert_int = interval;
         if random.happens(300) {

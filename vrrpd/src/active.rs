@@ -4,11 +4,11 @@ use crate::effects::Effects;
 use crate::fsm::instance::{Claim, Follow, Input, Instance, Scene, State};
 use crate::fsm::link::{self, Known, Links};
 use crate::fsm::script::{Script, Turned};
-use crate::fsm::track::{self, Appraisal};
+use crate::fsm::track::Appraisal;
 use crate::fsm::{notify, sync};
 use crate::queue::{Queue, Who};
 use crate::stats::{Stats, Strays};
-use crate::wire::Route;
+use crate::wire::{Route, Unknown};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
@@ -68,6 +68,8 @@ pub struct Active {
     pub links: Links,
     /// Counters of packets for nobody.
     pub strays: Strays,
+    /// What is said of packets for virtual routers that are not configured.
+    pub unknown: Unknown,
     /// By interface and virtual router.
     pub(crate) routes: BTreeMap<Route, Vec<InstanceIdx>>,
     queue: Queue,
@@ -89,6 +91,7 @@ impl Active {
             scripts,
             links,
             strays: Strays::default(),
+            unknown: Unknown::default(),
             routes: BTreeMap::new(),
             queue: Queue::default(),
         };
@@ -239,7 +242,7 @@ impl Active {
             let Some(instance) = self.instances.at(index) else { continue };
             match instance.conf.group {
                 None => {
-                    let appraisal = track::appraise(&instance.conf, &self.links, &self.scripts);
+                    let appraisal = instance.appraise(&self.links, &self.scripts);
                     self.deliver(index, appraisal, env);
                 }
                 Some(group) => {
@@ -257,7 +260,7 @@ impl Active {
         let mut appraisals: Vec<Appraisal> = members
             .iter()
             .filter_map(|member| self.instances.at(*member))
-            .map(|instance| track::appraise(&instance.conf, &self.links, &self.scripts))
+            .map(|instance| instance.appraise(&self.links, &self.scripts))
             .collect();
         sync::share(&mut appraisals);
         for (member, appraisal) in members.into_iter().zip(appraisals) {
@@ -281,7 +284,7 @@ impl Active {
             let Some(instance) = self.instances.at(index) else { continue };
             let together = instance.conf.group.map_or_else(|| [index].into(), |group| self.members(group));
             if together.iter().all(|member| held.contains(member) && self.can_resume(*member)) {
-                let appraisal = track::appraise(&instance.conf, &self.links, &self.scripts);
+                let appraisal = instance.appraise(&self.links, &self.scripts);
                 self.touch(index, env, |instance, scene| instance.step(Input::Resume(appraisal), scene));
             }
         }
@@ -294,7 +297,7 @@ impl Active {
     fn can_resume(&self, index: InstanceIdx) -> bool {
         self.instances.at(index).is_some_and(|instance| {
             matches!(instance.state, State::Init | State::Master)
-                && track::appraise(&instance.conf, &self.links, &self.scripts).faults.is_empty()
+                && instance.appraise(&self.links, &self.scripts).faults.is_empty()
         })
     }
 

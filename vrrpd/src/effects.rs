@@ -5,6 +5,7 @@ use crate::io::{Action, Listen};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use ipc::config::Generation;
 use ipc::msg::control::{Run, Up};
 use ipc::msg::vips::VrrpToIpvs;
 use ipc::report::{Level, Line};
@@ -45,6 +46,11 @@ impl Effects {
     /// Run a command.
     pub fn run(&mut self, run: Run) {
         self.runs.push(Action::Run(run));
+    }
+
+    /// Run a command of the generation that is being left.
+    pub fn run_of_left(&mut self, left: Generation, run: Run) {
+        self.runs.push(Action::RunOfLeft { left, run });
     }
 
     /// Log a line.

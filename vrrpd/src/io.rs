@@ -67,7 +67,7 @@ impl From<Timeout> for Event {
 ///
 /// The actions of one step come in this order: sockets first, then all adverts, all messages to ipvsd (the
 /// router has sent its advert before its addresses move), all gratuitous ARP, commands, log lines, and at last what the
-/// supervisor is told and dumps. Indices in all of them are of the generation that runs after the step.
+/// supervisor is told and dumps. Indices in all of them but [`Action::RunOfLeft`] are of the generation that runs after the step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Exactly these sockets shall be open from now on.
@@ -92,6 +92,13 @@ pub enum Action {
     ToIpvs(VrrpToIpvs),
     /// Ask the supervisor to run a command.
     Run(Run),
+    /// The same with a command of the generation that is being left; always before `Up::Activated`.
+    RunOfLeft {
+        /// The generation whose indices these are.
+        left: Generation,
+        /// The command.
+        run: Run,
+    },
     /// Tell the supervisor.
     Up(Up),
     /// Log.

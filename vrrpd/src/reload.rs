@@ -98,6 +98,7 @@ pub fn activate(
 ) -> Active {
     let Moment { now, quiet_until, day } = at;
     let first = old.is_none();
+    let left = old.as_ref().map_or_else(Generation::default, |old| old.generation);
     let (mut old_instances, old_links, old_scripts, old_groups) = match old {
         Some(old) => (by_key(&old), old.links, old.scripts, old.groups),
         None => Default::default(),
@@ -139,10 +140,11 @@ pub fn activate(
         }
     }
     for mut gone in old_instances.into_values() {
-        gone.removed(&mut scene);
+        gone.removed(left, &mut scene);
         scene.out.log(Level::Info, format!("({}) removed from the configuration", gone.conf.name));
     }
     let mut active = Active::new(generation, fresh, groups, scripts, links);
+    active.unknown.log = config.globals.log_unknown_vrids;
     active.start(now);
     active
 }

@@ -175,7 +175,8 @@ impl Router {
     fn activate(&mut self, now: Mono) {
         let Some((generation, config)) = self.prepared.take().filter(|_| self.phase == Phase::Running) else { return };
         if self.active.is_none() {
-            self.quiet_until = now + config.startup_delay;
+            // The machine's own clock begins at its start.
+            self.quiet_until = (now + config.startup_delay).max(Mono::ZERO + config.globals.delay_after_boot);
         }
         let old = self.active.take();
         self.previous = old.as_ref().map(|old| old.generation);

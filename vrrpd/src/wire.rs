@@ -6,20 +6,52 @@ use crate::io::{Listen, Way};
 use crate::packet::receive::Packet;
 use crate::stats::count;
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
 use alloc::vec::Vec;
 use core::net::IpAddr;
-use ipc::config::vrrp::{Auth, Instance as Conf, Transport};
+use core::time::Duration;
+use ipc::config::vrrp::{Auth, Instance as Conf, Switch, Transport};
 use ipc::config::{InstanceIdx, LinkIdx};
 use ipc::net::Family;
+use ipc::report::Level;
+use ipc::time::Mono;
 
 /// Kernel index of the interface, family, virtual router.
 pub type Route = (u32, Family, u8);
+
+/// `log_unknown_vrids`
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unknown {
+    /// Whether it is asked for.
+    pub log: Switch,
+    /// When it was last said.
+    told: Option<Mono>,
+}
+
+/// Time between two lines on unknown virtual routers.
+const UNKNOWN_LINES: Duration = Duration::from_secs(10);
+
+impl Unknown {
+    fn remark(&mut self, ifindex: u32, packet: &Packet<'_>, env: &mut Env<'_>) {
+        let due = self.told.is_none_or(|told| env.now.since(told) >= UNKNOWN_LINES);
+        if self.log == Switch::On && due {
+            self.told = Some(env.now);
+            let text = format!(
+                "Advert from {} for virtual_router_id {}, which is not configured on interface {ifindex}",
+                packet.header.source,
+                packet.vrid()
+            );
+            env.out.log(Level::Info, text);
+        }
+    }
+}
 
 impl Active {
     /// A packet came in.
     pub fn packet(&mut self, ifindex: u32, bytes: &[u8], env: &mut Env<'_>) {
         let Some(packet) = Packet::parse(bytes) else { return count(&mut self.strays.malformed) };
         let Some(index) = self.receiver(ifindex, &packet) else {
+            self.unknown.remark(ifindex, &packet, env);
             return count(&mut self.strays.unknown_vrid);
         };
         let Some(instance) = self.instances.at(index) else { return };

@@ -151,16 +151,14 @@ pub static VRRP: &[Keyword<Global>] = &[
     .old_name_of("vrrp_garp_extra_if"),
     Keyword::flag("log_unknown_vrids", "adverts of routers that are not configured here are logged", |_, _, d: &mut Global| {
         d.vrrp.log_unknown_vrids = Switch::On;
-    })
-    .not_yet(),
+    }),
     Keyword::new(
         "vrrp_delay_after_boot",
         Args::Count(1, 1),
         "SECONDS from 0.001",
         "VRRP starts no earlier than this time after the machine has booted",
         |r, s, d: &mut Global| put(&mut d.vrrp.delay_after_boot, r.timer(s.word(1), micros(1000)..=DAY)),
-    ).or("no time").since("2.4.0")
-    .not_yet(),
+    ).or("no time").since("2.4.0"),
     Keyword::new(
         "vmac_prefix",
         Args::Count(1, 1),

@@ -145,8 +145,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     Keyword::new("auth_hmac", Args::Flag, "", "signed adverts, in any version", auth_hmac).or("| 2.4.0").block(),
     Keyword::flag("unicast_fault_no_peer", "without a unicast peer the instance is in FAULT instead of using multicast", |_, _, i: &mut Instance| {
         i.more.unicast_fault_no_peer = Switch::On;
-    })
-    .not_yet(),
+    }),
     Keyword::new(
         "old_unicast_checksum",
         Args::Count(0, 1),
@@ -238,8 +237,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "[COMMAND [USER [GROUP]]]",
         "a command that is run when a reload removes the instance; without one, notify is called with DELETED instead of FAULT",
         notify_deleted,
-    )
-    .not_yet(),
+    ),
     Keyword::switch("notify_priority_changes", "changes of the priority are told to the FIFOs", |r, s, i: &mut Instance| {
         i.more.notify_priority_changes = r.switch(s).or(i.more.notify_priority_changes);
     }).or("that of its group, else vrrp_notify_priority_changes")

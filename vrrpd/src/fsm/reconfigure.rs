@@ -6,7 +6,10 @@ use super::link::Links;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use ipc::config::Generation;
 use ipc::config::vrrp::{Instance as Conf, Version};
+use ipc::config::vrrp_options::NotifyDeleted;
+use ipc::msg::control::{Cause, NotifyState, Run};
 
 impl Instance {
     /// The same instance with the configuration of a new generation: state, counters and running timers stay.
@@ -52,11 +55,23 @@ impl Instance {
         self
     }
 
-    /// It is not in the new generation: its master says goodbye. Its scripts are not told: they are not in the new generation
-    /// either, and only commands of the running one can be asked for.
-    pub fn removed(&mut self, scene: &mut Scene<'_>) {
+    /// It is not in the new generation: its master says goodbye, and its scripts, which are of generation `left`, are told.
+    /// COMPAT: keepalived 2.4.3, behaviour §10: they are told of FAULT, unless `notify_deleted` says DELETED; nothing when it is in FAULT
+    /// already.
+    pub fn removed(&mut self, left: Generation, scene: &mut Scene<'_>) {
         if self.state == State::Master {
             self.send_resignation(scene);
+        }
+        let notify = &self.conf.notify;
+        let (state, own) = match self.options.notify_deleted {
+            NotifyDeleted::AsFault if matches!(self.state, State::Fault | State::Init) => return,
+            NotifyDeleted::AsFault => (NotifyState::Fault, notify.fault),
+            NotifyDeleted::Deleted => (NotifyState::Deleted, None),
+            NotifyDeleted::Run(script) => (NotifyState::Deleted, Some(script)),
+        };
+        let cause = Cause::Instance { instance: self.index, state, priority: self.priority };
+        for script in [own, notify.generic].into_iter().flatten() {
+            scene.out.run_of_left(left, Run { script, cause });
         }
     }
 }

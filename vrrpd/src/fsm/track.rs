@@ -1,6 +1,7 @@
 //! What the tracked things mean for one instance: whether it may take part at all, and with which priority. Everything is
 //! worked out anew from the present state of all of them, so that nothing can drift: two interfaces that are down are two faults.
 
+use super::instance::Instance as Live;
 use super::link::{self, Known, Links};
 use super::script::{Script, Verdict};
 use alloc::format;
@@ -30,6 +31,8 @@ pub enum Fault {
     SourceMissing(IpAddr),
     /// Multicast on an interface that cannot.
     NoMulticast(LinkIdx),
+    /// `unicast_fault_no_peer`: unicast is asked for, and there is no peer.
+    NoPeer,
     /// Another member of its sync group is in FAULT.
     Group,
 }
@@ -60,6 +63,7 @@ impl Fault {
             Fault::NoMulticast(link) => {
                 format!("interface {} cannot multicast; use unicast_peer ({})", links.name(link), conf.origin)
             }
+            Fault::NoPeer => format!("it has no unicast_peer ({})", conf.origin),
             Fault::Group => "another member of its sync group is in FAULT".into(),
         }
     }
@@ -105,6 +109,18 @@ pub enum Waiting {
     Yes,
     /// It is not.
     No,
+}
+
+impl Live {
+    /// What it tracks now.
+    pub fn appraise(&self, links: &Links, scripts: &Table<TrackScriptIdx, Script>) -> Appraisal {
+        let mut appraisal = appraise(&self.conf, links, scripts);
+        let multicast = matches!(self.conf.transport, Transport::Multicast { .. });
+        if self.options.unicast_fault_no_peer == Switch::On && multicast {
+            appraisal.faults.push(Fault::NoPeer);
+        }
+        appraisal
+    }
 }
 
 /// Appraises an instance.

@@ -262,6 +262,11 @@ impl Driver {
         }
         self.send(now, after, &mut lines);
         self.tell_ipvsd(now);
+        let last = core::mem::take(&mut self.outbox.last_runs);
+        for of_one in last.chunk_by(|(a, _), (b, _)| a == b) {
+            let runs = of_one.iter().map(|(_, run)| FromVrrp::Run(*run)).collect();
+            self.child.say_all_of(of_one.first().map_or_else(Generation::default, |(left, _)| *left), runs);
+        }
         let runs = core::mem::take(&mut self.outbox.runs);
         self.child.say_all(runs.into_iter().map(FromVrrp::Run).collect());
         for (ifindex, frames) in core::mem::take(&mut self.outbox.copies) {

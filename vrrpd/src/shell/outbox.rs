@@ -6,6 +6,7 @@
 //! to ipvsd that it belongs to, and `Activated` or `Stopped` comes last.
 
 use super::sender::Packet;
+use ipc::config::Generation;
 use ipc::msg::control::{Run, Up};
 use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::report::Line;
@@ -28,6 +29,8 @@ pub struct Outbox {
     announced: HashSet<(u32, Vec<u8>)>,
     /// For ipvsd, one frame.
     pub ipvs: Vec<VrrpToIpvs>,
+    /// For the supervisor: commands of the generation that is being left.
+    pub last_runs: Vec<(Generation, Run)>,
     /// For the supervisor, one frame.
     pub runs: Vec<Run>,
     /// Log lines.
@@ -72,6 +75,7 @@ impl Outbox {
                 }
                 Action::ToIpvs(message) => self.ipvs.push(message),
                 Action::Run(run) => self.runs.push(run),
+                Action::RunOfLeft { left, run } => self.last_runs.push((left, run)),
                 Action::Log(line) => self.lines.push(line),
                 Action::Up(up) => self.ups.push(up),
                 Action::Dump(text) => self.dumps.push(text),

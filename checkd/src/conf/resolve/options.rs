@@ -217,7 +217,7 @@ impl Resolver<'_, '_> {
             vmac_xmit_base: more.vmac_xmit_base,
             promote_secondaries: more.promote_secondaries,
             hmac,
-            unicast_fault_no_peer: more.unicast_fault_no_peer,
+            unicast_fault_no_peer: if d.unicast_words.is_some() { more.unicast_fault_no_peer } else { Switch::Off },
             old_unicast_checksum: more.old_unicast_checksum,
             timer_expired_backup: more.timer_expired_backup.as_ref().filter(|_| waits).map(|t| t.value),
             vrf: more.vrf.as_ref().and_then(|name| self.link(name)),
