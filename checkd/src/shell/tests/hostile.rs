@@ -3,7 +3,8 @@
 use super::bench::{Bench, config, http, in_namespace, tcp};
 use core::net::SocketAddr;
 use core::time::Duration;
-use ipc::config::check::Checker;
+use ipc::config::check::{Checker, CheckerKind};
+use ipc::config::probe::Tls;
 use ipc::config::vrrp::Switch;
 use socket2::Socket;
 use std::io::{Read, Write};
@@ -158,5 +159,51 @@ fn connections_are_bounded() {
         assert!(done, "{} connections", ALL.load(Ordering::SeqCst));
         // One may have been given up here and not yet been noticed there.
         assert!(MOST.load(Ordering::SeqCst) <= 5 + 5, "{} at a time", MOST.load(Ordering::SeqCst));
+    });
+}
+
+/// Mail servers that talk without end, byte by byte or nonsense; web servers with a status line of 10 MB, with chunks that lie, with a
+/// gigabyte behind TLS that is none. Each is down in its time, the healthy one is asked on time, and memory is bounded.
+#[test]
+fn hostile_servers_of_other_kinds() {
+    in_namespace(|| {
+        let smtp = |target| Checker { kind: CheckerKind::Smtp { helo: "me".into() }, ..tcp(target) };
+        let tls = |target| {
+            let CheckerKind::Http(page) = http(target, None).kind else { panic!() };
+            Checker { kind: CheckerKind::Ssl(page, Tls::default()), ..tcp(target) }
+        };
+        let endless = |line: &'static [u8], pause| {
+            server(move |mut stream| {
+                while stream.write_all(line).is_ok() {
+                    std::thread::sleep(pause);
+                }
+            })
+        };
+        let (quick, slow) = (Duration::ZERO, Duration::from_millis(50));
+        let healthy = http(says(GOOD), None);
+        let chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nx\r\n-1\r\n";
+        let checkers = vec![
+            healthy,
+            smtp(endless(b"220-hello\r\n", quick)),
+            smtp(endless(b"2", slow)),
+            smtp(endless(ZEROS, quick)),
+            http(flood(b"HTTP/1.1 2", &[b'0'; 4096], quick), None),
+            http(says(chunks), Some([1; 16])),
+            tls(endless(ZEROS, quick)),
+            tls(endless(&[0x16, 3, 3, 0x40, 0], slow)),
+            tls(endless(b"\x16", slow)),
+        ];
+        let count = checkers.len() as u32;
+        let before = resident();
+        let mut bench = Bench::new(config(checkers), 100);
+        let begun = std::time::Instant::now();
+        let done = bench.run_until(Duration::from_secs(20), |bench| (1..count).all(|n| !bench.serves(n)));
+        let down: Vec<u32> = (1..count).filter(|n| !bench.serves(*n)).collect();
+        assert!(done, "{down:?} of {count} are down: {:#?}", bench.lines);
+        // 1 s, then ten steps of 300 ms at the most.
+        assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+        bench.run(Duration::from_secs(2));
+        assert!(bench.serves(0));
+        assert!(resident() < before + 64 * 1024, "{before} kB grew to {} kB", resident());
     });
 }
