@@ -7,8 +7,10 @@ use ipc::channel::{Channel, pair};
 use ipc::chunk::cut;
 use ipc::codec::encode_slice;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::global::Mail;
+use ipc::config::probe::{DnsType, Reply, Tls, Udp};
 use ipc::config::vrrp::Switch;
-use ipc::config::{Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
+use ipc::config::{CheckerIdx, Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::Role;
 use ipc::msg::control::{AtStop, Cause, Down, DumpKind, FromCheck, LogSetup, Run, Sink, StopMode, ToCheck, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
@@ -459,5 +461,56 @@ fn it_ends_with_its_supervisor() {
         let (unused, _) = pair().unwrap();
         checkd.supervisor = Channel::new(unused);
         assert_eq!(checkd.end().code(), Some(0));
+    });
+}
+
+/// Every kind of checker makes no call that its cage forbids: the process is there at the end, and each server is judged rightly.
+#[test]
+fn every_kind_of_checker_in_its_cage() {
+    in_namespace(|| {
+        std::fs::write("/proc/sys/net/ipv4/ping_group_range", "61197 61197").unwrap();
+        let directory = std::env::temp_dir().join(format!("checkd-cage-{}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let openssl = |arguments: &str| {
+            let mut command = Command::new("openssl");
+            command.current_dir(&directory).args(arguments.split(' '));
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            command.spawn().expect("openssl is needed")
+        };
+        let made = openssl("req -x509 -newkey rsa:2048 -nodes -keyout k -out c -days 30 -subj /CN=x").wait().unwrap();
+        assert!(made.success());
+        let mut web = openssl("s_server -quiet -www -accept 127.0.0.2:443 -cert c -key k");
+        let mut config = config(&["127.0.0.2:443", "127.0.0.2:53", "127.0.0.2:25", "127.0.0.2:0", "127.0.0.2:99"]);
+        let page = Url { path: "/".into(), host: None, digest: None, status: vec![(200, 299)], regex: None };
+        let page = Http { protocol: HttpProtocol::V10, urls: vec![page], fast_recovery: Switch::Off };
+        let udp = Udp { payload: Vec::new(), reply: Reply::NotNeeded, min_length: 0, max_length: 255 };
+        let kinds = [
+            CheckerKind::Ssl(page, Tls::default()),
+            CheckerKind::Dns { query: DnsType::A, name: "x.test".into() },
+            CheckerKind::Smtp { helo: "x.test".into() },
+            CheckerKind::Ping,
+            CheckerKind::Udp(udp),
+        ];
+        for (n, kind) in kinds.into_iter().enumerate() {
+            let checker = config.checkers.at_mut(CheckerIdx(n as u32)).unwrap();
+            (checker.kind, checker.bind) = (kind, None);
+            checker.bind_if = Some("lo".into());
+            checker.alpha = Switch::On;
+        }
+        let mail = Mail { to: vec!["a@x.test".into()], server: "127.0.0.2:26".parse().ok(), ..Mail::default() };
+        config.mail = Mail { timeout: Duration::from_secs(5), ..mail };
+        for (real, _) in config.reals.clone().iter() {
+            config.reals.at_mut(real).unwrap().smtp_alert = Switch::On;
+        }
+        let mut checkd = Checkd::start();
+        checkd.attach();
+        checkd.activate(&config);
+        checkd.wait("those that answer in service", |c| c.serves(0) && c.serves(3));
+        checkd.wait("a mail nobody takes", |c| content(&c.log).contains("SMTP alert is lost"));
+        assert!(!checkd.serves(1) && !checkd.serves(2) && !checkd.serves(4), "{}", content(&checkd.log));
+        checkd.tell(Down::Stop(KEEP), Vec::new());
+        assert_eq!(checkd.end().signal(), None);
+        let _ = (web.kill(), web.wait());
+        let _ = std::fs::remove_dir_all(&directory);
     });
 }
