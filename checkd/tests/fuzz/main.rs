@@ -93,10 +93,8 @@ fn what_was_found_once_is_found_no_more() {
         laws::lines(&bytes);
         laws::expand(&bytes);
         laws::loops(&bytes);
-        laws::preproc(&bytes);
-        laws::tree(&bytes);
-        laws::readers(&bytes);
-        laws::whole(&bytes);
+        laws::tree(&bytes); // and the preprocessor before it
+        laws::whole(&bytes); // and the readers within it
         laws::whole(&text::of(&bytes));
         laws::whole(&text::configuration(&bytes));
     }
