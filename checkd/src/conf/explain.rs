@@ -57,6 +57,9 @@ fn keyword(text: &mut String, entry: &Entry) {
     if !entry.default.is_empty() {
         let _ = writeln!(text, "    default: {}", entry.default);
     }
+    if !entry.since.is_empty() {
+        let _ = writeln!(text, "    since keepalived {}", entry.since);
+    }
     match entry.effect {
         Effect::Full => {}
         Effect::Later => text.push_str("    It is read and checked; what it asks for is not done yet.\n"),
