@@ -9,6 +9,7 @@ use ipc::config::vrrp::{
     Auth, GarpTiming, Instance, Peer, Preemption, Switch, Transport, UnicastSources, Version, Wanted,
 };
 use ipc::config::vrrp_options::InstanceOptions;
+use ipc::net::Family;
 
 impl Printer<'_> {
     pub(super) fn instances(self, w: &mut Writer<'_>) -> fmt::Result {
@@ -56,6 +57,11 @@ impl Printer<'_> {
         let tracked = tracker::links(instance, addrs);
         w.bare("name", Value::Text(name))?;
         w.json_only("family", Value::Text(words::family(*family)))?;
+        let peers = matches!(way, Transport::Unicast { .. });
+        if *family == Family::V6 && vips.is_empty() && source.is_none() && !peers {
+            // Nothing else says so.
+            w.text_only(|w| w.alone("native_ipv6"))?;
+        }
         w.field("version", int(if *version == Version::V2 { 2 } else { 3 }))?;
         w.field("state", Value::Text(if *wanted == Wanted::Master { "MASTER" } else { "BACKUP" }))?;
         w.field("interface", self.link(*link))?;
@@ -69,10 +75,15 @@ impl Printer<'_> {
         w.field("down_timer_adverts", int(*down_timer_adverts))?;
         transport(w, way, source.as_ref())?;
         w.flag("track_src_ip", *track_source)?;
-        if let Auth::Pass(password) = auth {
+        let keyed = match auth {
+            Auth::None => None,
+            Auth::Pass(password) => Some(("PASS", password)),
+            Auth::Ah(key) => Some(("AH", key)),
+        };
+        if let Some((kind, secret)) = keyed {
             w.block("authentication", |w| {
-                w.field("auth_type", Value::Text("PASS"))?;
-                w.field("auth_pass", Value::Secret(password.reveal()))
+                w.field("auth_type", Value::Text(kind))?;
+                w.field("auth_pass", Value::Secret(secret.reveal()))
             })?;
         }
         let off = |switch: &Switch| *switch == Switch::Off;

@@ -20,7 +20,8 @@ fn tape(seed: u64) -> Vec<u8> {
 #[test]
 fn every_keyword_comes_back() {
     let mut silent = Vec::new();
-    for entry in walk::all() {
+    // `native_ipv6` is fatal beside the IPv4 address that these have; tests/conf has it beside one of IPv6.
+    for entry in walk::all().into_iter().filter(|entry| entry.name != "native_ipv6") {
         let mut compiled = 0;
         for seed in 0..12 {
             let text = around(&entry, &tape(seed));
