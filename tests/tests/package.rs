@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-const FILES: [(&str, u32); 9] = [
+const FILES: [(&str, u32); 10] = [
     ("usr/sbin/holdfast", 0o755),
     ("usr/libexec/holdfast/checkd", 0o755),
     ("usr/libexec/holdfast/vrrpd", 0o755),
