@@ -330,7 +330,8 @@ fn begin(route: &Route) -> Result<Begun, ProbeEvent> {
     };
     let socket = Socket::new(Domain::for_address(*target), kind.nonblocking(), Some(protocol)).map_err(|e| {
         if *transport == Transport::Ping && e.kind() == io::ErrorKind::PermissionDenied {
-            let why = "the kernel does not let checkd ping: its group is not within net.ipv4.ping_group_range";
+            let why = "the kernel does not let checkd ping: its group is not within net.ipv4.ping_group_range; \
+                       sysctl -w net.ipv4.ping_group_range=\"0 2147483647\" lets it";
             return ProbeEvent::NotTried(why.to_owned());
         }
         here("no socket", e)
