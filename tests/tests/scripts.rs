@@ -41,6 +41,24 @@ fn a_weighted_script_moves_the_service_there_and_back() -> Outcome {
     one.wait_log("VRRP_Script(probe) succeeded", SOON)
 }
 
+/// The command stands in the configuration that is left, and is run all the same.
+#[test]
+fn what_a_reload_removes_is_told() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let told = directory.file("told");
+    let script = directory.script("tell", &format!("#!/bin/sh\necho \"$2 $3\" >>{}\n", told.display()))?;
+    let first = Vrrp::master(100).line(format!("notify {}", script.display())).to_string();
+    let one = Daemon::start(Program::under_test(), &pair.a, &first)?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    let other = Vrrp::master(100).addresses(&["192.168.154.190"]).to_string();
+    one.reload(&other.replace("virtual_router_id 51", "virtual_router_id 52"))?;
+    pair.wait_released(&pair.a)?;
+    wait_until("the script has heard it", SOON, || {
+        Ok(fs::read_to_string(&told).is_ok_and(|text| text.ends_with("VI_1 MASTER\nVI_1 FAULT\n")))
+    })
+    .map_err(|failure| with_log(&failure, &one))
+}
+
 #[test]
 fn a_script_without_weight_means_fault() -> Outcome {
     let (pair, directory) = (Pair::new()?, Directory::new()?);
