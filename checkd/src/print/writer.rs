@@ -409,13 +409,13 @@ impl<'o> Writer<'o> {
         self.json_close(b"]")
     }
 
-    /// A block in a [`Writer::list`]; in JSON its keyword is the member `type`.
+    /// A block in a [`Writer::list`]; in JSON its keyword is the member `checker`.
     pub fn of_list(&mut self, keyword: &str, write: impl FnOnce(&mut Self) -> fmt::Result) -> fmt::Result {
         if self.is_json() {
             self.json_next()?;
         }
         self.block_body(keyword, |w| {
-            w.json_only("type", Value::Text(keyword))?;
+            w.json_only("checker", Value::Text(keyword))?;
             write(w)
         })
     }

@@ -27,6 +27,11 @@ pub fn printed(bundle: &Bundle, format: PrintFormat, secrets: Secrets) -> Vec<u8
     out
 }
 
+/// A configuration as JSON, secrets masked.
+pub fn json(bundle: &Bundle) -> Vec<u8> {
+    printed(bundle, PrintFormat::Json, Secrets::Masked)
+}
+
 /// All files below a directory.
 pub fn files_below(dir: &Path) -> Vec<std::path::PathBuf> {
     let mut files = Vec::new();

@@ -1,9 +1,10 @@
 //! Files that are there: ours, the examples, and keepalived's samples.
 
-use super::common::{files_below, read, round_trip};
+use super::common::{files_below, json, read, round_trip};
+use super::schema;
 use std::path::Path;
 
-fn corpus() -> Vec<std::path::PathBuf> {
+pub fn corpus() -> Vec<std::path::PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut files = files_below(&root.join("tests/conf"));
     files.retain(|path| path.extension().is_some_and(|e| e == "conf"));
@@ -25,4 +26,16 @@ fn every_file_that_compiles_is_printed_as_what_it_is() {
         printed += u32::from(round_trip(&text).is_some());
     }
     assert!(printed > 20, "{printed} files were printed");
+}
+
+#[test]
+fn every_file_that_compiles_is_printed_as_the_schema_says() {
+    let schema = schema::schema();
+    for path in corpus() {
+        let Some(bundle) = read(&std::fs::read(&path).unwrap()).bundle else { continue };
+        let document = serde_json::from_slice(&json(&bundle)).unwrap();
+        if let Err(why) = schema::check(&schema, &document, &mut Default::default()) {
+            panic!("{}: {why}", path.display());
+        }
+    }
 }

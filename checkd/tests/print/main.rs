@@ -6,3 +6,4 @@ mod files;
 mod generate;
 mod generated;
 mod records;
+mod schema;

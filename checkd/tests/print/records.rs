@@ -39,7 +39,7 @@ const ROUTE: &[&str] = &[
     "scope link",
     "metric 0..100",
     "onlink",
-    "encap ip id 7 dst 192.0.2.9 ttl 9 tos 4",
+    "encap ip id 7 dst 192.0.2.9 ttl 9 tos 4 flags 3",
     "encap mpls 16/17",
     "encap ila 1:2:3:ffff",
     "realms 1/2",
