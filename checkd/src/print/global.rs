@@ -24,7 +24,8 @@ impl Printer<'_> {
             self.vrrp_globals(w)?;
             w.field("checker_log_all_failures", Value::Switch(*log_all_failures))?;
             w.field("rs_init_notifies", Value::Switch(*rs_init_notifies))?;
-            w.unless(*separate == words::switch(false), "checker_merge", Value::Switch(words::switch(false)))?;
+            let merge = *separate == words::switch(false);
+            w.unless(merge, "checker_merge", Value::Switch(words::switch(merge)))?;
             lvs(w, &self.ipvs.lvs)?;
             self.process_defs(w)
         })

@@ -7,7 +7,7 @@ use super::{Printer, words};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use ipc::config::vrrp::{Instance, Switch};
+use ipc::config::vrrp::{Instance, Switch, Transport};
 use ipc::config::vrrp_options::{
     Accept, AntiReplay, Hmac, HmacKey, HmacMode, InstanceOptions, Ipvlan, IpvlanMode, MacChoice, NotifyDeleted,
     OldChecksum, Vmac,
@@ -53,6 +53,9 @@ impl Printer<'_> {
         w.flag("vmac_xmit_base", *vmac_xmit_base)?;
         w.flag("promote_secondaries", *promote_secondaries)?;
         signed.as_ref().map_or(Ok(()), |signed| hmac(w, signed))?;
+        if *unicast_fault_no_peer == Switch::On && matches!(instance.transport, Transport::Multicast { .. }) {
+            w.text_only(|w| w.block("unicast_peer", |_| Ok(())))?; // it counts only where unicast was meant
+        }
         w.flag("unicast_fault_no_peer", *unicast_fault_no_peer)?;
         let (line, word) = match old_unicast_checksum {
             OldChecksum::Detect => ("", "detect"),

@@ -40,6 +40,10 @@ fn every_keyword_comes_back() {
 const RARE: &[u8] = b"global_defs {
 vrrp_mcast_group6 ff02::5
 vrrp_notify_fifo /run/v
+notify_fifo /run/n
+notify_fifo_script /bin/n
+lvs_notify_fifo /run/l
+lvs_notify_fifo_script /bin/l
 vrrp_notify_fifo_script /bin/v
 }
 vrrp_script s {
