@@ -157,6 +157,33 @@ fn everybody_may_test_a_configuration_and_hears_the_same() -> Outcome {
 }
 
 #[test]
+fn everybody_may_print_a_configuration_without_its_secrets() -> Outcome {
+    // Copies, because the build may be where only root can go.
+    let directory = Directory::new()?;
+    for name in ["holdfast", "checkd", "vrrpd", "ipvsd"] {
+        fs::copy(built(name)?, directory.path().join(name))?;
+    }
+    let config = directory.path().join("conf");
+    let password = " authentication {\n auth_type PASS\n auth_pass sesame\n }\n virtual_router_id";
+    fs::write(&config, VRRP.replacen("virtual_router_id", password, 1))?;
+    let ask = |uid: u32, more: &[&str]| -> Outcome<(Option<i32>, String)> {
+        let mut command = Command::new(directory.path().join("holdfast"));
+        let output = command.arg("--print-config").args(more).arg("-f").arg(&config).uid(uid).gid(uid).output()?;
+        Ok((output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned()))
+    };
+    for uid in [0, 65_534] {
+        let (code, masked) = ask(uid, &["--offline"])?;
+        assert_eq!(code, Some(0), "{masked}");
+        assert!(!masked.contains("sesame") && masked.contains("auth_pass \"********\" # masked"), "{masked}");
+        let (_, json) = ask(uid, &["--format", "json"])?;
+        assert!(!json.contains("sesame") && json.contains("\"auth_pass\": {\"masked\": true}"), "{json}");
+        let (_, shown) = ask(uid, &["--show-secrets"])?;
+        assert!(shown.contains("auth_pass sesame"), "{shown}");
+    }
+    Ok(())
+}
+
+#[test]
 fn log_files_are_opened_anew_by_sighup() -> Outcome {
     let (_lan, host) = host()?;
     let directory = Directory::new()?;
