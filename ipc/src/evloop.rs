@@ -2,6 +2,7 @@
 //! timeout is rounded up to whole milliseconds.
 
 use crate::time::Mono;
+use core::time::Duration;
 use mio::event::Source;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -54,6 +55,7 @@ pub struct EventLoop {
     events: Events,
     timer: TimerFd,
     armed: Option<Mono>,
+    awake_until: Mono,
 }
 
 impl EventLoop {
@@ -62,7 +64,13 @@ impl EventLoop {
         let poll = Poll::new()?;
         let timer = TimerFd::new(TimerClock::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC)?;
         poll.registry().register(&mut SourceFd(&timer.as_fd().as_raw_fd()), TIMER, Interest::READABLE)?;
-        Ok(EventLoop { poll, events: Events::with_capacity(EVENTS_PER_TURN), timer, armed: None })
+        Ok(EventLoop {
+            poll,
+            events: Events::with_capacity(EVENTS_PER_TURN),
+            timer,
+            armed: None,
+            awake_until: Mono::ZERO,
+        })
     }
 
     /// Adds a source for reading and writing, edge-triggered. Token `usize::MAX` is taken.
@@ -91,12 +99,18 @@ impl EventLoop {
         self.poll.registry().deregister(source)
     }
 
+    /// From now until `until`, [`EventLoop::wait`] does not sleep but looks again and again, and lets others have the processor in
+    /// between: for something that is known to come within a millisecond.
+    pub fn stay_awake(&mut self, until: Mono) {
+        self.awake_until = until;
+    }
+
     /// Sleeps until a source is ready or `deadline` has passed, and says what is ready and what time it is.
     /// A deadline in the past returns at once.
     pub fn wait(&mut self, deadline: Option<Mono>, ready: &mut Vec<Ready>) -> io::Result<Mono> {
         ready.clear();
         self.arm(deadline)?;
-        match self.poll.poll(&mut self.events, None) {
+        match self.poll() {
             Ok(()) => {}
             Err(e) if e.kind() == io::ErrorKind::Interrupted => return Ok(clock()),
             Err(e) => return Err(e),
@@ -116,6 +130,20 @@ impl EventLoop {
             }
         }
         Ok(clock())
+    }
+
+    fn poll(&mut self) -> io::Result<()> {
+        while self.awake_until > Mono::ZERO {
+            self.poll.poll(&mut self.events, Some(Duration::ZERO))?;
+            if !self.events.is_empty() {
+                return Ok(());
+            }
+            give_way();
+            if clock() >= self.awake_until {
+                self.awake_until = Mono::ZERO;
+            }
+        }
+        self.poll.poll(&mut self.events, None)
     }
 
     fn arm(&mut self, deadline: Option<Mono>) -> io::Result<()> {

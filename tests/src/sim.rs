@@ -300,7 +300,7 @@ impl Lan {
                 };
                 vec![IpvsToVrrp::VipsApplied { instance, now: want, result: Applied::All }]
             }
-            VrrpToIpvs::Synced => Vec::new(),
+            VrrpToIpvs::Synced | VrrpToIpvs::Expect => Vec::new(),
         };
         let life = node.life;
         for message in answers {

@@ -139,6 +139,13 @@ impl Active {
         self.queue.first()
     }
 
+    /// When the next one that is due becomes master, if that is what it does then.
+    pub fn takeover(&self) -> Option<Mono> {
+        let (at, who) = self.queue.peek()?;
+        let Who::Instance(index) = who else { return None };
+        self.instances.at(index).is_some_and(|instance| instance.state == State::Backup).then_some(at)
+    }
+
     /// Starts the schedules of the scripts and puts everybody into the queue.
     pub fn start(&mut self, now: Mono) {
         for (index, script) in self.scripts.iter_mut() {

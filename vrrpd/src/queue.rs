@@ -43,6 +43,11 @@ impl Queue {
         self.by_time.first().map(|(at, _)| *at)
     }
 
+    /// The first deadline and whose it is.
+    pub fn peek(&self) -> Option<(Mono, Who)> {
+        self.by_time.first().copied()
+    }
+
     /// Removes the first deadline that has passed and answers whose it was.
     pub fn pop(&mut self, now: Mono) -> Option<Who> {
         let first = *self.by_time.first().filter(|(at, _)| *at <= now)?;

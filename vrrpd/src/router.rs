@@ -126,6 +126,13 @@ impl Router {
         self.active.as_ref()
     }
 
+    /// When an instance becomes master unless it hears of one before; `None` when something else is due first, or nothing could be said
+    /// to ipvsd.
+    pub fn takeover(&self) -> Option<Mono> {
+        let live = self.phase == Phase::Running && self.channel == Channel::Synced;
+        self.active.as_ref().filter(|_| live)?.takeover()
+    }
+
     /// Lets the running generation act, unless the end has begun.
     fn running(&mut self, now: Mono, f: impl FnOnce(&mut Active, &mut Env<'_>)) {
         if self.phase != Phase::Running {

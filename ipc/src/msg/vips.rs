@@ -21,6 +21,9 @@ pub enum VrrpToIpvs {
     },
     /// All instances have been said.
     Synced,
+    /// An instance becomes master in less than a millisecond, unless it hears a master before. Nothing follows from it but that ipvsd
+    /// is awake then: being woken takes as long as putting an address there.
+    Expect,
 }
 
 /// Whether addresses are there.

@@ -136,6 +136,7 @@ impl Reconciler {
                     continue;
                 }
                 VrrpToIpvs::Synced => self.vrrp_synced(),
+                VrrpToIpvs::Expect => continue,
             }
             self.route.replan();
         }

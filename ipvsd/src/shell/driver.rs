@@ -29,6 +29,10 @@ const BATCHES_PER_TURN: u32 = 16;
 /// Rounds of reading the kernel's answers and acting on them in one turn.
 const ROUNDS_PER_TURN: u32 = 64;
 
+/// How long this process does not sleep after vrrpd has spoken: when many instances become master, they do so one after the other,
+/// and each would have to wake it. Longer than vrrpd knows beforehand.
+const AWAKE: Duration = Duration::from_micros(800);
+
 /// Most dump files that are waited for.
 const DUMPS: usize = 8;
 
@@ -201,6 +205,8 @@ impl Driver {
                     if all.is_empty() {
                         break;
                     }
+                    // It says that it will say something, or says something that is seldom said alone.
+                    self.events.stay_awake(self.now + AWAKE);
                     self.act(Event::FromVrrp(all));
                     self.answer();
                 }

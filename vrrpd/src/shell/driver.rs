@@ -36,6 +36,10 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// found after the election that they should have prevented.
 const STOOD_STILL: Duration = Duration::from_millis(100);
 
+/// How long before an instance becomes master ipvsd is told to expect it: longer than it takes to wake it. An advert of the master
+/// comes a whole Master_Down_Interval earlier than that.
+const EXPECTED: Duration = Duration::from_micros(400);
+
 /// When nothing is due for so long, ipvsd goes first: longer than it takes to put some addresses there.
 const UNHURRIED: Duration = Duration::from_micros(500);
 
@@ -74,6 +78,8 @@ struct Driver {
     dumps: VecDeque<OwnedFd>,
     life: Life,
     supervisor: Supervisor,
+    /// When ipvsd was last told something about addresses.
+    told_ipvsd: Mono,
 }
 
 /// Whether there is somebody to tell.
@@ -103,6 +109,7 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         dumps: VecDeque::new(),
         life: Life::Running,
         supervisor: Supervisor::There,
+        told_ipvsd: Mono::ZERO,
     };
     let mut ready = Vec::new();
     while driver.turn(&mut ready)? {}
@@ -119,6 +126,10 @@ impl Driver {
             self.read_packets(now, ready);
         }
         let is_due = due.is_some_and(|due| due <= now);
+        if !is_due && self.warning().is_some_and(|at| at <= now) {
+            self.ipvs.send(&mut self.child, vec![VrrpToIpvs::Expect]);
+            self.told_ipvsd = now;
+        }
         if !ready.is_empty() || is_due {
             self.later.put_off(now);
         }
@@ -162,7 +173,13 @@ impl Driver {
             Life::Stopping(end) | Life::Stopped(end) => Some(end),
         };
         let later = self.later.due();
-        [router, self.sockets.deadline(), self.child.deadline(), end, later].into_iter().flatten().min()
+        [router, self.sockets.deadline(), self.child.deadline(), end, later, self.warning()].into_iter().flatten().min()
+    }
+
+    /// When ipvsd is to be told that an instance becomes master; `None` when it is awake for that already.
+    fn warning(&self) -> Option<Mono> {
+        let at = self.router.takeover()? - EXPECTED;
+        (at > self.told_ipvsd + EXPECTED).then_some(at)
     }
 
     fn step(&mut self, now: Mono, event: Event) {
@@ -291,6 +308,7 @@ impl Driver {
             return;
         }
         self.ipvs.send(&mut self.child, words);
+        self.told_ipvsd = now;
         if self.router.deadline().is_none_or(|due| due > now + UNHURRIED) {
             ipc::evloop::give_way();
         }
