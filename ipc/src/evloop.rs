@@ -1,6 +1,7 @@
 //! The event loop: the only place with a `Poll` and with a clock. The deadline is a timerfd in the poll set, because mio's own
 //! timeout is rounded up to whole milliseconds.
 
+use crate::processor;
 use crate::time::Mono;
 use core::time::Duration;
 use mio::event::Source;
@@ -29,13 +30,6 @@ pub fn clock() -> Mono {
         ),
         Err(_) => Mono::ZERO,
     }
-}
-
-/// Lets another process have this processor if one waits for it: the one that has just been told something, before the rest of the
-/// turn is done. A socket wakes its reader on the writer's processor.
-pub fn give_way() {
-    // Never fails on Linux.
-    let _ = nix::sched::sched_yield();
 }
 
 /// One source that is ready.
@@ -138,7 +132,7 @@ impl EventLoop {
             if !self.events.is_empty() {
                 return Ok(());
             }
-            give_way();
+            processor::give_way();
             if clock() >= self.awake_until {
                 self.awake_until = Mono::ZERO;
             }

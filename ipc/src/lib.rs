@@ -3,7 +3,7 @@
 //! Two halves, kept apart by convention and by review:
 //! * pure: [`time`], [`table`], [`net`], [`machine`], [`report`], [`config`], [`msg`] hold data and no descriptor; the cores of the
 //!   daemons (`no_std`) use only these;
-//! * shell: [`codec`], [`chunk`], [`channel`], [`child`], [`fdpass`], [`evloop`], [`confine`], [`seccomp`], [`log`], [`fault`] touch the
+//! * shell: [`codec`], [`chunk`], [`channel`], [`child`], [`fdpass`], [`evloop`], [`processor`], [`confine`], [`seccomp`], [`log`], [`fault`] touch the
 //!   operating system; only `main.rs` and `src/shell/` of a daemon use them. [`sys`] is the only file with `unsafe`.
 //!
 //! This crate knows no daemon: it must not depend on one.
@@ -25,5 +25,6 @@ pub mod evloop;
 pub mod fault;
 pub mod fdpass;
 pub mod log;
+pub mod processor;
 pub mod seccomp;
 pub mod sys;

@@ -9,6 +9,7 @@ use ipc::msg::Role;
 use ipc::msg::control::{AtStop, FromIpvs, StopMode};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
+use ipc::processor;
 use ipc::time::Mono;
 use ipvsd::event::{Action, Event};
 use ipvsd::netlink::reply::Fact;
@@ -207,6 +208,9 @@ impl Driver {
                     }
                     // It says that it will say something, or says something that is seldom said alone.
                     self.events.stay_awake(self.now + AWAKE);
+                    if all.contains(&VrrpToIpvs::Expect) {
+                        processor::step_aside();
+                    }
                     self.act(Event::FromVrrp(all));
                     self.answer();
                 }
@@ -271,7 +275,7 @@ impl Driver {
                 Action::ToVrrp(messages) => {
                     self.vrrp.send(&mut self.child, messages);
                     // It has addresses to announce.
-                    evloop::give_way();
+                    processor::give_way();
                 }
                 Action::ToCheck(messages) => self.check.send(&mut self.child, messages),
                 Action::Violation(Role::Vrrp, what) => self.vrrp.violated(&mut self.child, &what),

@@ -28,6 +28,8 @@ pub const CALLS: &[Call] = &[
         "shell::sockets::open: receive buffer, short acknowledgements with the kernel's words",
     ),
     call("recvfrom", "shell::sockets::receive"),
+    call_if("sched_getaffinity", &[&[Arg::Is(0, 0)]], "ipc::processor::step_aside, itself only"),
+    call_if("sched_setaffinity", &[&[Arg::Is(0, 0)]], "ipc::processor::step_aside, itself only"),
 ];
 
 /// The lower 32 bits, which are what a filter compares.

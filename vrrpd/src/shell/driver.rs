@@ -40,6 +40,9 @@ const STOOD_STILL: Duration = Duration::from_millis(100);
 /// comes a whole Master_Down_Interval earlier than that.
 const EXPECTED: Duration = Duration::from_micros(400);
 
+/// How long ipvsd takes to answer, when nobody else wants its processor.
+const ANSWERED: Duration = Duration::from_micros(300);
+
 /// When nothing is due for so long, ipvsd goes first: longer than it takes to put some addresses there.
 const UNHURRIED: Duration = Duration::from_micros(500);
 
@@ -310,7 +313,8 @@ impl Driver {
         self.ipvs.send(&mut self.child, words);
         self.told_ipvsd = now;
         if self.router.deadline().is_none_or(|due| due > now + UNHURRIED) {
-            ipc::evloop::give_way();
+            ipc::processor::give_way();
+            self.events.stay_awake(now + ANSWERED);
         }
     }
 
