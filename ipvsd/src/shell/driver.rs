@@ -31,8 +31,8 @@ const BATCHES_PER_TURN: u32 = 16;
 const ROUNDS_PER_TURN: u32 = 64;
 
 /// How long this process does not sleep after vrrpd has spoken: when many instances become master, they do so one after the other,
-/// and each would have to wake it. Longer than vrrpd knows beforehand.
-const AWAKE: Duration = Duration::from_micros(800);
+/// and each would have to wake it. Longer than vrrpd knows beforehand, and than another program keeps vrrpd from its processor.
+const AWAKE: Duration = Duration::from_millis(3);
 
 /// Most dump files that are waited for.
 const DUMPS: usize = 8;
