@@ -69,7 +69,7 @@ pub struct Source {
 }
 
 /// Bytes between two entries of [`Source::marks`].
-const BLOCK: usize = 1024;
+const BLOCK: usize = 128;
 
 fn line_ends(bytes: &[u8]) -> usize {
     bytes.iter().filter(|b| **b == b'\n').count()
@@ -155,8 +155,9 @@ impl Sources {
 
     /// Where a span starts, for messages at run time.
     pub fn origin(&self, span: Span) -> Origin {
-        let place = self.place(span);
-        Origin { file: place.file.into(), line: place.line }
+        let Some(source) = self.get(span.file) else { return Origin { file: "".into(), line: 0 } };
+        let line = u32::try_from(source.line_of(span.start)).unwrap_or(u32::MAX).saturating_add(1);
+        Origin { file: source.name.as_str().into(), line }
     }
 }
 

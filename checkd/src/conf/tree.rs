@@ -200,7 +200,9 @@ impl<'a> Statement<'a> {
 
     /// The keyword.
     pub fn keyword(self) -> &'a str {
-        self.word(0).map_or("", Word::text)
+        let bytes = self.words_at().first().and_then(|at| self.bytes().get(at.range())).unwrap_or_default();
+        // It is asked for often, its place seldom.
+        Word { bytes, span: Span::default(), quoted: false }.text()
     }
 
     /// Where the keyword stands.

@@ -91,8 +91,9 @@ impl Resolver<'_, '_> {
             granularity: self.granularity(v, &served),
             engine: self.engine(v, persistence),
             drain: v.drain.as_ref().map(|t| t.value),
+            // Of a sorry server that cannot be used nothing is left.
+            sorry_inhibit: if sorry.is_some() { v.sorry_inhibit } else { Switch::Off },
             sorry,
-            sorry_inhibit: v.sorry_inhibit,
             origin: origin.clone(),
         };
         let checked = check::Service {
