@@ -164,10 +164,11 @@ fn compile(cli: &Cli, whom: Whom) -> Result<Compilation, Failure> {
         && verdict.fatal == 0
     {
         let death = loop {
-            events.wait(None, &mut ready).map_err(os)?;
+            // Before waiting: its end may have been reported together with its verdict, and is reported once.
             if let Some(death) = compiler.printed() {
                 break death;
             }
+            events.wait(None, &mut ready).map_err(os)?;
         };
         if death != Death::Exited(0) {
             // It has said why.
