@@ -40,7 +40,12 @@ use crate::report::Line;
 use crate::sys;
 use crate::time::Mono;
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
+
+/// Dumps that may wait for their text.
+const DUMPS_LIMIT: usize = 16;
 
 /// What the supervisor wants of a child, typed for its role.
 #[derive(Debug)]
@@ -60,8 +65,8 @@ pub enum Event<P: Protocol> {
     Attach(Role, OwnedFd),
     /// The peer is gone; [`Peer::detach`].
     Detached(Role),
-    /// Write a dump into this file.
-    Dump(DumpKind, OwnedFd),
+    /// Write a dump: [`Child::dump`].
+    Dump(DumpKind),
     /// Say goodbye, release, [`Child::stopped`], exit.
     Stop(StopMode),
     /// A message of this role alone, and of which generation it speaks.
@@ -80,6 +85,8 @@ pub struct Child<P: Protocol> {
     facility: u8,
     greeted: Greeted,
     events: VecDeque<Event<P>>,
+    /// Files of dumps that have been asked for and not written.
+    dumps: VecDeque<OwnedFd>,
     state: State,
 }
 
@@ -116,6 +123,7 @@ impl<P: Protocol> Child<P> {
             facility: facility::DAEMON,
             greeted: Greeted::NotYet,
             events: VecDeque::new(),
+            dumps: VecDeque::new(),
             state: State::Serving,
         }
     }
@@ -224,7 +232,12 @@ impl<P: Protocol> Child<P> {
                 None => self.nonsense("the log file is missing"),
             },
             Down::Dump(kind) => match fds.next() {
-                Some(fd) => self.events.push_back(Event::Dump(kind, fd)),
+                Some(fd) if self.dumps.len() < DUMPS_LIMIT => {
+                    self.dumps.push_back(fd);
+                    self.events.push_back(Event::Dump(kind));
+                }
+                // Whoever asks that often does not read them.
+                Some(_) => {}
                 None => self.nonsense("the dump file is missing"),
             },
             Down::Stop(mode) => self.events.push_back(Event::Stop(mode)),
@@ -275,6 +288,14 @@ impl<P: Protocol> Child<P> {
     /// [`Event::Activate`] was carried out.
     pub fn activated(&mut self) {
         self.say(P::up(Up::Activated));
+    }
+
+    /// Writes the text of the oldest [`Event::Dump`] into its file. A regular file takes it at once.
+    pub fn dump(&mut self, text: &str) {
+        let Some(file) = self.dumps.pop_front() else { return };
+        if let Err(e) = File::from(file).write_all(text.as_bytes()) {
+            self.logger.error(format!("The dump cannot be written: {e}"));
+        }
     }
 
     /// A peer broke the protocol.

@@ -15,7 +15,6 @@ use ipc::msg::control::{AtStop, FromCheck, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::time::Mono;
 use mio::Token;
-use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -34,9 +33,6 @@ const STOOD_STILL: Duration = Duration::from_millis(100);
 /// Turns in which answers are read before timeouts count, after the process stood still.
 const TURNS_TO_CATCH_UP: u32 = 64;
 
-/// Dumps that may wait for their text.
-const DUMPS_LIMIT: usize = 16;
-
 /// Where the end of the process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
@@ -52,7 +48,6 @@ struct Driver {
     prober: Prober,
     /// The configuration that was last given to the engine.
     configured: Generation,
-    dumps: VecDeque<OwnedFd>,
     life: Life,
 }
 
@@ -66,7 +61,6 @@ pub fn run(mut child: Child<Check>, connections: usize) -> io::Result<()> {
         ipvs: Peer::new(Role::Ipvs, IPVS),
         prober: Prober::new(connections, FIRST_CONNECTION),
         configured: Generation::default(),
-        dumps: VecDeque::new(),
         life: Life::Running,
     };
     let mut ready = Vec::new();
@@ -138,12 +132,7 @@ impl Driver {
                 }
                 // No other peer yet: vrrpd and BFD come with later work.
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
-                child::Event::Dump(kind, file) => {
-                    if self.dumps.len() < DUMPS_LIMIT {
-                        self.dumps.push_back(file);
-                        self.step(now, Event::Dump(kind));
-                    }
-                }
+                child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
                 child::Event::Stop(mode) => self.step(now, Event::Stop(mode)),
                 child::Event::Other(generation, ended) => self.step(now, Event::ProbeEnded { generation, ended }),
                 // Nobody is left to be told anything.
@@ -190,7 +179,7 @@ impl Driver {
             self.child.log(line);
         }
         for text in &outbox.dumps {
-            self.dump(text);
+            self.child.dump(text);
         }
         for up in outbox.ups {
             match up {
@@ -203,19 +192,6 @@ impl Driver {
                 }
                 // The affair of `child` and of `Peer::violated`.
                 Up::LogSocketLost | Up::Violation(_) => {}
-            }
-        }
-    }
-
-    fn dump(&mut self, text: &str) {
-        let Some(file) = self.dumps.pop_front() else { return };
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            match nix::unistd::write(&file, rest) {
-                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
-                Err(nix::errno::Errno::EINTR) => {}
-                Ok(_) => return,
-                Err(e) => return self.child.logger().error(format!("Cannot write the dump of the health checks: {e}")),
             }
         }
     }

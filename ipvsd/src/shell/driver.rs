@@ -15,10 +15,7 @@ use ipvsd::event::{Action, Event};
 use ipvsd::netlink::reply::Fact;
 use ipvsd::reconcile::Reconciler;
 use mio::Token;
-use nix::unistd::write;
-use std::collections::VecDeque;
 use std::io;
-use std::os::fd::OwnedFd;
 
 const SUPERVISOR: Token = Token(0);
 const VRRP: Token = Token(1);
@@ -33,9 +30,6 @@ const ROUNDS_PER_TURN: u32 = 64;
 /// How long this process does not sleep after vrrpd has spoken: when many instances become master, they do so one after the other,
 /// and each would have to wake it. Longer than vrrpd knows beforehand, and than another program keeps vrrpd from its processor.
 const AWAKE: Duration = Duration::from_millis(3);
-
-/// Most dump files that are waited for.
-const DUMPS: usize = 8;
 
 /// How long the peers may say goodbye when the supervisor is gone: vrrpd has its addresses released and waits for that.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -53,8 +47,6 @@ pub struct Driver {
     kernel: Kernel,
     /// Requests that could not be written.
     facts: Vec<Fact>,
-    /// Dump files that are waited for.
-    dumps: VecDeque<OwnedFd>,
 }
 
 /// Whether there may be something to read on a netlink socket.
@@ -99,7 +91,6 @@ impl Driver {
             end: End::NotYet,
             kernel: Kernel::Silent,
             facts: Vec::new(),
-            dumps: VecDeque::new(),
         })
     }
 
@@ -173,13 +164,7 @@ impl Driver {
                     self.step(Event::CheckLost);
                 }
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
-                child::Event::Dump(_, file) => {
-                    // More than so many at a time are not asked for by anybody who reads them.
-                    if self.dumps.len() < DUMPS {
-                        self.dumps.push_back(file);
-                        self.step(Event::Dump);
-                    }
-                }
+                child::Event::Dump(_) => self.step(Event::Dump),
                 child::Event::Other(_, (_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
                 child::Event::Stop(mode) => {
                     self.end = End::Begun;
@@ -288,12 +273,7 @@ impl Driver {
                     self.child.stopped();
                     self.end = End::Released;
                 }
-                Action::Dump(text) => {
-                    if let Some(file) = self.dumps.pop_front() {
-                        // A file takes it at once. What does not fit on the disk is left out.
-                        let _ = write(&file, text.as_bytes());
-                    }
-                }
+                Action::Dump(text) => self.child.dump(&text),
                 Action::Log(line) => self.child.log(&line),
             }
         }

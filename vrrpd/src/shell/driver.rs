@@ -19,7 +19,6 @@ use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
 use ipc::time::Mono;
 use mio::Token;
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use vrrpd::io::{Action, Event};
@@ -49,9 +48,6 @@ const UNHURRIED: Duration = Duration::from_micros(500);
 /// How often the router is told the time of day.
 const CLOCK: Duration = Duration::from_secs(1);
 
-/// Dumps that may wait for their text.
-const DUMPS_LIMIT: usize = 16;
-
 /// Where the end of the process stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
@@ -78,7 +74,6 @@ struct Driver {
     clock_told: Option<Mono>,
     /// The configuration that was last given to the router.
     configured: Generation,
-    dumps: VecDeque<OwnedFd>,
     life: Life,
     supervisor: Supervisor,
     /// When ipvsd was last told something about addresses.
@@ -109,7 +104,6 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         arrival: Arrival::default(),
         clock_told: None,
         configured: Generation::default(),
-        dumps: VecDeque::new(),
         life: Life::Running,
         supervisor: Supervisor::There,
         told_ipvsd: Mono::ZERO,
@@ -206,12 +200,7 @@ impl Driver {
                 }
                 // vrrpd has no other peer.
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
-                child::Event::Dump(kind, file) => {
-                    if self.dumps.len() < DUMPS_LIMIT {
-                        self.dumps.push_back(file);
-                        self.step(now, Event::Dump(kind));
-                    }
-                }
+                child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
                 child::Event::Stop(mode) => self.stop(now, mode),
                 child::Event::Other(_, ended) => self.step(now, Event::ProbeEnded(ended)),
                 child::Event::SupervisorGone => {
@@ -297,7 +286,7 @@ impl Driver {
             self.do_piece(now);
         }
         for text in core::mem::take(&mut self.outbox.dumps) {
-            self.dump(&text);
+            self.child.dump(&text);
         }
         for up in core::mem::take(&mut self.outbox.ups) {
             self.say(up);
@@ -359,22 +348,6 @@ impl Driver {
             }
             // The channel's own affair.
             Up::LogSocketLost => {}
-        }
-    }
-
-    fn dump(&mut self, text: &str) {
-        let Some(file) = self.dumps.pop_front() else { return };
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            match nix::unistd::write(&file, rest) {
-                Ok(n) if n > 0 => rest = rest.get(n..).unwrap_or_default(),
-                Err(nix::errno::Errno::EINTR) => {}
-                Ok(_) => return,
-                Err(e) => {
-                    self.child.logger().error(format!("Cannot write the dump of the VRRP instances: {e}"));
-                    return;
-                }
-            }
         }
     }
 }
