@@ -4,7 +4,7 @@ use crate::effects::Effects;
 use crate::fsm::instance::{Claim, Follow, Input, Instance, Scene, State};
 use crate::fsm::link::{self, Known, Links};
 use crate::fsm::script::{Script, Turned};
-use crate::fsm::track::Appraisal;
+use crate::fsm::track::{Appraisal, Tracked};
 use crate::fsm::{notify, sync};
 use crate::queue::{Queue, Who};
 use crate::stats::{Stats, Strays};
@@ -242,6 +242,11 @@ impl Active {
         }
     }
 
+    /// What instances may track.
+    pub fn tracked(&self) -> Tracked<'_> {
+        Tracked { links: &self.links, scripts: &self.scripts }
+    }
+
     /// Looks at what the instances track; a member of a group is looked at together with the others.
     pub fn appraise(&mut self, which: &[InstanceIdx], env: &mut Env<'_>) {
         let mut seen = BTreeSet::new();
@@ -249,7 +254,7 @@ impl Active {
             let Some(instance) = self.instances.at(index) else { continue };
             match instance.conf.group {
                 None => {
-                    let appraisal = instance.appraise(&self.links, &self.scripts);
+                    let appraisal = instance.appraise(self.tracked());
                     self.deliver(index, appraisal, env);
                 }
                 Some(group) => {
@@ -267,7 +272,7 @@ impl Active {
         let mut appraisals: Vec<Appraisal> = members
             .iter()
             .filter_map(|member| self.instances.at(*member))
-            .map(|instance| instance.appraise(&self.links, &self.scripts))
+            .map(|instance| instance.appraise(self.tracked()))
             .collect();
         sync::share(&mut appraisals);
         for (member, appraisal) in members.into_iter().zip(appraisals) {
@@ -278,7 +283,7 @@ impl Active {
     fn deliver(&mut self, index: InstanceIdx, appraisal: Appraisal, env: &mut Env<'_>) {
         if let Some(instance) = self.instances.at(index) {
             for fault in appraisal.faults.iter().filter(|fault| !instance.faults.contains(fault)) {
-                let why = fault.describe(&instance.conf, &self.links, &self.scripts);
+                let why = fault.describe(&instance.conf, self.tracked());
                 env.out.log(Level::Warning, format!("({}) {why}", instance.conf.name));
             }
         }
@@ -291,7 +296,7 @@ impl Active {
             let Some(instance) = self.instances.at(index) else { continue };
             let together = instance.conf.group.map_or_else(|| [index].into(), |group| self.members(group));
             if together.iter().all(|member| held.contains(member) && self.can_resume(*member)) {
-                let appraisal = instance.appraise(&self.links, &self.scripts);
+                let appraisal = instance.appraise(self.tracked());
                 self.touch(index, env, |instance, scene| instance.step(Input::Resume(appraisal), scene));
             }
         }
@@ -303,8 +308,7 @@ impl Active {
     /// Whether nothing keeps an instance from being master at once; one that has just resumed counts as well.
     fn can_resume(&self, index: InstanceIdx) -> bool {
         self.instances.at(index).is_some_and(|instance| {
-            matches!(instance.state, State::Init | State::Master)
-                && instance.appraise(&self.links, &self.scripts).faults.is_empty()
+            matches!(instance.state, State::Init | State::Master) && instance.appraise(self.tracked()).faults.is_empty()
         })
     }
 

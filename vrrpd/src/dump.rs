@@ -104,7 +104,7 @@ fn write_instance(text: &mut String, active: &Active, instance: &Instance, now: 
         }
     }
     for fault in &instance.faults {
-        writeln!(text, "   Fault: {}", fault.describe(conf, &active.links, &active.scripts))?;
+        writeln!(text, "   Fault: {}", fault.describe(conf, active.tracked()))?;
     }
     Ok(())
 }

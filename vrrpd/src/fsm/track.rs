@@ -14,6 +14,15 @@ use ipc::msg::vips::{LinkFacts, Multicast};
 use ipc::net::Family;
 use ipc::table::Table;
 
+/// What instances of one generation may track, as it stands now.
+#[derive(Clone, Copy, Debug)]
+pub struct Tracked<'a> {
+    /// Interfaces.
+    pub links: &'a Links,
+    /// Scripts.
+    pub scripts: &'a Table<TrackScriptIdx, Script>,
+}
+
 /// Why an instance is in FAULT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -39,7 +48,8 @@ pub enum Fault {
 
 impl Fault {
     /// What the log says of it.
-    pub fn describe(self, conf: &Instance, links: &Links, scripts: &Table<TrackScriptIdx, Script>) -> String {
+    pub fn describe(self, conf: &Instance, tracked: Tracked<'_>) -> String {
+        let Tracked { links, scripts } = tracked;
         let script = |script| scripts.at(script).map_or("?", |script| script.conf.name.as_str());
         match self {
             Fault::LinkMissing(link) => {
@@ -113,8 +123,8 @@ pub enum Waiting {
 
 impl Live {
     /// What it tracks now.
-    pub fn appraise(&self, links: &Links, scripts: &Table<TrackScriptIdx, Script>) -> Appraisal {
-        let mut appraisal = appraise(&self.conf, links, scripts);
+    pub fn appraise(&self, tracked: Tracked<'_>) -> Appraisal {
+        let mut appraisal = appraise(&self.conf, tracked);
         let multicast = matches!(self.conf.transport, Transport::Multicast { .. });
         if self.options.unicast_fault_no_peer == Switch::On && multicast {
             appraisal.faults.push(Fault::NoPeer);
@@ -124,7 +134,8 @@ impl Live {
 }
 
 /// Appraises an instance.
-pub fn appraise(conf: &Instance, links: &Links, scripts: &Table<TrackScriptIdx, Script>) -> Appraisal {
+fn appraise(conf: &Instance, tracked: Tracked<'_>) -> Appraisal {
+    let Tracked { links, scripts } = tracked;
     let mut faults = Vec::new();
     let mut waiting = Waiting::No;
     let mut bonus = 0i32;
