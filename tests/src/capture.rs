@@ -8,9 +8,10 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 use nix::sys::time::TimeValLike;
+use socket2::{SockFilter, SockRef};
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,6 +27,11 @@ const BUFFER: usize = 16 << 20;
 
 /// `PACKET_OUTGOING` of packet(7): the copy of a frame that leaves; each frame is recorded where it enters.
 const OUTGOING: u8 = 4;
+
+/// What the recording thread is to do.
+const RECORDING: u8 = 0;
+const PAUSED: u8 = 1;
+const ENDED: u8 = 2;
 
 /// A frame as it entered the bridge.
 #[derive(Clone, Debug)]
@@ -54,7 +60,7 @@ impl Frame {
 #[derive(Debug)]
 pub struct Capture {
     frames: Arc<Mutex<Vec<Frame>>>,
-    stop: Arc<AtomicBool>,
+    state: Arc<AtomicU8>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -73,17 +79,34 @@ impl Capture {
             .context(|| format!("cannot capture in {}", netns.name()))?;
         setsockopt(&fd, sockopt::ReceiveTimestampns, &true)?;
         setsockopt(&fd, sockopt::RcvBufForce, &BUFFER)?;
-        let bridge = netns.enter(|| nix::net::if_::if_nametoindex("lan"))??;
+        SockRef::from(&fd).attach_filter(&once(netns.enter(|| nix::net::if_::if_nametoindex("lan"))??))?;
+        // What came in before the filter was there.
+        drain(&fd, &Mutex::default());
         let frames = Arc::new(Mutex::new(Vec::new()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let (into, until) = (Arc::clone(&frames), Arc::clone(&stop));
+        let state = Arc::new(AtomicU8::new(RECORDING));
+        let (into, told) = (Arc::clone(&frames), Arc::clone(&state));
         let thread = std::thread::spawn(move || {
-            while !until.load(Ordering::Relaxed) {
-                drain(&fd, bridge, &into);
+            loop {
+                match told.load(Ordering::Relaxed) {
+                    RECORDING => drain(&fd, &into),
+                    PAUSED => {}
+                    _ => return,
+                }
                 std::thread::sleep(IDLE);
             }
         });
-        Ok(Capture { frames, stop, thread: Some(thread) })
+        Ok(Capture { frames, state, thread: Some(thread) })
+    }
+
+    /// Leaves frames in the socket, which has room for [`BUFFER`] bytes of them and notes their times, so that nothing of this
+    /// runs beside what is measured.
+    pub fn pause(&self) {
+        self.state.store(PAUSED, Ordering::Relaxed);
+    }
+
+    /// Takes them.
+    pub fn resume(&self) {
+        self.state.store(RECORDING, Ordering::Relaxed);
     }
 
     /// What was recorded so far, in order.
@@ -114,15 +137,32 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.state.store(ENDED, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
+/// Lets each frame through once, where it enters the bridge: not as it leaves, and not as the bridge itself has it.
+fn once(bridge: u32) -> [SockFilter; 6] {
+    let load = |what: i32| {
+        SockFilter::new((libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, 0, 0, (libc::SKF_AD_OFF + what) as u32)
+    };
+    let jump_if = |value, to| SockFilter::new((libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16, to, 0, value);
+    let give = |bytes| SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, bytes);
+    [
+        load(libc::SKF_AD_PKTTYPE),
+        jump_if(u32::from(OUTGOING), 3),
+        load(libc::SKF_AD_IFINDEX),
+        jump_if(bridge, 1),
+        give(SNAP as u32),
+        give(0),
+    ]
+}
+
 /// Takes everything that waits in the socket.
-fn drain(fd: &OwnedFd, bridge: u32, into: &Mutex<Vec<Frame>>) {
+fn drain(fd: &OwnedFd, into: &Mutex<Vec<Frame>>) {
     let mut space = nix::cmsg_space!(nix::sys::time::TimeSpec);
     let mut buffer = [0; SNAP];
     loop {
@@ -137,9 +177,6 @@ fn drain(fd: &OwnedFd, bridge: u32, into: &Mutex<Vec<Frame>>) {
         let (length, from) = (message.bytes, message.address);
         let (Some(stamp), Some(from)) = (stamp, from) else { continue };
         let port = u32::try_from(from.ifindex()).unwrap_or(0);
-        if from.pkttype() == OUTGOING || port == bridge {
-            continue;
-        }
         let at = UNIX_EPOCH + Duration::from_nanos(u64::try_from(stamp).unwrap_or(0));
         if let Ok(mut frames) = into.lock() {
             frames.push(Frame { at, port, bytes: buffer.get(..length).unwrap_or_default().to_vec() });

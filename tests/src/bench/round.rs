@@ -72,8 +72,10 @@ impl Bench {
         })?;
         self.wire.clear();
         std::thread::sleep(ADVERT_INT * 2);
+        self.wire.pause();
         drop(master);
         std::thread::sleep(master_down_interval() + SETTLE);
+        self.wire.resume();
         let mut round = None;
         let taken = wait_until("every virtual router has a new master", LIMIT, || {
             round = self.measure(&self.wire.frames());
