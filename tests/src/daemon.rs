@@ -59,13 +59,33 @@ impl Daemon {
 
     /// [`start`](Self::start) with more options on the command line.
     pub fn start_with(program: Program, host: &Host, config: &str, options: &[&str]) -> Outcome<Self> {
+        Self::start_on(program, host, config, options, &[])
+    }
+
+    /// [`start`](Self::start) on a host where a file of ours (the first of a pair) stands in the place of one of the machine's; nobody
+    /// else sees it.
+    pub fn start_with_files(program: Program, host: &Host, config: &str, files: &[(&Path, &str)]) -> Outcome<Self> {
+        Self::start_on(program, host, config, &[], files)
+    }
+
+    fn start_on(
+        program: Program,
+        host: &Host,
+        config: &str,
+        options: &[&str],
+        files: &[(&Path, &str)],
+    ) -> Outcome<Self> {
         let directory = Directory::new()?;
         let at = directory.path();
         fs::write(at.join("conf"), config)?;
         let log = File::create(at.join("log"))?;
+        // `ip netns exec` has made a mount namespace.
+        let binds = files.iter().map(|(ours, theirs)| format!("mount --bind '{}' '{theirs}' && ", ours.display()));
         let process = host
             .netns
-            .command(program.executable()?)
+            .command("sh")
+            .args(["-c", &format!("{}exec \"$0\" \"$@\"", binds.collect::<String>())])
+            .arg(program.executable()?)
             .args(["--dont-fork", "--log-console", "--log-detail"])
             .arg("--use-file")
             .arg(at.join("conf"))

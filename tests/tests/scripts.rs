@@ -1,6 +1,7 @@
 //! Scripts that decide, and scripts that are told.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 use tests::cleanup::Directory;
 use tests::config::{VIP, Vrrp};
@@ -96,6 +97,42 @@ fn a_script_that_hangs_is_a_failure_and_ends() -> Outcome {
     })?;
     pair.wait_master(&pair.a)?;
     assert!(pair.adverts_of(&pair.a).iter().all(|(_, advert)| advert.priority == 100));
+    Ok(())
+}
+
+/// `USER :GROUP` and `USER :` have the user's other groups, `set_supplementary_groups` gives them to all; others have one group.
+#[test]
+fn scripts_get_the_groups_that_are_asked_for() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let groups = fs::read_to_string("/etc/group")? + "holdfast-test-a:x:64001:nobody\nholdfast-test-b:x:64002:nobody\n";
+    directory.write("group", &groups)?;
+    let script = |name: &str| {
+        let record = directory.file(&format!("{name}.record"));
+        fs::write(&record, "")?;
+        fs::set_permissions(&record, fs::Permissions::from_mode(0o666))?;
+        directory.script(name, &format!("#!/bin/sh\necho $(id -u) $(id -G) >>{}\n", record.display()))
+    };
+    let told = |name: &str| fs::read_to_string(directory.file(&format!("{name}.record")));
+    let nobody = "65534 65534";
+    for (everybody, alone) in [("", nobody), ("set_supplementary_groups", "65534 65534 64001 64002")] {
+        let config = Vrrp::master(100)
+            .line(format!("notify {} nobody :", script("all")?.display()))
+            .line(format!("notify_master {} nobody :holdfast-test-b", script("one_first")?.display()))
+            .line(format!("notify_backup {} nobody", script("alone")?.display()))
+            .line(format!("notify_stop {} root :", script("root")?.display()))
+            .to_string();
+        let config = format!("global_defs {{\n{everybody}\n}}\n{config}");
+        let group = directory.file("group");
+        let mut one =
+            Daemon::start_with_files(Program::Holdfast, &pair.a, &config, &[(group.as_path(), "/etc/group")])?;
+        pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+        assert!(one.terminate()?.success());
+        wait_until("the scripts have been run", SOON, || Ok(!told("root")?.is_empty()))?;
+        assert_eq!(told("all")?.lines().next(), Some("65534 65534 64001 64002"), "{}", one.log());
+        assert_eq!(told("one_first")?.trim(), "65534 64002 64001 65534", "{}", one.log());
+        assert_eq!(told("alone")?.lines().next(), Some(alone), "{}", one.log());
+        assert_eq!(told("root")?.trim(), "0 0", "root is in no group but its own");
+    }
     Ok(())
 }
 

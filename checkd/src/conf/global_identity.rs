@@ -179,8 +179,7 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         },
     )
     .or("off")
-    .since("2.4.4")
-    .not_yet(),
+    .since("2.4.4"),
     Keyword::new(
         "umask",
         Args::Some(1),

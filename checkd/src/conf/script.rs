@@ -43,7 +43,6 @@ impl Reader<'_> {
         }
         let mut words = rest.iter().map(|(bytes, _)| String::from_utf8_lossy(bytes).into_owned());
         let run_as = words.next().map(|user| RunAs { user, ..group(words.next()) });
-        self.other_groups(run_as.as_ref(), s);
         if let Some((_, range)) = rest.get(2) {
             let span = s.raw(1).span(range.clone());
             self.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, span, "this is ignored").help(QUOTE_HELP));
@@ -151,16 +150,7 @@ impl Reader<'_> {
             Some(word) => Some(self.text(word)?.value),
             None => None,
         };
-        let run_as = RunAs { user, ..group(written) };
-        self.other_groups(Some(&run_as), s);
-        Some(At::new(run_as, s.whole()))
-    }
-
-    fn other_groups(&mut self, run_as: Option<&RunAs>, s: Statement<'_>) {
-        if run_as.is_some_and(|run_as| run_as.others == Switch::On) {
-            let message = "`:` asks for the other groups of the user, which commands do not get yet";
-            self.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.whole(), message));
-        }
+        Some(At::new(RunAs { user, ..group(written) }, s.whole()))
     }
 }
 

@@ -66,7 +66,6 @@ fn notify_scripts_carry_user_and_kind() {
         problems(&compiled),
         [
             "8:1 error[K008] `notify_master` is given twice; the first one counts",
-            "9:1 warning[K007] `:` asks for the other groups of the user, which commands do not get yet",
             "10:1 error[V001] this names no command"
         ]
     );

@@ -67,7 +67,7 @@ pub struct RunAs {
     pub user: String,
     /// Group name or number; `None`: the user's own.
     pub group: Option<String>,
-    /// `:` before the group, or alone: the user's other groups as well. Has no effect yet.
+    /// `:` before the group, or alone: the user's other groups as well.
     pub others: Switch,
 }
 

@@ -2,6 +2,7 @@
 
 use super::security::{How, Runnable, judge};
 use super::spawn::Process;
+use super::sys::become_member;
 use super::users::{Identity, default_identity, look_up};
 use ipc::config::script::{Script, ScriptConfig, ScriptSecurity, SymlinkPaths};
 use ipc::config::{Generation, ScriptIdx};
@@ -84,7 +85,7 @@ impl Commands {
         let by_default = default_identity(table);
         let commands = table.scripts.rows().iter().map(|script| {
             let identity = match &script.run_as {
-                Some(run_as) => look_up(run_as),
+                Some(run_as) => look_up(run_as, table.identity.supplementary_groups),
                 None => by_default.clone(),
             };
             Listed { script: script.clone(), identity, complaint: None }
@@ -131,7 +132,7 @@ impl Commands {
         lines.extend(listed.note(complaint));
         let runnable = checked.map_err(|_| Outcome::NotStarted)?;
         let identity = listed.identity.as_ref().map_err(|_| Outcome::NotStarted)?;
-        let mut command = command(&listed.script, &runnable, *identity, tail);
+        let mut command = command(&listed.script, &runnable, identity, tail);
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         match Process::start(&mut command) {
             Ok(process) => {
@@ -187,7 +188,7 @@ impl Listed {
     /// Looks at the command anew: what is wrong with it, and whether it is run all the same.
     fn check(&self, security: ScriptSecurity, symlinks: SymlinkPaths) -> (Option<String>, Result<Runnable, Unusable>) {
         let judged = match &self.identity {
-            Ok(identity) => judge(self.script.argv.first().map_or(&[], Vec::as_slice), *identity, symlinks),
+            Ok(identity) => judge(self.script.argv.first().map_or(&[], Vec::as_slice), identity, symlinks),
             Err(why) => Err(why.clone()),
         };
         match judged {
@@ -220,7 +221,7 @@ impl Listed {
 }
 
 /// The process to start.
-fn command(script: &Script, runnable: &Runnable, identity: Identity, tail: Vec<Vec<u8>>) -> Command {
+fn command(script: &Script, runnable: &Runnable, identity: &Identity, tail: Vec<Vec<u8>>) -> Command {
     let word = |bytes: &Vec<u8>| OsStr::from_bytes(bytes).to_owned();
     let mut command = match runnable.how {
         How::Directly => {
@@ -245,9 +246,12 @@ fn command(script: &Script, runnable: &Runnable, identity: Identity, tail: Vec<V
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     // An unprivileged supervisor (a configuration test, a unit test) cannot change to anybody, not even to itself.
-    if identity != Identity::own() || identity.uid == 0 {
+    let stays = identity.uid != 0 && (identity.uid, identity.gid) == (Identity::own().uid, Identity::own().gid);
+    match identity.others.as_slice() {
+        _ if stays => {}
         // With a uid, std also empties the supplementary groups.
-        command.uid(identity.uid).gid(identity.gid);
+        [] => _ = command.uid(identity.uid).gid(identity.gid),
+        others => become_member(&mut command, identity.uid, identity.gid, others),
     }
     command
 }

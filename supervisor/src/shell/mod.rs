@@ -17,6 +17,7 @@ pub mod security;
 pub mod signals;
 pub mod spawn;
 pub mod start;
+pub mod sys;
 pub mod terminal;
 pub mod users;
 

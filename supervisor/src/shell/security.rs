@@ -39,7 +39,7 @@ pub enum How {
 }
 
 /// Finds and judges the file of a command (its first word) that will run as `who`. The error says why it cannot run.
-pub fn judge(command: &[u8], who: Identity, symlinks: SymlinkPaths) -> Result<Runnable, String> {
+pub fn judge(command: &[u8], who: &Identity, symlinks: SymlinkPaths) -> Result<Runnable, String> {
     let written = find(OsStr::from_bytes(command))?;
     let mut walk = Walk::default();
     // The sentence is about a part of the path; which command it is about must not be guessed from that.
@@ -92,18 +92,18 @@ fn find(command: &OsStr) -> Result<PathBuf, String> {
 }
 
 /// What runs as root, or gives root's rights, is protected. As an unprivileged user there is nothing to protect.
-fn needs_protection(meta: &Metadata, who: Identity) -> bool {
+fn needs_protection(meta: &Metadata, who: &Identity) -> bool {
     let set_uid_root = meta.mode() & 0o4000 != 0 && meta.uid() == 0;
     let set_gid_root = meta.mode() & 0o2000 != 0 && meta.gid() == 0;
-    who.uid == 0 || who.gid == 0 || set_uid_root || set_gid_root
+    who.uid == 0 || who.is_in(0) || set_uid_root || set_gid_root
 }
 
 /// By the mode alone; access control lists are left to execve(2).
-fn may_execute(meta: &Metadata, who: Identity) -> bool {
+fn may_execute(meta: &Metadata, who: &Identity) -> bool {
     let bit = match () {
         () if who.uid == 0 => 0o111,
         () if who.uid == meta.uid() => 0o100,
-        () if who.gid == meta.gid() => 0o010,
+        () if who.is_in(meta.gid()) => 0o010,
         () => 0o001,
     };
     meta.mode() & bit != 0
@@ -224,8 +224,8 @@ mod tests {
     use std::fs::{Permissions, create_dir, set_permissions, write};
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    const ROOT: Identity = Identity { uid: 0, gid: 0 };
-    const NOBODY: Identity = Identity { uid: 65_534, gid: 65_534 };
+    const ROOT: Identity = Identity::new(0, 0);
+    const NOBODY: Identity = Identity::new(65_534, 65_534);
 
     fn make(path: &Path, mode: u32, owner: u32, group: u32) {
         // In this order: a change of owner takes the set-uid bit away.
@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn judged(path: &Path, who: Identity) -> Result<Runnable, String> {
-        judge(path.as_os_str().as_bytes(), who, SymlinkPaths::Resolve)
+        judge(path.as_os_str().as_bytes(), &who, SymlinkPaths::Resolve)
     }
 
     fn problems(path: &Path) -> String {
@@ -289,7 +289,7 @@ mod tests {
         assert_eq!((found.file, found.unsafe_because), (script, Vec::new()));
         make(&open, 0o777, 0, 0);
         assert!(problems(&link).contains("open is writable by everybody"), "the link can be replaced");
-        let kept = judge(link.as_os_str().as_bytes(), ROOT, SymlinkPaths::Keep).unwrap();
+        let kept = judge(link.as_os_str().as_bytes(), &ROOT, SymlinkPaths::Keep).unwrap();
         assert_eq!(kept.file, link);
         assert!(!kept.unsafe_because.is_empty());
         symlink("loop", dir.path().join("loop")).unwrap();
@@ -308,10 +308,10 @@ mod tests {
         assert!(judged(dir.path(), ROOT).unwrap_err().contains("is no regular file"));
         let missing = dir.path().join("none/deeper");
         assert!(judged(&missing, ROOT).unwrap_err().contains("none does not exist"));
-        assert!(judge(b"a/b", ROOT, SymlinkPaths::Resolve).unwrap_err().contains("relative path"));
-        assert!(judge(b"", ROOT, SymlinkPaths::Resolve).is_err());
-        assert!(judge(b"no-such-command-here", ROOT, SymlinkPaths::Resolve).unwrap_err().contains("is not found in"));
-        assert!(judge(b"true", ROOT, SymlinkPaths::Resolve).is_ok(), "found on PATH");
+        assert!(judge(b"a/b", &ROOT, SymlinkPaths::Resolve).unwrap_err().contains("relative path"));
+        assert!(judge(b"", &ROOT, SymlinkPaths::Resolve).is_err());
+        assert!(judge(b"no-such-command-here", &ROOT, SymlinkPaths::Resolve).unwrap_err().contains("is not found in"));
+        assert!(judge(b"true", &ROOT, SymlinkPaths::Resolve).is_ok(), "found on PATH");
     }
 
     #[test]
@@ -321,6 +321,6 @@ mod tests {
         assert_eq!(how("a", "#!/bin/sh\n"), How::Directly);
         assert_eq!(how("b", "exit 3\n"), How::WithShell);
         assert_eq!(how("c", ""), How::WithShell);
-        assert_eq!(judge(b"/proc/self/exe", ROOT, SymlinkPaths::Resolve).unwrap().how, How::Directly);
+        assert_eq!(judge(b"/proc/self/exe", &ROOT, SymlinkPaths::Resolve).unwrap().how, How::Directly);
     }
 }
