@@ -62,6 +62,11 @@ impl<I: Index, T> Table<I, T> {
         }
     }
 
+    /// Removes all rows.
+    pub fn clear(&mut self) {
+        self.rows.clear();
+    }
+
     /// The row at `i`, `None` for an index of nothing.
     pub fn at(&self, i: I) -> Option<&T> {
         self.rows.get(i.to_usize())

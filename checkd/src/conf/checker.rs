@@ -1,11 +1,12 @@
 //! Checker blocks of a `real_server`.
 
-use super::checker_own::Own;
+use super::checker_own::{NOTHING, Own};
 use super::http::Url;
 use super::keyword::{Args, At, Keyword, Reader, Tables, set};
 use super::source::Span;
 use super::tree::Statement;
 use super::value::{micros, secs};
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -123,8 +124,8 @@ pub struct Checker {
     pub urls: Vec<Url>,
     /// `enable_sni`, `sni_name`, `tls_compliant`
     pub tls: Tls,
-    /// What the other kinds have of their own.
-    pub own: Own,
+    /// What the other kinds have of their own; in a box, for most have nothing and there may be a hundred thousand.
+    own: Option<Box<Own>>,
 }
 
 impl Checker {
@@ -147,8 +148,18 @@ impl Checker {
             fast_recovery: Switch::Off,
             urls: Vec::new(),
             tls: Tls::default(),
-            own: Own::default(),
+            own: None,
         }
+    }
+
+    /// What this kind has of its own.
+    pub fn own(&self) -> &Own {
+        self.own.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// The same, to be filled.
+    pub fn own_mut(&mut self) -> &mut Own {
+        self.own.get_or_insert_default()
     }
 }
 

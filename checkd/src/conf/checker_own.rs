@@ -50,6 +50,24 @@ pub struct Own {
     pub bfd: Option<At<String>>,
 }
 
+/// Of a checker that has nothing of its own.
+pub(super) static NOTHING: Own = Own {
+    helo: None,
+    dns_type: None,
+    dns_name: None,
+    payload: None,
+    reply: None,
+    min_length: None,
+    max_length: None,
+    command: None,
+    timeout: None,
+    dynamic: Switch::Off,
+    user: None,
+    file: None,
+    weight: None,
+    bfd: None,
+};
+
 /// `SMTP_CHECK`
 pub static SMTP: Tables<'static, Checker> = &[SOCKET, TIMING, SMTP_OWN];
 
@@ -63,7 +81,7 @@ static SMTP_OWN: &[Keyword<Checker>] = &[
             let Some(word) = s.word(1) else { return };
             match r.text(word).map(|n| n.value) {
                 Some(name) if name.is_empty() || name.contains(' ') => r.bad(word, "one word"),
-                name => fill(&mut c.own.helo, name),
+                name => fill(&mut c.own_mut().helo, name),
             }
         },
     )
@@ -106,7 +124,7 @@ static DNS_OWN: &[Keyword<Checker>] = &[
         |r, s, c: &mut Checker| {
             let Some(word) = s.word(1) else { return };
             match DNS_TYPES.iter().find(|(name, _)| word.text().eq_ignore_ascii_case(name)) {
-                Some((_, query)) => c.own.dns_type = Some(*query),
+                Some((_, query)) => c.own_mut().dns_type = Some(*query),
                 None => r.bad(word, "a type of record: A, NS, `CNAME`, SOA, MX, TXT, AAAA, `RRSIG` or `DNSKEY`"),
             }
         },
@@ -116,7 +134,7 @@ static DNS_OWN: &[Keyword<Checker>] = &[
         let Some(word) = s.word(1) else { return };
         let Some(name) = r.text(word).map(|n| n.value) else { return };
         if is_domain(&name) {
-            c.own.dns_name = Some(name);
+            c.own_mut().dns_name = Some(name);
         } else {
             r.bad(word, "the name of a domain");
         }
@@ -141,7 +159,7 @@ static UDP_OWN: &[Keyword<Checker>] = &[
     Keyword::new("payload", Args::Count(1, 1), "HEX", "the bytes that are sent", |r, s, c: &mut Checker| {
         let Some(word) = s.word(1) else { return };
         match hex(word).filter(|(_, mask)| mask.iter().all(|m| *m == 0xff)) {
-            Some((bytes, _)) => c.own.payload = Some(bytes),
+            Some((bytes, _)) => c.own_mut().payload = Some(bytes),
             None => r.bad(word, "an even number of hexadecimal digits, at most 65507 bytes"),
         }
     })
@@ -152,9 +170,9 @@ static UDP_OWN: &[Keyword<Checker>] = &[
         "[HEX]",
         "there must be an answer; with digits it begins with these bytes, of which x stands for any digit",
         |r, s, c| match s.word(1) {
-            None => c.own.reply = Some(Reply::Any),
+            None => c.own_mut().reply = Some(Reply::Any),
             Some(word) => match hex(word) {
-                Some((bytes, mask)) => c.own.reply = Some(Reply::Like { bytes, mask }),
+                Some((bytes, mask)) => c.own_mut().reply = Some(Reply::Like { bytes, mask }),
                 None => r.bad(word, "an even number of hexadecimal digits or x, at most 65507 bytes"),
             },
         },
@@ -165,7 +183,7 @@ static UDP_OWN: &[Keyword<Checker>] = &[
         "INT 0..65535",
         "how long an answer must be, when digits are given",
         |r, s, c: &mut Checker| {
-            keyword::set(&mut c.own.min_length, r.number(s.word(1), 0..=65_535), s);
+            keyword::set(&mut c.own_mut().min_length, r.number(s.word(1), 0..=65_535), s);
         },
     )
     .or("0"),
@@ -175,7 +193,7 @@ static UDP_OWN: &[Keyword<Checker>] = &[
         "INT 0..65535",
         "how long an answer may be, when digits are given",
         |r, s, c: &mut Checker| {
-            keyword::set(&mut c.own.max_length, r.number(s.word(1), 0..=65_535), s);
+            keyword::set(&mut c.own_mut().max_length, r.number(s.word(1), 0..=65_535), s);
         },
     )
     .or("255"),
@@ -214,7 +232,7 @@ static MISC_OWN: &[Keyword<Checker>] = &[
         "\"COMMAND\"",
         "the command; exit status 0 is success",
         |r, s, c: &mut Checker| {
-            fill(&mut c.own.command, r.command_only(s));
+            fill(&mut c.own_mut().command, r.command_only(s));
         },
     ),
     Keyword::new(
@@ -224,17 +242,17 @@ static MISC_OWN: &[Keyword<Checker>] = &[
         "how long a run may take before it is killed and counts as failed",
         |r, s, c: &mut Checker| {
             // COMPAT: 0 is the virtual server's `delay_loop`, as if it were not there.
-            c.own.timeout = r.number(s.word(1), 0..=8_640_000).filter(|n| *n > 0).map(secs);
+            c.own_mut().timeout = r.number(s.word(1), 0..=8_640_000).filter(|n| *n > 0).map(secs);
         },
     )
     .or("delay_loop of the virtual server"),
     Keyword::flag(
         "misc_dynamic",
         "exit statuses from 2 are success too, and set the weight to the status less 2",
-        |_, _, c: &mut Checker| c.own.dynamic = Switch::On,
+        |_, _, c: &mut Checker| c.own_mut().dynamic = Switch::On,
     ),
     Keyword::new("user", Args::Count(1, 2), "USER [[:]GROUP]", "who runs it", |r, s, c: &mut Checker| {
-        fill(&mut c.own.user, r.run_as(s));
+        fill(&mut c.own_mut().user, r.run_as(s));
     })
     .or("that of script_user"),
 ];
@@ -249,7 +267,7 @@ static FILE_OWN: &[Keyword<Checker>] = &[
         "NAME",
         "the name of the track_file block",
         |r, s, c: &mut Checker| {
-            fill(&mut c.own.file, s.word(1).and_then(|w| r.text(w)));
+            fill(&mut c.own_mut().file, s.word(1).and_then(|w| r.text(w)));
         },
     ),
     Keyword::new(
@@ -258,7 +276,7 @@ static FILE_OWN: &[Keyword<Checker>] = &[
         "INT [reverse|noreverse]",
         "what the number in the file is multiplied with before it is added to the weight",
         |r, s, c: &mut Checker| {
-            fill(&mut c.own.weight, file_weight(r, s, i64::from(i32::MAX)));
+            fill(&mut c.own_mut().weight, file_weight(r, s, i64::from(i32::MAX)));
         },
     )
     .or("weight of the track_file"),
@@ -269,7 +287,7 @@ pub static BFD: Tables<'static, Checker> = &[BFD_OWN];
 
 static BFD_OWN: &[Keyword<Checker>] = &[
     Keyword::new("name", Args::Count(1, 1), "NAME", "the domain that is asked for", |r, s, c: &mut Checker| {
-        fill(&mut c.own.bfd, s.word(1).and_then(|w| r.text(w)));
+        fill(&mut c.own_mut().bfd, s.word(1).and_then(|w| r.text(w)));
     }),
     Keyword::switch(
         "alpha",

@@ -159,8 +159,7 @@ pub fn read<'t, T>(
     draft: &mut T,
 ) {
     for statement in statements {
-        let name = statement.keyword();
-        match tables.iter().copied().flatten().find(|k| k.name == name) {
+        match tables.iter().copied().flatten().find(|k| statement.is(k.name)) {
             Some(keyword) => one(r, keyword, tables, statement, draft),
             None => unknown(r, tables, owner, statement),
         }

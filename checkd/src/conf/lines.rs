@@ -5,7 +5,7 @@
 
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::limits::LIMITS;
-use super::source::{FileId, Source, Span};
+use super::source::{FileId, Rare, Source, Span};
 use alloc::format;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -204,33 +204,37 @@ pub fn next<'s>(source: &'s Source, file: FileId, at: usize, diags: &mut Diagnos
     let mark = if at == 0 && line.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     let line = line.get(mark..).unwrap_or_default();
     let start = u32::try_from(at.saturating_add(mark)).unwrap_or(u32::MAX);
-    Some((logical(line, file, start, diags), after))
+    Some((logical(line, source.has, file, start, diags), after))
 }
 
 /// The first place of a byte, a word of eight bytes at a time.
 pub(super) fn memchr(wanted: u8, bytes: &[u8]) -> Option<usize> {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
+    let (words, tail) = bytes.as_chunks::<8>();
     let mut skipped = 0_usize;
-    for word in bytes.as_chunks::<8>().0 {
-        let other = u64::from_ne_bytes(*word) ^ ONES.wrapping_mul(u64::from(wanted));
-        if other.wrapping_sub(ONES) & !other & TOPS != 0 {
-            break; // it holds a zero byte: the wanted one
+    for word in words {
+        let other = u64::from_le_bytes(*word) ^ ONES.wrapping_mul(u64::from(wanted));
+        let zeros = other.wrapping_sub(ONES) & !other & TOPS;
+        if zeros != 0 {
+            // The first byte that is zero, the wanted one, is marked by its top bit; marks behind it may be wrong.
+            return Some(skipped.saturating_add(zeros.trailing_zeros() as usize / 8));
         }
         skipped = skipped.saturating_add(8);
     }
-    let tail = bytes.get(skipped..)?;
     tail.iter().position(|b| *b == wanted).map(|n| n.saturating_add(skipped))
 }
 
-fn logical<'s>(line: &'s [u8], file: FileId, start: u32, diags: &mut Diagnostics) -> Line<'s> {
+fn logical<'s>(line: &'s [u8], has: Rare, file: FileId, start: u32, diags: &mut Diagnostics) -> Line<'s> {
     let first = Span { file, start, end: start.saturating_add(u32::from(!line.is_empty())) };
     if line.len() > LINE_LIMIT {
         let message = format!("this line of {} bytes is ignored: a line may have {LINE_LIMIT}", line.len());
         diags.push(Diagnostic::error(Code::LONG_LINE, first, message));
         return Line::Plain(&[], start);
     }
-    if let Some(n) = memchr(0, line) {
+    if has.nul
+        && let Some(n) = memchr(0, line)
+    {
         let nul = start.saturating_add(u32::try_from(n).unwrap_or(0));
         let span = Span { file, start: nul, end: nul.saturating_add(1) };
         diags.push(
@@ -239,10 +243,10 @@ fn logical<'s>(line: &'s [u8], file: FileId, start: u32, diags: &mut Diagnostics
         );
         return Line::Plain(&[], start);
     }
-    if !line.is_ascii() {
+    if has.high && !line.is_ascii() {
         super::lookalike::report(line, file, start, diags);
     }
-    let special = line.iter().position(|b| matches!(b, b'#' | b'!'));
+    let special = if has.sign { line.iter().position(|b| matches!(b, b'#' | b'!')) } else { None };
     if let Some(special) = special
         && line.get(..special).is_some_and(|before| before.iter().any(|b| matches!(b, b'"' | b'\\')))
     {

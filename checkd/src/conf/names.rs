@@ -82,14 +82,14 @@ impl Names {
 /// The patterns of files to read, in order; none when no line of the configuration can use a name. COMPAT: `iproute_usr_dir`, then
 /// `iproute_etc_dir`.
 pub fn wanted(tree: &Tree) -> Vec<(NameOf, String)> {
-    let mut lines = tree.all().filter(|s| BLOCKS.contains(&s.keyword())).flat_map(|block| block.children());
+    let mut lines = tree.all().filter(|s| s.has_block() && s.is_one_of(&BLOCKS)).flat_map(|block| block.children());
     if !lines.any(|line| line.words(0).any(|word| OPTIONS.contains(&word.text()))) {
         return Vec::new();
     }
     let mut directories =
         [("iproute_usr_dir", "/usr/share/iproute2".to_string()), ("iproute_etc_dir", "/etc/iproute2".to_string())];
     for statement in tree.all() {
-        let named = directories.iter_mut().find(|(keyword, _)| *keyword == statement.keyword());
+        let named = directories.iter_mut().find(|(keyword, _)| statement.is(keyword));
         if let (Some((_, directory)), Some(path)) = (named, statement.word(1).filter(|w| w.text().starts_with('/'))) {
             *directory = path.text().to_string();
         }

@@ -82,14 +82,20 @@ pub(super) fn real_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) 
     }
 }
 
-fn check(r: &mut Reader<'_>, s: Statement<'_>, real: &mut Real, kind: Kind, tables: Tables<'_, Checker>) {
+fn check(
+    r: &mut Reader<'_>,
+    s: Statement<'_>,
+    real: &mut Real,
+    (kind, owner): (Kind, &str),
+    tables: Tables<'_, Checker>,
+) {
     let mut checker = Checker::new(kind, s.span());
-    keyword::read(r, tables, &format!("`{}`", s.keyword()), s.children(), &mut checker);
+    keyword::read(r, tables, owner, s.children(), &mut checker);
     let missing = match kind {
         Kind::Http | Kind::Ssl if checker.urls.is_empty() => Some(("`url` to ask for", "url { path / }")),
-        Kind::Misc if checker.own.command.is_none() => Some(("`misc_path` to run", "misc_path \"/path/to/script\"")),
-        Kind::File if checker.own.file.is_none() => Some(("`track_file` to watch", "track_file NAME")),
-        Kind::Bfd if checker.own.bfd.is_none() => Some(("`name` of a `bfd_instance`", "name NAME")),
+        Kind::Misc if checker.own().command.is_none() => Some(("`misc_path` to run", "misc_path \"/path/to/script\"")),
+        Kind::File if checker.own().file.is_none() => Some(("`track_file` to watch", "track_file NAME")),
+        Kind::Bfd if checker.own().bfd.is_none() => Some(("`name` of a `bfd_instance`", "name NAME")),
         _ => None,
     };
     if let Some((what, help)) = missing {
@@ -103,12 +109,18 @@ fn check(r: &mut Reader<'_>, s: Statement<'_>, real: &mut Real, kind: Kind, tabl
         let label = "the real server counts as up without it";
         r.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.span(), message).label(label));
     }
+    if real.checkers.is_empty() {
+        real.checkers.reserve_exact(1); // there is seldom another one
+    }
     real.checkers.push(checker);
 }
 
 macro_rules! checker {
     ($name:literal, $help:literal, $kind:ident, $tables:expr) => {
-        Keyword::new($name, Args::Flag, "", $help, |r, s, d: &mut Real| check(r, s, d, Kind::$kind, $tables)).block()
+        Keyword::new($name, Args::Flag, "", $help, |r, s, d: &mut Real| {
+            check(r, s, d, (Kind::$kind, concat!("`", $name, "`")), $tables)
+        })
+        .block()
     };
 }
 

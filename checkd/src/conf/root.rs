@@ -279,7 +279,7 @@ const SECRET_KEYWORDS: &[&str] = &[
 /// password too).
 pub fn hide_secrets(tree: &Tree, diags: &mut Diagnostics) {
     for block in tree.all() {
-        if matches!(block.keyword(), "authentication" | "auth_hmac" | "SSL") {
+        if block.has_block() && block.is_one_of(&["authentication", "auth_hmac", "SSL"]) {
             for statement in block.children() {
                 let shown = match statement.keyword() {
                     "auth_type" => 2, // auth_type PASS auth_pass … on one line
@@ -289,7 +289,7 @@ pub fn hide_secrets(tree: &Tree, diags: &mut Diagnostics) {
                 statement.words(shown).for_each(|word| diags.hide(word.span));
             }
         }
-        if matches!(block.keyword(), "auth_pass" | "password") {
+        if block.is_one_of(&["auth_pass", "password"]) {
             block.words(1).for_each(|word| diags.hide(word.span));
         }
     }

@@ -66,25 +66,57 @@ pub struct Source {
     pub text: Vec<u8>,
     /// Line ends before each [`BLOCK`]. An entry for each line would cost more than the text of a file of empty lines.
     marks: Vec<u32>,
+    /// Bytes that no line needs to be searched for when the file has none.
+    pub(super) has: Rare,
+}
+
+/// Which of the bytes that need a closer look there are in a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rare {
+    /// `#` or `!`
+    pub sign: bool,
+    /// A NUL byte.
+    pub nul: bool,
+    /// A byte that is not ASCII.
+    pub high: bool,
 }
 
 /// Bytes between two entries of [`Source::marks`].
 const BLOCK: usize = 128;
 
+/// How many lines end in at most [`BLOCK`] bytes, which is what makes a byte large enough to count them.
 fn line_ends(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|b| **b == b'\n').count()
+    usize::from(bytes.iter().fold(0_u8, |n, b| n.wrapping_add(u8::from(*b == b'\n'))))
+}
+
+impl Rare {
+    /// With what is in a block. Each byte is looked at without a branch, so that many are looked at together.
+    fn and(self, bytes: &[u8]) -> Rare {
+        let any = |of: fn(u8) -> bool| bytes.iter().fold(0_u8, |found, b| found | u8::from(of(*b))) != 0;
+        Rare {
+            sign: self.sign || any(|b| b == b'#') || any(|b| b == b'!'),
+            nul: self.nul || any(|b| b == 0),
+            high: self.high || !bytes.is_ascii(),
+        }
+    }
 }
 
 impl Source {
     fn new(name: String, text: Vec<u8>) -> Source {
-        let mut before = 0_usize;
+        let (mut before, mut has) = (0_usize, Rare::default());
         let marks = text.chunks(BLOCK).map(|block| {
             let mark = u32::try_from(before).unwrap_or(u32::MAX);
             before = before.saturating_add(line_ends(block));
+            has = has.and(block);
             mark
         });
         let marks = marks.collect();
-        Source { name, text, marks }
+        Source { name, text, marks, has }
+    }
+
+    /// Whether there is a `#` or a `!` anywhere.
+    pub fn has_signs(&self) -> bool {
+        self.has.sign
     }
 
     /// Byte offset at which a line (from 0) starts.

@@ -200,9 +200,23 @@ impl<'a> Statement<'a> {
 
     /// The keyword.
     pub fn keyword(self) -> &'a str {
-        let bytes = self.words_at().first().and_then(|at| self.bytes().get(at.range())).unwrap_or_default();
         // It is asked for often, its place seldom.
-        Word { bytes, span: Span::default(), quoted: false }.text()
+        Word { bytes: self.name(), span: Span::default(), quoted: false }.text()
+    }
+
+    fn name(self) -> &'a [u8] {
+        self.words_at().first().and_then(|at| self.bytes().get(at.range())).unwrap_or_default()
+    }
+
+    /// Whether this is its keyword. It is asked many times of each statement, so that bytes are compared.
+    pub fn is(self, keyword: &str) -> bool {
+        self.name() == keyword.as_bytes()
+    }
+
+    /// Whether one of these is its keyword.
+    pub fn is_one_of(self, keywords: &[&str]) -> bool {
+        let name = self.name();
+        keywords.iter().any(|keyword| keyword.as_bytes() == name)
     }
 
     /// Where the keyword stands.

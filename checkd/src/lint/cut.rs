@@ -18,9 +18,10 @@ pub fn look(r: &mut Reader<'_>, tree: &Tree) {
 
 /// The last word of a statement, and the comment sign that follows it at once.
 fn cut<'t>(sources: &Sources, s: Statement<'t>) -> Option<(Span, char)> {
-    let end = s.whole().end;
-    let text = &sources.get(s.span().file)?.text;
-    let sign = text.get(end as usize).copied().filter(|b| matches!(b, b'#' | b'!'))?;
+    let whole = s.whole();
+    let source = sources.get(whole.file).filter(|source| source.has_signs())?;
+    let end = whole.end;
+    let sign = source.text.get(end as usize).copied().filter(|b| matches!(b, b'#' | b'!'))?;
     let last = s.word(s.len().saturating_sub(1))?;
     // A word in quotes ends with its quotes.
     (s.len() > 1 && !last.quoted && last.span.end == end).then(|| (last.span, char::from(sign)))

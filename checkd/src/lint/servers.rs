@@ -91,7 +91,7 @@ impl Servers {
     fn times(&mut self, r: &mut Reader<'_>, server: &Server, real: &Real, checker: &Checker) {
         let schedule = checker.schedule.or(&real.schedule).or(&server.schedule);
         let delay_loop = schedule.delay_loop.as_ref().map_or(secs(60), |d| d.value);
-        if checker.kind == Kind::Misc && checker.own.timeout.is_none() {
+        if checker.kind == Kind::Misc && checker.own().timeout.is_none() {
             self.no_timeout.add(r.diags, checker.span, || {
                 let time = plain(delay_loop);
                 let message = format!("this MISC_CHECK has no `misc_timeout`: its script may run for {time} s");

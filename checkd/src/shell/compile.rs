@@ -309,19 +309,25 @@ fn slurp(fd: OwnedFd) -> Result<Vec<u8>, String> {
     if size > most {
         return Err(format!("it has {size} bytes; all files of a configuration together may have {most}"));
     }
-    let mut text = Vec::with_capacity(size);
-    let mut piece = vec![0; 64 * 1024];
+    // One byte more than there should be: when it is filled the file has grown.
+    let mut text = vec![0; size.saturating_add(1)];
+    let mut read = 0_usize;
     loop {
-        match nix::unistd::read(&fd, &mut piece) {
-            Ok(0) => return Ok(text),
-            Ok(n) => text.extend_from_slice(piece.get(..n).unwrap_or_default()),
+        match nix::unistd::read(&fd, text.get_mut(read..).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(n) => read = read.saturating_add(n),
             Err(Errno::EINTR) => {}
             Err(e) => return Err(e.desc().to_owned()),
         }
-        if text.len() > most {
+        if read > most {
             return Err(format!("it grows while it is read, and has more than {most} bytes by now"));
         }
+        if read == text.len() {
+            text.resize(read.saturating_add(64 * 1024), 0);
+        }
     }
+    text.truncate(read);
+    Ok(text)
 }
 
 /// What [`ToCompile::Start`] brought.

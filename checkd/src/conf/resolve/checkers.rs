@@ -54,7 +54,7 @@ impl Resolver<'_, '_> {
 
     /// What is asked, of kinds that are run.
     fn run(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<CheckerKind> {
-        let own = &c.own;
+        let own = c.own();
         Some(match c.kind {
             Kind::Tcp => CheckerKind::Tcp,
             Kind::Http => CheckerKind::Http(http(c, of.d, of.v)),
@@ -104,13 +104,13 @@ impl Resolver<'_, '_> {
             log_all_failures: c.log_all_failures.unwrap_or(of.draft.global.log_all_failures),
             alpha: c.alpha.unwrap_or(Self::inherit(of.d.alpha, of.v.alpha)),
             kind: (),
-            origin: self.r.sources.origin(c.span),
+            origin: self.origin(c.span),
         })
     }
 
     /// What is not run yet; names of files and sessions are looked up.
     fn later(&mut self, c: &Draft, of: &Of<'_>) -> Option<LaterKind> {
-        let own = &c.own;
+        let own = c.own();
         Some(match c.kind {
             Kind::File => {
                 let name = own.file.as_ref()?;
@@ -138,7 +138,7 @@ impl Resolver<'_, '_> {
     }
 
     fn misc(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<Misc> {
-        let own = &c.own;
+        let own = c.own();
         let timeout = own.timeout.unwrap_or(delay_loop);
         let user = own.user.as_ref().map(|u| &u.value);
         let label = format!("MISC_CHECK of real_server {}", of.d.addr);
@@ -150,7 +150,7 @@ impl Resolver<'_, '_> {
 
     /// COMPAT: a pattern longer than the longest answer can never match.
     fn udp(&mut self, c: &Draft) -> Udp {
-        let own = &c.own;
+        let own = c.own();
         let min_length = own.min_length.as_ref().map_or(0, |n| n.value);
         let max_length = own.max_length.as_ref().map_or(255, |n| n.value);
         if let Some(at) = own.min_length.as_ref().or(own.max_length.as_ref()).filter(|_| min_length > max_length) {

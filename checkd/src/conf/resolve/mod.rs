@@ -23,6 +23,7 @@ mod watched;
 
 use super::Draft;
 use super::keyword::Reader;
+use super::source::Span;
 use super::tree::Tree;
 use super::value::secs;
 use crate::lint;
@@ -32,7 +33,7 @@ use core::time::Duration;
 use ipc::config::global::Mail;
 use ipc::config::script::{Asker, ScriptConfig, ScriptKind, ScriptSecurity, SymlinkPaths};
 use ipc::config::vrrp::{Link, Switch, TrackScript};
-use ipc::config::{Bundle, LinkIdx, TrackScriptIdx};
+use ipc::config::{Bundle, LinkIdx, Origin, TrackScriptIdx};
 use ipc::msg::compile::{CompileMode, Facts, Parts};
 use ipc::table::Table;
 
@@ -93,6 +94,16 @@ const ONCE_TIMEOUT: Duration = secs(10);
 const CHILD_WAIT: Duration = secs(5);
 
 impl Resolver<'_, '_> {
+    /// Whether only the problems and the commands are wanted.
+    fn only_tests(&self) -> bool {
+        matches!(self.mode, CompileMode::Test | CompileMode::Offline)
+    }
+
+    /// Where something stands, for messages at run time; nothing where it will not be run: that is half the time of a test.
+    fn origin(&self, span: Span) -> Origin {
+        if self.only_tests() { Origin { file: String::new(), line: 0 } } else { self.r.sources.origin(span) }
+    }
+
     /// What concerns the processes themselves.
     fn process(&mut self, draft: &Draft) {
         let g = &draft.global;

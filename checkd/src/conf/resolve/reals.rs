@@ -10,6 +10,7 @@ use crate::conf::real::Real as Draft;
 use crate::conf::server::Server;
 use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::String;
 use ipc::config::check::Real;
 use ipc::config::ipvs::{self, Dest, Method};
 use ipc::config::vrrp::Switch;
@@ -45,19 +46,18 @@ impl Resolver<'_, '_> {
             }
             let weight = d.weight.as_ref().or(v.weight.as_ref()).map_or(1, |w| w.value);
             let (upper, lower) = self.thresholds(d);
-            let label = served.endpoint(d.addr, shown);
-            let of = format!("real_server {label}");
-            let origin = self.r.sources.origin(d.span);
+            let of = || format!("real_server {}", served.endpoint(d.addr, shown));
+            let origin = self.origin(d.span);
             let real = Real {
                 service,
-                label,
+                label: if self.only_tests() { String::new() } else { served.endpoint(d.addr, shown) },
                 weight,
                 inhibit: Self::inherit(d.inhibit, v.inhibit),
                 alpha: Self::inherit(d.alpha, v.alpha),
                 smtp_alert: alert(d.smtp_alert, draft),
                 snmp_name: d.snmp_name.clone(),
-                notify_up: self.event(&d.notify_up, "notify_up", &of),
-                notify_down: self.event(&d.notify_down, "notify_down", &of),
+                notify_up: self.event(&d.notify_up, "notify_up", of),
+                notify_down: self.event(&d.notify_down, "notify_down", of),
                 origin: origin.clone(),
             };
             let dest = Dest { addr: d.addr, port, method, weight, upper, lower };
@@ -91,12 +91,12 @@ impl Resolver<'_, '_> {
 /// Whether a checker may change the weight.
 fn dynamic(d: &Draft, draft: &All) -> Switch {
     let changes = |c: &Checker| match c.kind {
-        Kind::Misc => c.own.dynamic == Switch::On,
+        Kind::Misc => c.own().dynamic == Switch::On,
         Kind::File => {
-            let name = c.own.file.as_ref().map(|file| &file.value);
+            let name = c.own().file.as_ref().map(|file| &file.value);
             let file = draft.files.iter().find(|f| Some(&f.name.value) == name);
             // A file that is not there has been reported, and its checker is left out.
-            file.is_some_and(|f| c.own.weight.or(f.weight).is_none_or(|weight| weight.value != 0))
+            file.is_some_and(|f| c.own().weight.or(f.weight).is_none_or(|weight| weight.value != 0))
         }
         _ => false,
     };

@@ -38,9 +38,14 @@ impl Resolver<'_, '_> {
     }
 
     /// A command of a service or a real server that is told of an event.
-    pub(super) fn event(&mut self, command: &Option<At<Command>>, keyword: &str, of: &str) -> Option<ScriptIdx> {
+    pub(super) fn event(
+        &mut self,
+        command: &Option<At<Command>>,
+        keyword: &str,
+        of: impl FnOnce() -> String,
+    ) -> Option<ScriptIdx> {
         let command = command.as_ref()?;
-        self.script(&command.value, None, format!("{keyword} of {of}"), ScriptKind::Event, Asker::Check)
+        self.script(&command.value, None, format!("{keyword} of {}", of()), ScriptKind::Event, Asker::Check)
     }
 
     /// The notify scripts of an instance or a group.

@@ -15,7 +15,6 @@ use core::net::IpAddr;
 use ipc::config::ipvs::{Dest, Method, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Bundle, check, ipvs};
-use ipc::msg::compile::CompileMode;
 use ipc::net::Family;
 
 /// `IP_VS_SVC_F_ONEPACKET`
@@ -46,9 +45,10 @@ impl Resolver<'_, '_> {
             let Some(server) = tree.statement(*id).and_then(|s| server::read(self.r, s)) else { continue };
             lints.look(self.r, &server);
             self.service(&server, draft, &mut taken, bundle);
-            if matches!(self.mode, CompileMode::Test | CompileMode::Offline) {
-                // Only the problems and the commands are wanted.
-                (bundle.ipvs.reals, bundle.check.reals, bundle.check.checkers) = Default::default();
+            if self.only_tests() {
+                bundle.ipvs.reals.clear();
+                bundle.check.reals.clear();
+                bundle.check.checkers.clear();
             }
         }
         lints.finish(self.r);
@@ -78,10 +78,10 @@ impl Resolver<'_, '_> {
         self.defaults(v);
         let sorry = self.sorry(v, &served, method);
         let persistence = self.persistence(v, &served);
-        let of = format!("virtual_server {}", served.label);
-        let origin = self.r.sources.origin(v.span);
-        let quorum_up = self.event(&v.quorum_up, "quorum_up", &of);
-        let quorum_down = self.event(&v.quorum_down, "quorum_down", &of);
+        let of = || format!("virtual_server {}", served.label);
+        let origin = self.origin(v.span);
+        let quorum_up = self.event(&v.quorum_up, "quorum_up", of);
+        let quorum_down = self.event(&v.quorum_down, "quorum_down", of);
         let service = ipvs::Service {
             keys: served.keys.clone(),
             group: served.group,
