@@ -98,3 +98,117 @@ fn a_removed_instance_says_goodbye_and_a_new_one_starts() -> Outcome {
     pair.wire.wait("router 52", SOON, |frame| frame.advert().is_some_and(|advert| advert.vrid == 52))?;
     wait_until("its address", SOON, || pair.a.has("192.168.154.190"))
 }
+
+/// A second instance, virtual router 52, with these addresses.
+fn second(addresses: &str) -> String {
+    format!(
+        "vrrp_instance VI_2 {{\n    state MASTER\n    interface ens33\n    virtual_router_id 52\n    priority 100\n    \
+         advert_int 1\n    virtual_ipaddress {{\n        {addresses}\n    }}\n}}"
+    )
+}
+
+#[test]
+fn an_address_that_moves_to_another_instance_is_never_gone() -> Outcome {
+    const OTHERS: [&str; 2] = ["192.168.154.189", "192.168.154.190"];
+    let pair = Pair::new()?;
+    let with_the_first = Vrrp::master(100).addresses(&[OTHERS[0], VIP]).block(second(OTHERS[1]));
+    let with_the_second = Vrrp::master(100).addresses(&OTHERS[..1]).block(second(&format!("{VIP}\n{}", OTHERS[1])));
+    let one = master(&pair, &with_the_first)?;
+    wait_until("the other instance is master", SOON, || pair.a.has(OTHERS[1]))?;
+    let changes = Monitor::start(&pair.a)?;
+    for (config, vrid) in [(&with_the_second, 52), (&with_the_first, 51)] {
+        pair.wire.clear();
+        one.reload(&config.to_string())?;
+        pair.wire.wait("the other instance advertises it", SOON, |frame| {
+            frame.advert().is_some_and(|advert| advert.vrid == vrid && advert.addresses.len() == 2)
+        })?;
+        assert!(pair.wire.adverts().iter().all(|(_, advert)| advert.priority == 100), "nobody resigned");
+    }
+    for address in [VIP, OTHERS[0], OTHERS[1]] {
+        assert_eq!(changes.changes(address)?, Vec::<String>::new());
+    }
+    Ok(())
+}
+
+#[test]
+fn a_new_name_changes_nothing_but_the_name() -> Outcome {
+    let pair = Pair::new()?;
+    let one = master(&pair, &Vrrp::master(100))?;
+    let changes = Monitor::start(&pair.a)?;
+    pair.wire.clear();
+    one.reload(&Vrrp::master(100).to_string().replace("VI_1", "WEB"))?;
+    one.wait_log("Reload complete", SOON)?;
+    std::thread::sleep(Duration::from_millis(2_500));
+    let silence = pair.longest_silence(&pair.a)?;
+    assert!(silence < STEADY, "silent for {silence:?}");
+    assert!(pair.adverts_of(&pair.a).iter().all(|(_, advert)| advert.priority == 100));
+    assert_eq!(changes.changes(VIP)?, Vec::<String>::new());
+    assert!(!one.log().contains("(WEB) Entering"), "{}", one.log());
+    Ok(())
+}
+
+#[test]
+fn a_new_priority_decides_who_is_master() -> Outcome {
+    let pair = Pair::new()?;
+    let programs = [Program::under_test(), Program::Keepalived];
+    let [one, _two] = pair.start(programs, &Vrrp::master(100).to_string(), &Vrrp::backup(90).to_string())?;
+    pair.wire.clear();
+    one.reload(&Vrrp::master(80).to_string())?;
+    pair.wait_master(&pair.b)?;
+    pair.wait_released(&pair.a)?;
+    assert!(pair.adverts_of(&pair.a).iter().all(|(_, advert)| advert.priority == 80));
+    pair.wire.clear();
+    one.reload(&Vrrp::master(110).to_string())?;
+    pair.wait_master(&pair.a)?;
+    pair.wait_released(&pair.b)
+}
+
+#[test]
+fn a_tracker_that_a_reload_adds_or_removes_counts_at_once() -> Outcome {
+    let pair = Pair::new()?;
+    let plain = Vrrp::master(100);
+    let script = "vrrp_script bad {\n    script \"/bin/false\"\n    user root\n    interval 1\n    fall 1\n}";
+    let one = master(&pair, &plain)?;
+    for weight in ["", " weight -30"] {
+        let tracked = plain.clone().block(script).line(format!("track_script {{\n        bad{weight}\n    }}"));
+        pair.wire.clear();
+        one.reload(&tracked.to_string())?;
+        let priority = if weight.is_empty() { 0 } else { 70 };
+        pair.wire.wait("it counts", SOON, |frame| frame.advert().is_some_and(|advert| advert.priority == priority))?;
+        if weight.is_empty() {
+            pair.wait_released(&pair.a)?;
+        }
+        pair.wire.clear();
+        one.reload(&plain.to_string())?;
+        pair.wire
+            .wait("it counts no more", SOON, |frame| frame.advert().is_some_and(|advert| advert.priority == 100))?;
+        wait_until("it has its address", SOON, || pair.a.has(VIP))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_master_joins_a_sync_group_as_master_only_beside_masters() -> Outcome {
+    const OTHER: &str = "192.168.154.190";
+    const GROUP: &str = "vrrp_sync_group G {\n    group {\n        VI_1\n        VI_2\n    }\n}";
+    let pair = Pair::new()?;
+    let apart = Vrrp::master(100).block(second(OTHER));
+    let one = master(&pair, &apart)?;
+    wait_until("the other instance is master", SOON, || pair.a.has(OTHER))?;
+    let changes = Monitor::start(&pair.a)?;
+    one.reload(&apart.clone().block(GROUP).to_string())?;
+    one.wait_log("Reload complete", SOON)?;
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(changes.changes(VIP)?, Vec::<String>::new(), "both were masters");
+    // Router 53 is new, and a backup when it starts.
+    let newcomer = apart.block(GROUP).to_string().replace("virtual_router_id 52", "virtual_router_id 53");
+    pair.wire.clear();
+    one.reload(&newcomer)?;
+    wait_until("router 51 waits for 53", SOON, || {
+        Ok(changes.changes(VIP)?.first().is_some_and(|change| change.starts_with("Deleted")))
+    })?;
+    pair.wire.wait("router 53", SOON, |frame| {
+        frame.advert().is_some_and(|advert| advert.vrid == 53 && advert.priority == 100)
+    })?;
+    wait_until("both have their addresses", SOON, || Ok(pair.a.has(VIP)? && pair.a.has(OTHER)?))
+}
