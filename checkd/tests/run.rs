@@ -126,6 +126,7 @@ impl Checkd {
             for message in received.frame.messages {
                 match message {
                     FromCheck::Control(up) => self.ups.push(up),
+                    FromCheck::Tell(_) => {}
                     FromCheck::Run(run) if received.frame.generation.0 == self.generation => self.runs.push(run),
                     FromCheck::Run(run) => {
                         assert_ne!(self.ups.last(), Some(&Up::Activated), "too late: it has left that generation");

@@ -77,6 +77,11 @@ impl EventLoop {
         self.poll.registry().register(source, token, Interest::READABLE)
     }
 
+    /// Adds a source for writing only, edge-triggered.
+    pub fn add_writable(&mut self, source: &mut impl Source, token: Token) -> io::Result<()> {
+        self.poll.registry().register(source, token, Interest::WRITABLE)
+    }
+
     /// Makes the next [`EventLoop::wait`] report a source of [`EventLoop::add`] again if anything is left to read: for a reader
     /// that stops before WouldBlock.
     pub fn rearm(&mut self, source: &mut impl Source, token: Token) -> io::Result<()> {

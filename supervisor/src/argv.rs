@@ -13,6 +13,8 @@ pub fn state_word(state: NotifyState) -> &'static str {
         NotifyState::Stop => "STOP",
         NotifyState::Deleted => "DELETED",
         NotifyState::MasterRxLowerPri => "MASTER_RX_LOWER_PRI",
+        NotifyState::MasterPriority => "MASTER_PRIORITY",
+        NotifyState::BackupPriority => "BACKUP_PRIORITY",
     }
 }
 

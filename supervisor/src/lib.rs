@@ -5,7 +5,8 @@
 //! * [`lifecycle`]: the machine; [`reload`]: one change of configuration, the first start included; [`stop`]: the order of
 //!   the end;
 //! * [`backoff`]: how long a dead child waits;
-//! * [`script`]: which listed command runs when, in which order, for how long; [`argv`]: the arguments of `notify`.
+//! * [`script`]: which listed command runs when, in which order, for how long; [`argv`]: the arguments of `notify`;
+//! * [`fifo`]: the notify FIFOs.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -15,6 +16,7 @@ extern crate alloc;
 pub mod argv;
 pub mod backoff;
 pub mod daemon;
+pub mod fifo;
 pub mod lifecycle;
 pub mod reload;
 pub mod script;

@@ -256,6 +256,8 @@ impl Lan {
                 | Action::Announce { .. }
                 | Action::Run(_)
                 | Action::RunOfLeft { .. }
+                | Action::Tell(_)
+                | Action::TellOfLeft { .. }
                 | Action::Up(_)
                 | Action::Log(_)
                 | Action::Dump(_) => {}

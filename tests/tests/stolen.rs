@@ -5,7 +5,7 @@
 use ipc::codec::{FRAME_LIMIT, MESSAGES_LIMIT};
 use ipc::config::{GroupIdx, InstanceIdx, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::Role;
-use ipc::msg::control::{Cause, FromCheck, FromIpvs, FromVrrp, Module, NotifyState, Run, Up};
+use ipc::msg::control::{Cause, FromCheck, FromIpvs, FromVrrp, Health, Module, News, NotifyState, Run, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
 use nix::sys::signal::{SIGCONT, SIGKILL, SIGSTOP};
@@ -167,6 +167,16 @@ fn vrrpd_to_supervisor() -> Outcome<Vec<Attack>> {
     ] {
         all.push(attack("vrrpd", "holdfast", what, frame(generation, vec![FromVrrp::Run(run)]), said)?);
     }
+    let of = |n| News::Instance { instance: InstanceIdx(n), state: NotifyState::Master, priority: 255 };
+    let group = News::Group { group: GroupIdx(0), state: NotifyState::Master };
+    for (what, generation, news, said) in [
+        ("news of an unknown generation", UNKNOWN, of(0), "generation 1000"),
+        ("news of an unknown instance", CURRENT, of(NOTHING), "instance 999"),
+        ("news of an unknown group", CURRENT, group, "group 0"),
+        ("news of a real server", CURRENT, News::Real { real: RealIdx(0), now: Health::Up }, "not its business"),
+    ] {
+        all.push(attack("vrrpd", "holdfast", what, frame(generation, vec![FromVrrp::Tell(news)]), said)?);
+    }
     let blame = frame(CURRENT, vec![FromVrrp::Control(Up::Violation(Role::Check))]);
     all.push(attack("vrrpd", "holdfast", "an accusation of checkd", blame, "no peer of it")?);
     Ok(all)
@@ -185,6 +195,13 @@ fn checkd_to_supervisor() -> Outcome<Vec<Attack>> {
         ("a script of vrrpd", CURRENT, ask(NOTIFY_MASTER, real(0)), "not its own"),
     ] {
         all.push(attack("checkd", "holdfast", what, frame(generation, vec![FromCheck::Run(run)]), said)?);
+    }
+    let group = News::Group { group: GroupIdx(0), state: NotifyState::Stop };
+    let service = News::Service { service: ServiceIdx(999), now: Health::Down };
+    for (what, news, said) in
+        [("news of a group", group, "not its business"), ("news of an unknown service", service, "service 999")]
+    {
+        all.push(attack("checkd", "holdfast", what, frame(CURRENT, vec![FromCheck::Tell(news)]), said)?);
     }
     Ok(all)
 }

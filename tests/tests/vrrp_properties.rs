@@ -264,7 +264,7 @@ fn check_order(out: &[Action]) {
         Action::Transmit { .. } => 1,
         Action::ToIpvs(_) => 2,
         Action::Announce { .. } => 3,
-        Action::Run(_) | Action::RunOfLeft { .. } => 4,
+        Action::Run(_) | Action::RunOfLeft { .. } | Action::Tell(_) | Action::TellOfLeft { .. } => 4,
         Action::Log(_) => 5,
         Action::Up(_) | Action::Dump(_) => 6,
     };

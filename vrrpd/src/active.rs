@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::vrrp::{Switch, SyncGroup};
 use ipc::config::{Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
-use ipc::msg::control::{Cause, NotifyState, ProbeEnded, Run};
+use ipc::msg::control::{Cause, News, NotifyState, ProbeEnded, Run};
 use ipc::msg::vips::{LinkFacts, Presence, VrrpToIpvs};
 use ipc::report::Level;
 use ipc::table::Table;
@@ -235,6 +235,20 @@ impl Active {
         tell(&group.conf, index, state, env.out);
     }
 
+    /// `fifo_write_vrrp_states_on_reload`. COMPAT: the manual's words; keepalived 2.2.7 writes those of groups only.
+    pub fn news_again(&self, out: &mut Effects) {
+        self.instances.rows().iter().for_each(|instance| instance.news_again(out));
+        for (group, known) in self.groups.iter() {
+            let state = match known.state {
+                State::Master => NotifyState::Master,
+                State::Backup => NotifyState::Backup,
+                State::Fault => NotifyState::Fault,
+                State::Init => continue,
+            };
+            out.tell(News::Group { group, state });
+        }
+    }
+
     /// Tells the scripts of all groups that the daemon ends.
     pub fn stop_groups(&self, out: &mut Effects) {
         for (index, group) in self.groups.iter() {
@@ -388,6 +402,7 @@ fn tell(conf: &SyncGroup, group: GroupIdx, state: NotifyState, out: &mut Effects
     for script in [notify::specific(&conf.notify, state), conf.notify.generic].into_iter().flatten() {
         out.run(Run { script, cause: Cause::Group { group, state } });
     }
+    out.tell(News::Group { group, state });
 }
 
 /// Virtual addresses come and go on an interface; that alone is no news for most instances.

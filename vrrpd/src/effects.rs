@@ -6,7 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::Generation;
-use ipc::msg::control::{Run, Up};
+use ipc::config::vrrp::Switch;
+use ipc::msg::control::{News, Run, Up};
 use ipc::msg::vips::VrrpToIpvs;
 use ipc::report::{Level, Line};
 
@@ -20,6 +21,8 @@ pub struct Effects {
     runs: Vec<Action>,
     lines: Vec<Action>,
     up: Vec<Action>,
+    /// Whether anybody but scripts is told of changes.
+    pub news: Switch,
 }
 
 impl Effects {
@@ -51,6 +54,20 @@ impl Effects {
     /// Run a command of the generation that is being left.
     pub fn run_of_left(&mut self, left: Generation, run: Run) {
         self.runs.push(Action::RunOfLeft { left, run });
+    }
+
+    /// Tell those who listen, if anybody does.
+    pub fn tell(&mut self, news: News) {
+        if self.news == Switch::On {
+            self.runs.push(Action::Tell(news));
+        }
+    }
+
+    /// The same of the generation that is being left.
+    pub fn tell_of_left(&mut self, left: Generation, news: News) {
+        if self.news == Switch::On {
+            self.runs.push(Action::TellOfLeft { left, news });
+        }
     }
 
     /// Log a line.

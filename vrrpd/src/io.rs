@@ -8,7 +8,7 @@ use core::time::Duration;
 use ipc::config::Generation;
 use ipc::config::vrrp::VrrpConfig;
 use ipc::machine::Timeout;
-use ipc::msg::control::{DumpKind, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::control::{DumpKind, News, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
 
@@ -67,7 +67,7 @@ impl From<Timeout> for Event {
 ///
 /// The actions of one step come in this order: sockets first, then all adverts, all messages to ipvsd (the
 /// router has sent its advert before its addresses move), all gratuitous ARP, commands, log lines, and at last what the
-/// supervisor is told and dumps. Indices in all of them but [`Action::RunOfLeft`] are of the generation that runs after the step.
+/// supervisor is told and dumps. Indices in all of them but the two `…OfLeft` are of the generation that runs after the step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Exactly these sockets shall be open from now on.
@@ -98,6 +98,15 @@ pub enum Action {
         left: Generation,
         /// The command.
         run: Run,
+    },
+    /// Let the supervisor tell those who listen.
+    Tell(News),
+    /// The same of the generation that is being left.
+    TellOfLeft {
+        /// The generation whose indices these are.
+        left: Generation,
+        /// What.
+        news: News,
     },
     /// Tell the supervisor.
     Up(Up),

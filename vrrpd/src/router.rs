@@ -12,7 +12,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
-use ipc::config::vrrp::VrrpConfig;
+use ipc::config::vrrp::{Switch, VrrpConfig};
 use ipc::config::{Generation, InstanceIdx};
 use ipc::machine::Machine;
 use ipc::msg::Role;
@@ -185,6 +185,8 @@ impl Router {
             // The machine's own clock begins at its start.
             self.quiet_until = (now + config.startup_delay).max(Mono::ZERO + config.globals.delay_after_boot);
         }
+        self.effects.news = config.globals.news;
+        let again = config.globals.news_on_reload;
         let old = self.active.take();
         self.previous = old.as_ref().map(|old| old.generation);
         let is_first = old.is_none();
@@ -201,6 +203,9 @@ impl Router {
                 let old: Vec<InstanceIdx> = active.started();
                 active.appraise(&old, env);
                 active.unite_groups(env);
+                if again == Switch::On {
+                    active.news_again(env.out);
+                }
             });
         }
         self.listen();

@@ -58,8 +58,7 @@ macro_rules! fifo {
         [
             Keyword::new($name, Args::Count(1, 3), "PATH [USER [[:]GROUP]]", $help, |r, s, d: &mut Global| {
                 path(r, s, &mut d.fifos.$slot);
-            })
-            .not_yet(),
+            }),
             Keyword::new(
                 $script,
                 Args::Script,
@@ -68,8 +67,7 @@ macro_rules! fifo {
                 |r, s, d: &mut Global| {
                     script(r, s, &mut d.fifos.$slot);
                 },
-            )
-            .not_yet(),
+            ),
         ]
     };
 }
@@ -129,14 +127,12 @@ pub static NOTIFY: &[Keyword<Global>] = &[
             put(&mut d.vrrp.notify_priority_changes, r.switch(s));
         },
     )
-    .or("off")
-    .not_yet(),
+    .or("off"),
     Keyword::flag(
         "fifo_write_vrrp_states_on_reload",
         "a reload writes the states of all instances and groups to the FIFOs again",
         |_, _, d: &mut Global| {
             d.fifos.states_on_reload = Switch::On;
         },
-    )
-    .not_yet(),
+    ),
 ];

@@ -128,8 +128,7 @@ pub static GROUP: &[Keyword<Group>] = &[
     Keyword::switch("notify_priority_changes", "the notify_priority_changes of its members", |r, s, g: &mut Group| {
         g.notify_priority_changes = r.switch(s).or(g.notify_priority_changes);
     })
-    .or("that of vrrp_notify_priority_changes")
-    .not_yet(),
+    .or("that of vrrp_notify_priority_changes"),
     Keyword::new(
         "track_file",
         Args::Flag,

@@ -240,8 +240,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     ),
     Keyword::switch("notify_priority_changes", "changes of the priority are told to the FIFOs", |r, s, i: &mut Instance| {
         i.more.notify_priority_changes = r.switch(s).or(i.more.notify_priority_changes);
-    }).or("that of its group, else vrrp_notify_priority_changes")
-    .not_yet(),
+    }).or("that of its group, else vrrp_notify_priority_changes"),
     Keyword::switch("smtp_alert", "mail when the state changes", |r, s, i: &mut Instance| {
         i.more.smtp_alert = r.switch(s).or(i.more.smtp_alert);
     }).or("that of smtp_alert_vrrp")

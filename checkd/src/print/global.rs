@@ -47,6 +47,7 @@ impl Printer<'_> {
             // By Printer::identity, fifos, process.
             identity: _,
             fifos: _,
+            lvs_names: _, // labels of what is printed
             child_wait: _,
             process: _,
         } = self.script;

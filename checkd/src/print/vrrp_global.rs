@@ -32,6 +32,8 @@ impl Printer<'_> {
             receive_buffers,
             receive_multiplier,
             notify_priority_changes,
+            news: _,           // what Printer::fifos prints means it
+            news_on_reload: _, // the same
             dynamic_interfaces,
             linkbeat_polling: _, // outside `global_defs`
             firewall: filter,

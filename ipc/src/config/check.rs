@@ -36,6 +36,8 @@ pub struct CheckConfig {
     pub log_all_failures: Switch,
     /// `rs_init_notifies`
     pub rs_init_notifies: Switch,
+    /// Whether the supervisor is told of changes, for FIFOs ([`crate::msg::control::News`]).
+    pub news: Switch,
     /// `checker_merge no`: checkers with equal parameters each probe for themselves. Not keepalived's, which knows nothing else.
     pub separate: Switch,
 }

@@ -2,7 +2,7 @@
 
 use super::identity::{Fifos, Identity};
 use super::vrrp::Switch;
-use super::{GroupIdx, InstanceIdx, Origin, ScriptIdx};
+use super::{GroupIdx, InstanceIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -32,12 +32,23 @@ pub struct ScriptConfig {
     pub shutdown: Option<(ScriptIdx, Duration)>,
     /// Names and files.
     pub identity: Identity,
-    /// Notify FIFOs; not written yet.
+    /// Notify FIFOs.
     pub fifos: Fifos,
+    /// What services and real servers are called in FIFOs.
+    pub lvs_names: LvsNames,
     /// `child_wait_time`: how long children may take to stop, default 5 s.
     pub child_wait: Duration,
     /// Place and scheduling of the processes.
     pub process: super::process::ProcessSettings,
+}
+
+/// Names for the lines of FIFOs, row for row with the tables of checkd. Empty unless a FIFO is told of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LvsNames {
+    /// `[ADDRESS]:PROTOCOL:PORT`, `FWM N` or the name of a group.
+    pub services: Table<ServiceIdx, String>,
+    /// The same, and whose it is.
+    pub reals: Table<RealIdx, (String, ServiceIdx)>,
 }
 
 /// `enable_script_security`
@@ -113,4 +124,6 @@ pub enum ScriptKind {
     Generic,
     /// `startup_script`, `shutdown_script`.
     Once,
+    /// `notify_fifo_script` and its kin: runs as long as its FIFO is open, the path is appended.
+    Reader,
 }

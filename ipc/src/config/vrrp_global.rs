@@ -35,6 +35,10 @@ pub struct VrrpGlobals {
     pub receive_multiplier: u32,
     /// `vrrp_notify_priority_changes`
     pub notify_priority_changes: Switch,
+    /// Whether anybody but scripts is told of changes ([`crate::msg::control::News`]).
+    pub news: Switch,
+    /// `fifo_write_vrrp_states_on_reload`
+    pub news_on_reload: Switch,
     /// `dynamic_interfaces`: interfaces need not be there when the configuration is read.
     pub dynamic_interfaces: Switch,
     /// `linkbeat_use_polling`, outside all blocks.

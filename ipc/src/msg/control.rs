@@ -67,6 +67,8 @@ pub enum FromVrrp {
     Control(Up),
     /// Run a listed command.
     Run(Run),
+    /// Something has changed.
+    Tell(News),
 }
 
 /// Supervisor to checkd.
@@ -85,6 +87,8 @@ pub enum FromCheck {
     Control(Up),
     /// Run a listed command.
     Run(Run),
+    /// Something has changed.
+    Tell(News),
 }
 
 /// Supervisor to ipvsd.
@@ -157,7 +161,52 @@ pub enum Cause {
     Quorum(ServiceIdx),
 }
 
-/// The state word of a notify script.
+/// A change that whoever the configuration names is told of: the supervisor forms the words from its own names and writes them to
+/// the notify FIFOs. Sent only when the sender's slice says that somebody listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum News {
+    /// Of an instance.
+    Instance {
+        /// Which instance.
+        instance: InstanceIdx,
+        /// What is told.
+        state: NotifyState,
+        /// Its effective priority.
+        priority: u8,
+    },
+    /// Of a group; never [`NotifyState::MasterRxLowerPri`] or a priority.
+    Group {
+        /// Which group.
+        group: GroupIdx,
+        /// What is told.
+        state: NotifyState,
+    },
+    /// Of a real server.
+    Real {
+        /// Which.
+        real: RealIdx,
+        /// What it is now.
+        now: Health,
+    },
+    /// Of a service: whether it has its quorum.
+    Service {
+        /// Which.
+        service: ServiceIdx,
+        /// What it is now.
+        now: Health,
+    },
+}
+
+/// What a real server or a service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Health {
+    /// `UP`
+    Up,
+    /// `DOWN`
+    Down,
+}
+
+/// The state word of a notify script or a FIFO.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NotifyState {
     /// `MASTER`
@@ -172,6 +221,10 @@ pub enum NotifyState {
     Deleted,
     /// `notify_master_rx_lower_pri`
     MasterRxLowerPri,
+    /// `notify_priority_changes`, of a master; in FIFOs only.
+    MasterPriority,
+    /// The same of a backup.
+    BackupPriority,
 }
 
 /// The end of a probe run.
@@ -251,4 +304,4 @@ pub enum AtStop {
     Keep,
 }
 
-super::goes_up!(Up, FromVrrp, FromCheck, FromIpvs, Run);
+super::goes_up!(Up, FromVrrp, FromCheck, FromIpvs, Run, News);

@@ -49,6 +49,7 @@ impl Lifecycle {
         match stop.stage {
             Stage::Children => {
                 if self.tell_next(now, stop.children_until, out) {
+                    self.close_fifos(out);
                     self.enter(Stage::Scripts { until: now + SCRIPTS_WAIT });
                     self.proceed(now, out);
                 }

@@ -1,225 +1,45 @@
 //! The machine of the supervisor: what happens when a child is ready, dies, asks or lies, and when a signal comes.
 //!
+//! * [`io`]: the contract with the shell;
 //! * [`start`]: handing a generation to the children and making it count;
 //! * [`said`]: what children say;
 //! * [`death`]: children that die, and those that are made to;
+//! * [`module`]: kernel modules;
+//! * [`telling`]: notify FIFOs;
 //! * [`ending`]: the orderly end.
 
 mod death;
 mod ending;
+mod io;
+mod module;
 mod said;
 mod start;
+mod telling;
 #[cfg(test)]
 mod tests;
 
+pub use io::{Action, Breach, Death, Event, Options, Respawn, Signal, Told};
+pub use module::MODULE_MEMORY;
+
 use crate::daemon::{Children, Daemon};
-use crate::reload::{Change, Compiled, Parts, Queued};
-use crate::script::{Effect, RunId, Scripts, Sig};
+use crate::fifo::Fifos;
+use crate::reload::{Change, Queued};
+use crate::script::{Effect, RunId, Scripts};
 use crate::stop::{self, Stop};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use ipc::config::{Generation, ScriptIdx};
-use ipc::machine::{Machine, Timeout};
-use ipc::msg::control::{Down, DumpKind, Loaded, Module, Outcome, ProbeEnded, Run, StopMode, Up};
+use ipc::config::Generation;
+use ipc::machine::Machine;
+use ipc::msg::control::{DumpKind, Outcome};
 use ipc::report::{Level, Line};
 use ipc::time::Mono;
-
-/// What can happen to the supervisor.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// The deadline may have passed.
-    Timeout,
-    /// The first event: everything is set up.
-    Begin,
-    /// Somebody wants something.
-    Signal(Signal),
-    /// A compilation that [`Action::Compile`] began has ended.
-    Compiled(Generation, Compiled),
-    /// [`Action::Spawn`] could not be carried out, and why.
-    SpawnFailed(Daemon, String),
-    /// A child is dead.
-    Died(Daemon, Death),
-    /// A child said something on its channel, under that generation.
-    Said(Daemon, Generation, Up),
-    /// A child asks for a command, under that generation.
-    Asked(Daemon, Generation, Run),
-    /// ipvsd asks for a kernel module.
-    ModuleWanted(Module),
-    /// [`Action::LoadModule`] has ended.
-    ModuleLoaded(Module, Loaded),
-    /// A child's channel is of no use any more.
-    Broken(Daemon, Breach),
-    /// A command has ended, or could not be started.
-    ScriptEnded(RunId, Outcome),
-}
-
-impl From<Timeout> for Event {
-    fn from(_: Timeout) -> Self {
-        Event::Timeout
-    }
-}
-
-/// What signals ask for. COMPAT: keepalived 2.4.3, signals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGTERM, SIGINT
-    Stop,
-    /// SIGHUP
-    Reload,
-    /// SIGUSR1, SIGUSR2, SIGRTMAX−1, SIGRTMIN+2
-    Dump(DumpKind),
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Death {
-    /// It exited with this status.
-    Exited(u8),
-    /// A signal ended it.
-    Signalled(u8),
-}
-
-impl fmt::Display for Death {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Death::Exited(status) => write!(f, "exit status {status}"),
-            Death::Signalled(31) => f.write_str("killed by SIGSYS: it made a system call that it may not make"),
-            Death::Signalled(signal) => write!(f, "killed by {}", SignalName(*signal)),
-        }
-    }
-}
-
-/// A signal in a message. The numbers are those of every architecture but MIPS, which Linux on servers no longer is.
-struct SignalName(u8);
-
-impl fmt::Display for SignalName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            4 => "SIGILL",
-            6 => "SIGABRT",
-            7 => "SIGBUS",
-            8 => "SIGFPE",
-            9 => "SIGKILL",
-            11 => "SIGSEGV",
-            15 => "SIGTERM",
-            other => return write!(f, "signal {other}"),
-        })
-    }
-}
-
-/// Why a channel is of no use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Breach {
-    /// The child closed it; its death usually follows.
-    Closed,
-    /// The child sent what no correct child sends, or does not read.
-    Protocol(String),
-}
-
-/// What the supervisor wants done, in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Start `checkd compile` for that generation; [`Event::Compiled`] follows.
-    Compile(Generation),
-    /// End the running compilation; nothing follows.
-    CancelCompile,
-    /// Start a child and say Hello to it; its death follows some day, or [`Event::SpawnFailed`] at once.
-    Spawn(Daemon),
-    /// Send a child its slice of that generation.
-    SendSlice(Daemon, Generation),
-    /// Send a child a message under that generation.
-    Send(Daemon, Generation, Down),
-    /// Make a channel between ipvsd and that child and give each its end.
-    Connect(Daemon),
-    /// SIGKILL, by pidfd.
-    Kill(Daemon),
-    /// Slices of that generation are not needed any more.
-    DropSlices(Generation),
-    /// The resolved commands of that generation are not needed any more.
-    DropScripts(Generation),
-    /// Open a file and send it to a child for its dump.
-    Dump(Daemon, DumpKind),
-    /// Write the supervisor's own part of a dump.
-    DumpSelf,
-    /// Open a new syslog socket and send it to a child.
-    LogSocket(Daemon),
-    /// Open the log files anew, the supervisor's and those of the children that are there.
-    LogFiles,
-    /// Load a kernel module; [`Event::ModuleLoaded`] follows.
-    LoadModule(Module),
-    /// Answer ipvsd.
-    AnswerModule(Module, Loaded),
-    /// Tell a child how its probe ended.
-    Probed(Daemon, Generation, ProbeEnded),
-    /// Start a command; [`Event::ScriptEnded`] follows.
-    RunScript {
-        /// The name of the run.
-        run: RunId,
-        /// The table in which `script` is.
-        generation: Generation,
-        /// Which command.
-        script: ScriptIdx,
-        /// Arguments to append.
-        tail: Vec<Vec<u8>>,
-    },
-    /// Send a signal to the process group of a command.
-    SignalScript(RunId, Sig),
-    /// Tell the service manager.
-    Tell(Told),
-    /// A line for the log.
-    Log(Line),
-    /// End with that exit code.
-    Exit(u8),
-}
-
-/// What the service manager is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// Started, or reloaded.
-    Ready,
-    /// A reload came to nothing; what ran before goes on.
-    ReloadFailed,
-    /// A reload has begun.
-    Reloading,
-    /// The end has begun and takes at most this long.
-    Stopping(core::time::Duration),
-}
-
-/// Whether a dead child is started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Respawn {
-    /// Yes.
-    Yes,
-    /// `-R`: its death ends everything.
-    No,
-}
-
-/// What the command line says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Which children there are.
-    pub parts: Parts,
-    /// Whether they are started again.
-    pub respawn: Respawn,
-    /// What stays at the end.
-    pub stop: StopMode,
-}
+use module::ModuleLoading;
 
 /// How long after an accusation of ipvsd that was believed the next one is. As long as ipvsd must run to be started again without
 /// delay.
 pub const BELIEVED_AGAIN: core::time::Duration = crate::backoff::GOOD_RUN;
-
-/// How long a failed attempt to load a module is remembered.
-pub const MODULE_MEMORY: core::time::Duration = core::time::Duration::from_secs(60);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ModuleLoading {
-    Idle,
-    Loading,
-    Failed(Mono),
-}
 
 /// Whether a child has a channel to ipvsd.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -249,6 +69,7 @@ pub struct Lifecycle {
     /// When an accusation of ipvsd was last believed.
     believed: Option<Mono>,
     module: ModuleLoading,
+    fifos: Fifos,
 }
 
 impl Lifecycle {
@@ -268,6 +89,7 @@ impl Lifecycle {
             check_link: Link::None,
             believed: None,
             module: ModuleLoading::Idle,
+            fifos: Fifos::default(),
         }
     }
 
@@ -329,29 +151,6 @@ impl Lifecycle {
         }
     }
 
-    fn module_wanted(&mut self, now: Mono, module: Module, out: &mut Vec<Action>) {
-        match self.module {
-            ModuleLoading::Loading => {}
-            ModuleLoading::Failed(at) if now.since(at) < MODULE_MEMORY => {
-                out.push(Action::AnswerModule(module, Loaded::No));
-            }
-            ModuleLoading::Failed(_) | ModuleLoading::Idle => {
-                self.module = ModuleLoading::Loading;
-                out.push(Action::LoadModule(module));
-            }
-        }
-    }
-
-    fn module_loaded(&mut self, now: Mono, module: Module, loaded: Loaded, out: &mut Vec<Action>) {
-        self.module = match loaded {
-            Loaded::Yes => ModuleLoading::Idle,
-            Loaded::No => ModuleLoading::Failed(now),
-        };
-        if self.children.at(Daemon::Ipvs).at_work().is_some() {
-            out.push(Action::AnswerModule(module, loaded));
-        }
-    }
-
     fn timeout(&mut self, now: Mono, out: &mut Vec<Action>) {
         for daemon in Daemon::ALL {
             if self.children.at(daemon).due().is_some_and(|at| at <= now) {
@@ -386,6 +185,7 @@ impl Lifecycle {
                         out.push(Action::Probed(to, generation, ended));
                     }
                 }
+                Effect::ReaderEnded(run) => self.fifos.reader_ended(run),
                 Effect::OnceEnded(outcome) => once = Some(outcome),
                 Effect::TableFree(generation) => out.push(Action::DropScripts(generation)),
                 Effect::Log(line) => out.push(Action::Log(line)),
@@ -434,6 +234,8 @@ impl Machine for Lifecycle {
             Event::Died(daemon, death) => self.died(now, daemon, death, out),
             Event::Said(daemon, generation, up) => self.said(now, daemon, generation, up, out),
             Event::Asked(daemon, generation, run) => self.asked(now, daemon, generation, run, out),
+            Event::News(daemon, generation, news) => self.news(now, daemon, generation, news, out),
+            Event::FifoOpened(kind) => self.fifo_opened(kind, out),
             Event::ModuleWanted(module) => self.module_wanted(now, module, out),
             Event::ModuleLoaded(module, loaded) => self.module_loaded(now, module, loaded, out),
             Event::Broken(daemon, breach) => self.broken(now, daemon, breach, out),

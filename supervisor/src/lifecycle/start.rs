@@ -74,7 +74,7 @@ impl Lifecycle {
     pub(super) fn settle(&mut self, now: Mono, out: &mut Vec<Action>) {
         self.start_wanted(now, out);
         self.hand_out(now, out);
-        self.commit_if_ready();
+        self.commit_if_ready(now, out);
         self.activate(now, out);
         self.finish_if_active(now, out);
     }
@@ -128,12 +128,13 @@ impl Lifecycle {
     }
 
     /// The point of no return: from here on the new generation counts, also for children that are restarted.
-    fn commit_if_ready(&mut self) {
+    fn commit_if_ready(&mut self, now: Mono, out: &mut Vec<Action>) {
         if let Some(Change { generation, stage: Stage::Preparing }) = self.change
             && reload::all_ready(&self.children, generation, self.current.is_none())
         {
             self.previous = self.current.replace(generation);
             self.set_stage(Stage::Activating);
+            self.switch_fifos(now, generation, out);
         }
     }
 

@@ -4,13 +4,14 @@ mod laws;
 mod order;
 
 use super::*;
-use crate::reload::Failure;
+use crate::reload::{Compiled, Failure, Parts};
+use crate::script::Sig;
 use alloc::boxed::Box;
 use alloc::vec;
 use core::time::Duration;
 use ipc::config::script::{Asker, Script, ScriptConfig, ScriptKind};
-use ipc::config::{InstanceIdx, Origin};
-use ipc::msg::control::{AtStop, Cause, NotifyState};
+use ipc::config::{InstanceIdx, Origin, ScriptIdx};
+use ipc::msg::control::{AtStop, Cause, Down, Loaded, Module, NotifyState, ProbeEnded, Run, StopMode, Up};
 
 const G1: Generation = Generation(1);
 const G2: Generation = Generation(2);

@@ -36,15 +36,15 @@ pub enum BadRequest {
 impl fmt::Display for BadRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BadRequest::Generation(g) => write!(f, "script of generation {}, which is not active", g.0),
+            BadRequest::Generation(g) => write!(f, "generation {}, which is not active", g.0),
             BadRequest::Script(i) => write!(f, "script {}, which does not exist", i.0),
-            BadRequest::Instance(i) => write!(f, "script for instance {}, which does not exist", i.0),
-            BadRequest::Group(i) => write!(f, "script for group {}, which does not exist", i.0),
-            BadRequest::Real(i) => write!(f, "script for real server {}, which does not exist", i.0),
-            BadRequest::Service(i) => write!(f, "script for service {}, which does not exist", i.0),
+            BadRequest::Instance(i) => write!(f, "instance {}, which does not exist", i.0),
+            BadRequest::Group(i) => write!(f, "group {}, which does not exist", i.0),
+            BadRequest::Real(i) => write!(f, "real server {}, which does not exist", i.0),
+            BadRequest::Service(i) => write!(f, "service {}, which does not exist", i.0),
             BadRequest::Asker(i) => write!(f, "script {}, which is not its own", i.0),
             BadRequest::Kind(i) => write!(f, "script {} for a cause it is not configured for", i.0),
-            BadRequest::Cause => f.write_str("script for a cause that is not its business"),
+            BadRequest::Cause => f.write_str("something that is not its business"),
         }
     }
 }
@@ -79,7 +79,9 @@ pub(super) fn check(table: &ScriptConfig, from: Daemon, run: Run) -> Result<Admi
         Cause::Probe => {
             return match kind {
                 ScriptKind::Probe { .. } => Ok(Admitted::Probe),
-                ScriptKind::Event | ScriptKind::Generic | ScriptKind::Once => Err(BadRequest::Kind(run.script)),
+                ScriptKind::Event | ScriptKind::Generic | ScriptKind::Once | ScriptKind::Reader => {
+                    Err(BadRequest::Kind(run.script))
+                }
             };
         }
         Cause::Instance { instance, state, priority } => {
@@ -98,7 +100,7 @@ pub(super) fn check(table: &ScriptConfig, from: Daemon, run: Run) -> Result<Admi
     match (kind, generic) {
         (ScriptKind::Event, _) => Ok(Admitted::Event { subject, tail: Vec::new() }),
         (ScriptKind::Generic, Some(tail)) => Ok(Admitted::Event { subject, tail }),
-        (ScriptKind::Generic, None) | (ScriptKind::Probe { .. } | ScriptKind::Once, _) => {
+        (ScriptKind::Generic, None) | (ScriptKind::Probe { .. } | ScriptKind::Once | ScriptKind::Reader, _) => {
             Err(BadRequest::Kind(run.script))
         }
     }
@@ -108,6 +110,6 @@ pub(super) fn check(table: &ScriptConfig, from: Daemon, run: Run) -> Result<Admi
 pub(super) fn probe_limit(table: &ScriptConfig, script: ScriptIdx) -> Option<Duration> {
     match table.scripts.at(script)?.kind {
         ScriptKind::Probe { timeout } => Some(timeout),
-        ScriptKind::Event | ScriptKind::Generic | ScriptKind::Once => None,
+        ScriptKind::Event | ScriptKind::Generic | ScriptKind::Once | ScriptKind::Reader => None,
     }
 }

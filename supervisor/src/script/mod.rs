@@ -9,6 +9,7 @@
 //! * At most [`EVENTS_LIMIT`] commands and [`PROBES_LIMIT`] probes run at a time; others wait for their turn.
 
 mod admit;
+mod ending;
 mod queue;
 
 pub use admit::BadRequest;
@@ -83,6 +84,8 @@ pub enum Effect {
     },
     /// The startup or shutdown command has ended.
     OnceEnded(Outcome),
+    /// Who read a FIFO has ended.
+    ReaderEnded(RunId),
     /// Nothing will be started from the table of that generation any more.
     TableFree(Generation),
     /// A line for the log.
@@ -119,6 +122,7 @@ enum Purpose {
     },
     Event(Subject),
     Once,
+    Reader,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,6 +192,17 @@ impl Scripts {
         self.start((generation, script), Purpose::Once, Vec::new(), Some(now + limit), out);
     }
 
+    /// Starts the reader of a FIFO; it runs until [`Scripts::end_reader`] or the end.
+    pub fn reader(
+        &mut self,
+        generation: Generation,
+        script: ScriptIdx,
+        tail: Vec<Vec<u8>>,
+        out: &mut Vec<Effect>,
+    ) -> RunId {
+        self.start((generation, script), Purpose::Reader, tail, None, out)
+    }
+
     /// A run has ended, or could not be started ([`Outcome::NotStarted`]).
     pub fn ended(&mut self, now: Mono, run: RunId, outcome: Outcome, out: &mut Vec<Effect>) {
         let Some(active) = self.runs.remove(&run) else { return };
@@ -208,6 +223,13 @@ impl Scripts {
                 if active.stage != Stage::Detached {
                     self.free(subject, run, out);
                 }
+            }
+            Purpose::Reader => {
+                if outcome != Outcome::NotStarted {
+                    let text = format!("{} terminated", self.name(active.key));
+                    out.push(Effect::Log(Line::new(Level::Info, text)));
+                }
+                out.push(Effect::ReaderEnded(run));
             }
             Purpose::Once => {
                 self.log_end(active.key, outcome, out);
@@ -232,49 +254,9 @@ impl Scripts {
         self.runs.values().filter_map(|a| a.due).min()
     }
 
-    /// A child is gone: its probes are ended and reported to nobody. Its event commands go on.
-    pub fn owner_gone(&mut self, now: Mono, gone: Daemon, out: &mut Vec<Effect>) {
-        self.probes_waiting.retain(|(_, from)| *from != gone);
-        self.end_probes(now, |_, report| report == Some(gone), out);
-        self.pump(now, out);
-    }
-
-    /// A generation is over: its probes are ended, its waiting event commands still run, then its table is free.
-    pub fn retire(&mut self, now: Mono, generation: Generation, out: &mut Vec<Effect>) {
-        if !self.tables.contains_key(&generation) || self.retired.contains(&generation) {
-            return;
-        }
-        self.retired.push(generation);
-        self.probes_waiting.retain(|((g, _), _)| *g != generation);
-        self.end_probes(now, |(g, _), _| g == generation, out);
-        self.pump(now, out);
-    }
-
-    /// Ends every probe and lets none start; event commands go on.
-    pub fn end_all_probes(&mut self, now: Mono, out: &mut Vec<Effect>) {
-        self.probes_waiting.clear();
-        self.end_probes(now, |_, _| true, out);
-    }
-
-    /// Drops what waits and sends SIGTERM to everything that still runs.
-    pub fn end_everything(&mut self, now: Mono, out: &mut Vec<Effect>) {
-        self.end_all_probes(now, out);
-        self.queues.clear();
-        self.turn.clear();
-        let running: Vec<RunId> = self.runs.keys().copied().collect();
-        for run in running {
-            self.term(now, run, out);
-        }
-    }
-
-    /// Sends SIGKILL to everything that still runs; nobody will wait for it.
-    pub fn kill_everything(&self, out: &mut Vec<Effect>) {
-        out.extend(self.runs.keys().map(|run| Effect::Signal { run: *run, signal: Sig::Kill }));
-    }
-
-    /// Whether no event command runs that is waited for, and none waits.
+    /// Whether no event command runs that is waited for, none waits, and nobody reads a FIFO.
     pub fn events_done(&self) -> bool {
-        self.queues.is_empty()
+        self.queues.is_empty() && self.count(|a| a.purpose == Purpose::Reader) == 0
     }
 
     /// How many run.
@@ -369,6 +351,7 @@ impl Scripts {
                 out.push(Effect::Log(Line::new(Level::Warning, format!("{text}; it is not waited for any longer"))));
                 self.free(subject, run, out);
             }
+            (Stage::InTime, Purpose::Reader) => active.due = None,
             (Stage::InTime, Purpose::Probe { .. } | Purpose::Once) => self.term(now, run, out),
             (Stage::Termed | Stage::Killed, _) => {
                 active.stage = Stage::Killed;
@@ -376,35 +359,6 @@ impl Scripts {
                 out.push(Effect::Signal { run, signal: Sig::Kill });
             }
             (Stage::Detached, _) => active.due = None,
-        }
-    }
-
-    fn term(&mut self, now: Mono, run: RunId, out: &mut Vec<Effect>) {
-        if let Some(active) = self.runs.get_mut(&run)
-            && matches!(active.stage, Stage::InTime | Stage::Detached)
-        {
-            active.stage = Stage::Termed;
-            active.due = Some(now + GRACE);
-            out.push(Effect::Signal { run, signal: Sig::Term });
-        }
-    }
-
-    /// Ends the probes that `which` picks, so that nobody is told.
-    fn end_probes(&mut self, now: Mono, which: impl Fn(Key, Option<Daemon>) -> bool, out: &mut Vec<Effect>) {
-        let mut ending = Vec::new();
-        for (run, active) in &mut self.runs {
-            if let Purpose::Probe { report, again } = &mut active.purpose {
-                if which(active.key, *again) {
-                    *again = None;
-                }
-                if which(active.key, *report) {
-                    *report = None;
-                    ending.push(*run);
-                }
-            }
-        }
-        for run in ending {
-            self.term(now, run, out);
         }
     }
 
@@ -423,20 +377,6 @@ impl Scripts {
             self.queues.remove(&subject);
         } else if queue.running.is_none() && !self.turn.contains(&subject) {
             self.turn.push_back(subject);
-        }
-    }
-
-    fn free_tables(&mut self, out: &mut Vec<Effect>) {
-        let retired = core::mem::take(&mut self.retired);
-        for generation in retired {
-            let used = self.runs.values().any(|a| a.key.0 == generation)
-                || self.queues.values().any(|q| q.waiting.iter().any(|j| j.key.0 == generation));
-            if used {
-                self.retired.push(generation);
-            } else {
-                self.tables.remove(&generation);
-                out.push(Effect::TableFree(generation));
-            }
         }
     }
 

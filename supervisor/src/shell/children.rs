@@ -7,7 +7,7 @@ use ipc::codec::CodecError;
 use ipc::config::{Generation, Secret};
 use ipc::evloop::EventLoop;
 use ipc::msg::control::{
-    Down, FromCheck, FromIpvs, FromVrrp, Loaded, Module, ProbeEnded, Run, ToCheck, ToIpvs, ToVrrp, Up,
+    Down, FromCheck, FromIpvs, FromVrrp, Loaded, Module, News, ProbeEnded, Run, ToCheck, ToIpvs, ToVrrp, Up,
 };
 use mio::Token;
 use std::io;
@@ -21,6 +21,8 @@ pub enum Said {
     Control(Up),
     /// A request for a command.
     Run(Run),
+    /// A change.
+    News(News),
     /// A request for a kernel module.
     LoadModule(Module),
 }
@@ -118,10 +120,12 @@ impl Control {
             Control::Vrrp(c) => heard(c.receive()?, |message| match message {
                 FromVrrp::Control(up) => Said::Control(up),
                 FromVrrp::Run(run) => Said::Run(run),
+                FromVrrp::Tell(news) => Said::News(news),
             }),
             Control::Check(c) => heard(c.receive()?, |message| match message {
                 FromCheck::Control(up) => Said::Control(up),
                 FromCheck::Run(run) => Said::Run(run),
+                FromCheck::Tell(news) => Said::News(news),
             }),
         }
     }

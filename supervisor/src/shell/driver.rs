@@ -1,6 +1,7 @@
 //! The event loop: turns what happens into events of the core, and carries out what the core decides.
 
 mod act;
+mod fifos;
 mod take;
 
 use super::accounts::Accounts;
@@ -8,6 +9,7 @@ use super::children::Running;
 use super::cli::Cli;
 use super::compile::{Compiler, Slices};
 use super::exec::Commands;
+use super::fifo::Fifo;
 use super::files;
 use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
@@ -26,12 +28,14 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::PathBuf;
 use supervisor::daemon::Daemon;
+use supervisor::fifo::Kind;
 use supervisor::lifecycle::{Action, Event, Lifecycle};
 
 const SIGNALS: Token = Token(0);
 const COMPILER: Token = Token(1);
 const COMPILER_ENDED: Token = Token(2);
 const LEAVING: Token = Token(3);
+const FIFOS: usize = 4;
 const CHILDREN: usize = 8;
 const SCRIPTS: usize = 1_024;
 
@@ -86,6 +90,7 @@ pub struct Driver {
     /// Compilers that were ended and have not been waited for.
     leaving: Vec<Process>,
     slices: BTreeMap<Generation, Slices>,
+    fifos: BTreeMap<Kind, Fifo>,
     exit: Option<u8>,
 }
 
@@ -108,6 +113,7 @@ impl Driver {
             compiler: None,
             leaving: Vec::new(),
             slices: BTreeMap::new(),
+            fifos: BTreeMap::new(),
             exit: None,
         })
     }
@@ -153,6 +159,7 @@ impl Driver {
             COMPILER | COMPILER_ENDED => self.take_compiler(ready.token == COMPILER_ENDED),
             LEAVING => {}
             Token(n) if n >= SCRIPTS => self.take_script(n),
+            Token(n) if (FIFOS..CHILDREN).contains(&n) => self.flush_fifos(),
             token => {
                 for daemon in Daemon::ALL {
                     if token == channel_token(daemon) {

@@ -4,6 +4,7 @@ use super::security::{How, Runnable, judge};
 use super::spawn::Process;
 use super::sys::become_member;
 use super::users::{Identity, default_identity, look_up};
+use ipc::config::identity::Fifo;
 use ipc::config::script::{Script, ScriptConfig, ScriptSecurity, SymlinkPaths};
 use ipc::config::{Generation, ScriptIdx};
 use ipc::msg::control::Outcome;
@@ -16,6 +17,7 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use supervisor::fifo::Kind;
 use supervisor::lifecycle::Death;
 use supervisor::script::{RunId, Sig};
 
@@ -35,6 +37,8 @@ struct CommandTable {
     commands: Table<ScriptIdx, Listed>,
     security: ScriptSecurity,
     symlinks: SymlinkPaths,
+    /// Whom the FIFOs belong to.
+    owners: BTreeMap<Kind, Result<Identity, String>>,
 }
 
 /// A command, with what was found out about it.
@@ -90,8 +94,13 @@ impl Commands {
             };
             Listed { script: script.clone(), identity, complaint: None }
         });
+        let owner = |fifo: &Fifo| match &fifo.owner {
+            Some(owner) => look_up(owner),
+            None => by_default.clone(),
+        };
+        let owners = Kind::ALL.into_iter().filter_map(|kind| Some((kind, owner(kind.of(&table.fifos)?)))).collect();
         let mut loaded =
-            CommandTable { commands: commands.collect(), security: table.security, symlinks: table.symlinks };
+            CommandTable { commands: commands.collect(), security: table.security, symlinks: table.symlinks, owners };
         for (_, listed) in loaded.commands.iter_mut() {
             let (complaint, found) = listed.check(loaded.security, loaded.symlinks);
             match (found, loaded.security) {
@@ -109,6 +118,12 @@ impl Commands {
         }
         self.tables.insert(generation, loaded);
         findings
+    }
+
+    /// Whom a FIFO of a generation belongs to, or why that is not known.
+    pub fn owner(&self, generation: Generation, kind: Kind) -> Result<Identity, String> {
+        let owner = self.tables.get(&generation).and_then(|table| table.owners.get(&kind));
+        owner.cloned().unwrap_or_else(|| Err("its configuration is gone".to_owned()))
     }
 
     /// Forgets a generation.

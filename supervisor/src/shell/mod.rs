@@ -7,6 +7,7 @@ pub mod compile;
 pub mod config_test;
 pub mod driver;
 pub mod exec;
+pub mod fifo;
 pub mod files;
 pub mod getopt;
 pub mod glob;

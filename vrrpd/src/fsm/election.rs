@@ -9,7 +9,6 @@ use core::cmp::Ordering;
 use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::vrrp::{Preemption, Switch, Version, Wanted};
-use ipc::msg::control::NotifyState;
 use ipc::report::Level;
 use ipc::time::Mono;
 
@@ -148,12 +147,7 @@ impl Instance {
         }
         self.garp_lower_prio(scene);
         self.claim = Claim::Rival;
-        let cause = NotifyState::MasterRxLowerPri;
-        if let Some(script) = super::notify::specific(&self.conf.notify, cause) {
-            let cause =
-                ipc::msg::control::Cause::Instance { instance: self.index, state: cause, priority: self.priority };
-            scene.out.run(ipc::msg::control::Run { script, cause });
-        }
+        self.notify_rival(scene.out);
     }
 
     /// The advert that a resigning rival is answered with.
@@ -226,6 +220,7 @@ impl Instance {
                 let text = format!("({}) Changing effective priority from 254 to 255", self.conf.name);
                 scene.out.log(Level::Info, text);
                 self.priority = 255;
+                self.notify_priority(scene.out);
             }
             Owner::Sole | Owner::Ceded { .. } => {}
         }
@@ -238,6 +233,7 @@ impl Instance {
         );
         scene.out.log(Level::Warning, text);
         self.priority = 254;
+        self.notify_priority(scene.out);
     }
 
     /// Counts and remarks on what differs though the advert counts.

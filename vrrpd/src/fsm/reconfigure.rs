@@ -9,7 +9,7 @@ use core::net::IpAddr;
 use ipc::config::Generation;
 use ipc::config::vrrp::{Instance as Conf, Version};
 use ipc::config::vrrp_options::NotifyDeleted;
-use ipc::msg::control::{Cause, NotifyState, Run};
+use ipc::msg::control::{NotifyState, Run};
 
 impl Instance {
     /// The same instance with the configuration of a new generation: state, counters and running timers stay.
@@ -69,10 +69,10 @@ impl Instance {
             NotifyDeleted::Deleted => (NotifyState::Deleted, None),
             NotifyDeleted::Run(script) => (NotifyState::Deleted, Some(script)),
         };
-        let cause = Cause::Instance { instance: self.index, state, priority: self.priority };
         for script in [own, notify.generic].into_iter().flatten() {
-            scene.out.run_of_left(left, Run { script, cause });
+            scene.out.run_of_left(left, Run { script, cause: self.cause(state) });
         }
+        scene.out.tell_of_left(left, self.news(state));
     }
 }
 

@@ -111,6 +111,7 @@ impl Instance {
                 format!("({}) Changing effective priority from {} to {}", self.conf.name, before.0, self.priority);
             scene.out.log(Level::Info, text);
             self.shift_master_down(before.1);
+            self.notify_priority(scene.out);
         }
         match (faulty, self.faults.is_empty()) {
             (false, false) => self.enter_fault(scene),

@@ -14,7 +14,7 @@ use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready, clock};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, FromVrrp, StopMode, Up};
+use ipc::msg::control::{AtStop, StopMode, Up};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
 use ipc::time::Mono;
@@ -271,13 +271,13 @@ impl Driver {
         }
         self.send(now, after, &mut lines);
         self.tell_ipvsd(now);
-        let last = core::mem::take(&mut self.outbox.last_runs);
+        let last = core::mem::take(&mut self.outbox.last_words);
         for of_one in last.chunk_by(|(a, _), (b, _)| a == b) {
-            let runs = of_one.iter().map(|(_, run)| FromVrrp::Run(*run)).collect();
-            self.child.say_all_of(of_one.first().map_or_else(Generation::default, |(left, _)| *left), runs);
+            let words = of_one.iter().map(|(_, word)| *word).collect();
+            self.child.say_all_of(of_one.first().map_or_else(Generation::default, |(left, _)| *left), words);
         }
-        let runs = core::mem::take(&mut self.outbox.runs);
-        self.child.say_all(runs.into_iter().map(FromVrrp::Run).collect());
+        let words = core::mem::take(&mut self.outbox.words);
+        self.child.say_all(words);
         for (ifindex, frames) in core::mem::take(&mut self.outbox.copies) {
             self.later.frames(now, ifindex, frames);
         }

@@ -7,7 +7,7 @@
 
 use super::sender::Packet;
 use ipc::config::Generation;
-use ipc::msg::control::{Run, Up};
+use ipc::msg::control::{FromVrrp, Up};
 use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::report::Line;
 use std::collections::{BTreeMap, HashSet};
@@ -29,10 +29,10 @@ pub struct Outbox {
     announced: HashSet<(u32, Vec<u8>)>,
     /// For ipvsd, one frame.
     pub ipvs: Vec<VrrpToIpvs>,
-    /// For the supervisor: commands of the generation that is being left.
-    pub last_runs: Vec<(Generation, Run)>,
-    /// For the supervisor, one frame.
-    pub runs: Vec<Run>,
+    /// For the supervisor: commands and news of the generation that is being left.
+    pub last_words: Vec<(Generation, FromVrrp)>,
+    /// For the supervisor: commands and news, one frame.
+    pub words: Vec<FromVrrp>,
     /// Log lines.
     pub lines: Vec<Line>,
     /// For the supervisor, one frame each.
@@ -74,8 +74,10 @@ impl Outbox {
                     self.announce(ifindex, frame);
                 }
                 Action::ToIpvs(message) => self.ipvs.push(message),
-                Action::Run(run) => self.runs.push(run),
-                Action::RunOfLeft { left, run } => self.last_runs.push((left, run)),
+                Action::Run(run) => self.words.push(FromVrrp::Run(run)),
+                Action::RunOfLeft { left, run } => self.last_words.push((left, FromVrrp::Run(run))),
+                Action::Tell(news) => self.words.push(FromVrrp::Tell(news)),
+                Action::TellOfLeft { left, news } => self.last_words.push((left, FromVrrp::Tell(news))),
                 Action::Log(line) => self.lines.push(line),
                 Action::Up(up) => self.ups.push(up),
                 Action::Dump(text) => self.dumps.push(text),

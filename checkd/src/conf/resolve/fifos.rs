@@ -5,9 +5,11 @@ use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::global_notify::Fifo as Draft;
 use alloc::format;
-use ipc::config::identity::Fifo;
+use ipc::config::Bundle;
+use ipc::config::identity::{Fifo, Fifos};
 use ipc::config::lvs::Lvs;
-use ipc::config::script::{Asker, ScriptKind};
+use ipc::config::script::{Asker, LvsNames, ScriptKind};
+use ipc::config::vrrp::Switch;
 use ipc::msg::compile::Parts;
 
 impl Resolver<'_, '_> {
@@ -18,6 +20,20 @@ impl Resolver<'_, '_> {
         self.scripts.fifos.vrrp = self.fifo(&g.vrrp, "vrrp_notify_fifo", Some(&g.all));
         self.scripts.fifos.lvs = self.fifo(&g.lvs, "lvs_notify_fifo", Some(&g.all));
         self.scripts.fifos.states_on_reload = g.states_on_reload;
+    }
+
+    /// Who has to say what of changes, and by which names of servers.
+    pub(super) fn listeners(&mut self, bundle: &mut Bundle) {
+        let Fifos { all, vrrp, lvs, states_on_reload } = &self.scripts.fifos;
+        let anybody = |own: &Option<Fifo>| if all.is_some() || own.is_some() { Switch::On } else { Switch::Off };
+        bundle.vrrp.globals.news = anybody(vrrp);
+        bundle.vrrp.globals.news_on_reload = *states_on_reload;
+        bundle.check.news = anybody(lvs);
+        if bundle.check.news == Switch::On {
+            let services = bundle.check.services.rows().iter().map(|service| service.label.clone());
+            let reals = bundle.check.reals.rows().iter().map(|real| (real.label.clone(), real.service));
+            self.scripts.lvs_names = LvsNames { services: services.collect(), reals: reals.collect() };
+        }
     }
 
     fn fifo(&mut self, d: &Draft, keyword: &str, common: Option<&Draft>) -> Option<Fifo> {
@@ -35,7 +51,7 @@ impl Resolver<'_, '_> {
             return None;
         }
         let script = d.script.as_ref().and_then(|s| {
-            self.script(&s.value, None, format!("{keyword}_script"), ScriptKind::Event, Asker::Supervisor)
+            self.script(&s.value, None, format!("{keyword}_script"), ScriptKind::Reader, Asker::Supervisor)
         });
         Some(Fifo { path: path.value.0.clone(), owner: path.value.1.clone(), script })
     }

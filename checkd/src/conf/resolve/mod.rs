@@ -78,6 +78,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     } else {
         resolver.check_unused(tree, draft);
     }
+    resolver.listeners(&mut bundle);
     lint::all(resolver.r, tree, draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
     bundle.ipvs.links = resolver.links.clone();

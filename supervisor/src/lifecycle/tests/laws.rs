@@ -1,10 +1,13 @@
 //! The laws, under any sequence of events, sensible or not.
 
 use super::*;
+use crate::fifo::Kind;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
+use ipc::config::identity::{Fifo, Fifos as Configured};
 use ipc::config::{GroupIdx, RealIdx, ServiceIdx};
 use ipc::msg::Role;
+use ipc::msg::control::{Health, News};
 use proptest::prelude::*;
 
 fn daemon() -> impl Strategy<Value = Daemon> {
@@ -41,12 +44,25 @@ fn compiled() -> impl Strategy<Value = Compiled> {
     let with_scripts = ScriptConfig {
         startup: Some((ScriptIdx(3), Duration::from_secs(10))),
         shutdown: Some((ScriptIdx(3), Duration::from_secs(10))),
+        fifos: Configured {
+            all: Some(Fifo { path: "/f".into(), owner: None, script: Some(ScriptIdx(1)) }),
+            ..Configured::default()
+        },
         ..table()
     };
     prop_oneof![
         3 => Just(Compiled::Good(Box::new(table()))),
         1 => Just(Compiled::Good(Box::new(with_scripts))),
         1 => Just(Compiled::Bad(Failure::Fatal { problems: 1, unread: 0 })),
+    ]
+}
+
+fn news() -> impl Strategy<Value = News> {
+    prop_oneof![
+        3 => Just(News::Instance { instance: InstanceIdx(0), state: NotifyState::Master, priority: 100 }),
+        1 => Just(News::Instance { instance: InstanceIdx(1), state: NotifyState::Master, priority: 100 }),
+        1 => Just(News::Real { real: RealIdx(0), now: Health::Up }),
+        1 => Just(News::Service { service: ServiceIdx(0), now: Health::Down }),
     ]
 }
 
@@ -64,6 +80,8 @@ fn event() -> impl Strategy<Value = Event> {
         12 => (daemon(), generation(), up()).prop_map(|(d, g, u)| Event::Said(d, g, u)),
         6 => (daemon(), generation(), 0u16..5, cause())
             .prop_map(|(d, g, script, cause)| Event::Asked(d, g, Run { script: ScriptIdx(script), cause })),
+        3 => (daemon(), generation(), news()).prop_map(|(d, g, news)| Event::News(d, g, news)),
+        1 => prop::sample::select(Kind::ALL.as_slice()).prop_map(Event::FifoOpened),
         1 => Just(Event::ModuleWanted(Module::IpVs)),
         1 => Just(Event::ModuleLoaded(Module::IpVs, Loaded::No)),
         1 => daemon().prop_map(|d| Event::Broken(d, Breach::Closed)),

@@ -92,6 +92,9 @@ impl Driver {
                 }
             }
             Action::SignalScript(run, signal) => self.setup.commands.signal(run, signal),
+            Action::OpenFifo(kind, generation, fifo) => self.open_fifo(kind, generation, &fifo),
+            Action::WriteFifo(kind, line) => self.write_fifo(kind, line),
+            Action::CloseFifo(kind) => self.close_fifo(kind),
             Action::Tell(told) => notify::tell(told),
             Action::Log(line) => self.setup.logger.log(&line),
             Action::Exit(code) => self.exit = Some(code),

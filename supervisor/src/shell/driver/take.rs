@@ -37,6 +37,7 @@ impl Driver {
                         self.happens(match said {
                             Said::Control(up) => Event::Said(daemon, generation, up),
                             Said::Run(run) => Event::Asked(daemon, generation, run),
+                            Said::News(news) => Event::News(daemon, generation, news),
                             Said::LoadModule(module) => Event::ModuleWanted(module),
                         });
                     }
@@ -70,6 +71,7 @@ impl Driver {
                 match said {
                     Said::Control(up) => self.happens(Event::Said(daemon, generation, up)),
                     Said::Run(run) => self.happens(Event::Asked(daemon, generation, run)),
+                    Said::News(news) => self.happens(Event::News(daemon, generation, news)),
                     Said::LoadModule(_) => {}
                 }
             }

@@ -1,0 +1,3 @@
+//! Who is told of what happens, and in which words: compared with Debian's keepalived in the same scenario.
+
+mod fifos;
