@@ -6,6 +6,7 @@ use super::sys::become_member;
 use super::users::{Identity, default_identity, look_up};
 use ipc::config::identity::Fifo;
 use ipc::config::script::{Script, ScriptConfig, ScriptSecurity, SymlinkPaths};
+use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, ScriptIdx};
 use ipc::msg::control::Outcome;
 use ipc::report::{Level, Line};
@@ -95,7 +96,7 @@ impl Commands {
             Listed { script: script.clone(), identity, complaint: None }
         });
         let owner = |fifo: &Fifo| match &fifo.owner {
-            Some(owner) => look_up(owner),
+            Some(owner) => look_up(owner, Switch::Off),
             None => by_default.clone(),
         };
         let owners = Kind::ALL.into_iter().filter_map(|kind| Some((kind, owner(kind.of(&table.fifos)?)))).collect();

@@ -44,7 +44,7 @@ enum Made {
 
 impl Fifo {
     /// Makes and opens one, or opens what is there.
-    pub fn open(path: &Path, owner: Identity) -> Result<Fifo, String> {
+    pub fn open(path: &Path, owner: &Identity) -> Result<Fifo, String> {
         let cannot = |what: &str, e: Errno| format!("{} cannot be {what}: {}", path.display(), e.desc());
         let made = match with_identity(owner, || mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)) {
             Ok(()) => Made::Here,
@@ -118,7 +118,7 @@ fn open_it(path: &Path) -> Result<OwnedFd, Errno> {
 
 /// Makes it in a directory of its own and moves it. Whoever else writes into that directory in between cannot replace what the owner
 /// made there (sticky), and what is opened afterwards is looked at.
-fn make_beside(path: &Path, owner: Identity) -> Result<Made, Errno> {
+fn make_beside(path: &Path, owner: &Identity) -> Result<Made, Errno> {
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}", Pid::this()));
@@ -139,9 +139,9 @@ fn make_beside(path: &Path, owner: Identity) -> Result<Made, Errno> {
 }
 
 /// Does something to the file system as somebody else. This process has one thread.
-fn with_identity<T>(who: Identity, work: impl FnOnce() -> T) -> T {
+fn with_identity<T>(who: &Identity, work: impl FnOnce() -> T) -> T {
     let own = Identity::own();
-    if who == own {
+    if (who.uid, who.gid) == (own.uid, own.gid) {
         return work();
     }
     setfsgid(Gid::from_raw(who.gid));
@@ -167,7 +167,7 @@ mod tests {
     fn lines_wait_for_a_reader_and_the_newest_are_kept() {
         let dir = TestDir::new("fifo");
         let path = dir.path().join("f");
-        let mut fifo = Fifo::open(&path, Identity::own()).unwrap();
+        let mut fifo = Fifo::open(&path, &Identity::own()).unwrap();
         assert_eq!(path.metadata().unwrap().mode() & 0o777, 0o600);
         let line = |n: usize| format!("INSTANCE \"{}\" MASTER {n}\n", "x".repeat(200)).into_bytes();
         let mut remarks = 0;
@@ -198,9 +198,9 @@ mod tests {
         fs::write(&file, "precious").unwrap();
         symlink(&there, &link).unwrap();
         mkfifo(&there, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
-        assert!(Fifo::open(&file, Identity::own()).unwrap_err().contains("no FIFO"));
-        assert!(Fifo::open(&link, Identity::own()).is_err());
-        let fifo = Fifo::open(&there, Identity::own()).unwrap();
+        assert!(Fifo::open(&file, &Identity::own()).unwrap_err().contains("no FIFO"));
+        assert!(Fifo::open(&link, &Identity::own()).is_err());
+        let fifo = Fifo::open(&there, &Identity::own()).unwrap();
         fifo.close();
         assert!(there.metadata().unwrap().file_type().is_fifo());
         assert_eq!(fs::read_to_string(&file).unwrap(), "precious");
@@ -214,18 +214,17 @@ mod tests {
         let dir = TestDir::new("fifo");
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
         let path = dir.path().join("f");
-        let nobody = Identity { uid: 65_534, gid: 65_534 };
-        let fifo = Fifo::open(&path, nobody).unwrap();
+        let nobody = Identity::new(65_534, 65_534);
+        let fifo = Fifo::open(&path, &nobody).unwrap();
         let meta = path.metadata().unwrap();
         assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (65_534, 65_534, 0o600));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
         fifo.close();
         // Somebody else's is not used.
+        let other = Identity::new(65_533, 65_533);
         fs::set_permissions(dir.path(), Permissions::from_mode(0o777)).unwrap();
-        with_identity(Identity { uid: 65_533, gid: 65_533 }, || {
-            mkfifo(&path, Mode::from_bits_truncate(0o666)).unwrap()
-        });
+        with_identity(&other, || mkfifo(&path, Mode::from_bits_truncate(0o666)).unwrap());
         fs::set_permissions(&path, Permissions::from_mode(0o666)).unwrap();
-        assert!(Fifo::open(&path, nobody).unwrap_err().contains("belongs to uid 65533"));
+        assert!(Fifo::open(&path, &nobody).unwrap_err().contains("belongs to uid 65533"));
     }
 }

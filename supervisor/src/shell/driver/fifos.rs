@@ -13,7 +13,7 @@ use supervisor::lifecycle::Event;
 impl Driver {
     pub(super) fn open_fifo(&mut self, kind: Kind, generation: Generation, configured: &Configured) {
         let owner = self.setup.commands.owner(generation, kind);
-        let opened = owner.and_then(|owner| Fifo::open(Path::new(&configured.path), owner)).and_then(|fifo| {
+        let opened = owner.and_then(|owner| Fifo::open(Path::new(&configured.path), &owner)).and_then(|fifo| {
             self.events.add_writable(&mut SourceFd(&fifo.raw()), token(kind)).map_err(|e| e.to_string())?;
             Ok(fifo)
         });
