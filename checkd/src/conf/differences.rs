@@ -330,6 +330,13 @@ pub static DIFFERENCES: &[Difference] = &[
         "they have the supervisor's; holdfast(8), SCRIPTS, says what that allows",
         "a script gets no more than the daemon itself has",
     ),
+    running(
+        "receive-buffers",
+        "`kernel_rx_buf_size`, `vrrp_rx_bufs_policy`, `vrrp_rx_bufs_multiplier`",
+        "the receive buffer is the system's unless these make it larger",
+        "each socket asks for 4 MiB, which net.core.rmem_max may reduce, and these are checked and not used",
+        "that is more than any of them asks for in practice, and a buffer that is never full costs nothing",
+    ),
 ];
 
 #[cfg(test)]

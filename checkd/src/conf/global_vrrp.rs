@@ -182,7 +182,7 @@ pub static VRRP: &[Keyword<Global>] = &[
         d.vrrp.disable_local_igmp = Switch::On;
     })
     .not_yet(),
-    Keyword::new("vrrp_rx_bufs_policy", Args::Some(1), "MTU|ADVERT|BYTES", "the size of receive buffers: room for packets of the interface's MTU, for adverts, or a number of bytes", buffer_policy).or("the system's").not_yet(),
+    Keyword::new("vrrp_rx_bufs_policy", Args::Some(1), "MTU|ADVERT|BYTES", "the size of receive buffers: room for packets of the interface's MTU, for adverts, or a number of bytes", buffer_policy).or("4194304, and no less whatever it says"),
     Keyword::new(
         "vrrp_rx_bufs_multiplier",
         Args::Count(1, 1),
@@ -192,6 +192,5 @@ pub static VRRP: &[Keyword<Global>] = &[
             put(&mut d.vrrp.receive_multiplier, r.number(s.word(1), 1..=1_000_000));
         },
     )
-    .or("3")
-    .not_yet(),
+    .or("3"),
 ];

@@ -177,8 +177,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     .not_yet(),
     Keyword::new("kernel_rx_buf_size", Args::Count(1, 1), "BYTES", "the size of the receive buffer of its socket", |r, s, i: &mut Instance| {
         set(&mut i.more.receive_buffer, r.number(s.word(1), 1..=1 << 30), s);
-    }).or("the system's")
-    .not_yet(),
+    }).or("4194304, and no less whatever it says"),
     Keyword::flag("native_ipv6", "an IPv6 instance, which its addresses say anyway", |r, s, i: &mut Instance| {
         i.more.native_ipv6 = Some(s.span());
         let message = "`native_ipv6` is old: the first address decides for IPv6";
