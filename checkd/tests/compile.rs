@@ -267,3 +267,43 @@ fn with_a_fatal_problem_there_is_no_slice() {
     assert!(compiler.stderr().contains("fatal[R004]: interface eth9 does not exist"), "{}", compiler.stderr());
     assert!(compiler.stderr().contains("there is eth0"), "{}", compiler.stderr());
 }
+
+/// A file of SSL_GET that is not there, or not what it should be, is named where it stands, in a test as in a start.
+#[test]
+fn certificates_and_keys_are_looked_at() {
+    if !is_root() {
+        return eprintln!("needs root");
+    }
+    let scratch = Scratch::new("pem");
+    let text = b"SSL {\n certificate /c.pem\n key /k.pem\n}\nvirtual_server 192.0.2.1 443 {\n protocol TCP\n real_server \
+        192.0.2.2 443 {\n  SSL_GET {\n   ssl_ca_file /a.pem\n   url { path / }\n  }\n }\n}\n";
+    let main = scratch.file("main.conf", text);
+    for mode in [CompileMode::Test, CompileMode::Load] {
+        let mut compiler = Compiler::on(&scratch, &main, mode);
+        for (path, content) in [("/a.pem", None), ("/c.pem", Some("hello\n")), ("/k.pem", Some("hello\n"))] {
+            let from = main.display().to_string();
+            assert_eq!(compiler.next().unwrap(), [FromCompile::Include { pattern: path.into(), from }]);
+            if let Some(content) = content {
+                let file = File::open(scratch.file("pem", content.as_bytes())).unwrap();
+                let named = ToCompile::File { path: path.into() };
+                compiler.channel.send_with_fds(Generation(1), named, vec![file.into()]).unwrap();
+            }
+            let missing = Unread::Missing(path.into());
+            let problems = if content.is_none() { vec![missing] } else { Vec::new() };
+            compiler.channel.send(Generation(1), vec![ToCompile::EndOfFiles { problems }]).unwrap();
+        }
+        let (verdict, _) = compiler.result();
+        assert_eq!((verdict.fatal, verdict.errors), (0, 3), "{}", compiler.stderr());
+        let log = std::fs::read_to_string(scratch.0.join("log")).unwrap();
+        for line in [
+            "main.conf:2:14: error[V001]: /c.pem holds no certificate",
+            "main.conf:3:6: error[V001]: /k.pem holds no private key: no items found",
+            "main.conf:9:16: error[P004]: cannot read /a.pem: it does not exist",
+        ] {
+            assert!(log.contains(line), "{line}: {log}");
+        }
+    }
+    // The text alone: nothing is asked for.
+    let (verdict, _) = Compiler::on(&scratch, &main, CompileMode::Offline).result();
+    assert_eq!(verdict.errors, 0);
+}

@@ -122,8 +122,10 @@ pub struct Checker {
     pub fast_recovery: Switch,
     /// `url` blocks.
     pub urls: Vec<Url>,
-    /// `enable_sni`, `sni_name`, `tls_compliant`
+    /// `enable_sni`, `sni_name`, `tls_compliant`, `ssl_verify`, `ssl_ca_file`
     pub tls: Tls,
+    /// The file of `ssl_ca_file`.
+    pub ca_file: Option<Span>,
     /// What the other kinds have of their own; in a box, for most have nothing and there may be a hundred thousand.
     own: Option<Box<Own>>,
 }
@@ -148,6 +150,7 @@ impl Checker {
             fast_recovery: Switch::Off,
             urls: Vec::new(),
             tls: Tls::default(),
+            ca_file: None,
             own: None,
         }
     }

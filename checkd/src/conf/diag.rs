@@ -83,7 +83,7 @@ codes! {
     /// A `~SEQ` or `~LST` that cannot be understood: `~SEQ(NAME, FIRST, STEP, LAST) TEXT`, `~LST(NAME, A, B, …) TEXT`. A step leads
     /// from the first value to the last one.
     BAD_LOOP = "P003";
-    /// An include directive whose file cannot be read, or that matches nothing.
+    /// An include directive whose file cannot be read, or that matches nothing; a certificate or a key that cannot be read.
     INCLUDE = "P004";
     /// A built-in parameter that cannot be used as it is: `${_RANDOM MIN MAX}` with a MIN above MAX, or `${_ENV …}`, since the
     /// compiler does not see the environment.
@@ -359,6 +359,11 @@ impl Diagnostics {
         } else {
             self.dropped = self.dropped.saturating_add(1);
         }
+    }
+
+    /// Takes several down.
+    pub fn extend(&mut self, diagnostics: impl IntoIterator<Item = Diagnostic>) {
+        diagnostics.into_iter().for_each(|diagnostic| self.push(diagnostic));
     }
 
     /// Takes in the comments of a file that silence something. `by`: where it was included.

@@ -159,7 +159,8 @@ pub static HTTP: &[Keyword<Checker>] = &[
             fill(&mut c.tls.sni_name, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
         },
     )
-    .or("| 2.4.4"),
+    .or("that of the host")
+    .since("2.4.4"),
     Keyword::switch("tls_compliant", "a server that ends TLS without saying so has failed", |r, s, c: &mut Checker| {
         put(&mut c.tls.compliant, r.switch(s));
     })
@@ -167,11 +168,16 @@ pub static HTTP: &[Keyword<Checker>] = &[
     .since("2.2.8"),
     Keyword::switch("ssl_verify", "the certificate must be trusted", |r, s, c: &mut Checker| {
         put(&mut c.tls.verify, r.switch(s));
-    }),
+    })
+    .or("off"),
     Keyword::new("ssl_ca_file", Args::Count(1, 1), "FILE", "who is trusted", |r, s, c: &mut Checker| {
-        c.tls.verify = Switch::On;
-        fill(&mut c.tls.ca_file, s.word(1).and_then(|w| r.text(w)).map(|n| n.value));
-    }),
+        if let Some(path) = s.word(1).and_then(|w| r.text(w)) {
+            c.tls.verify = Switch::On;
+            c.tls.ca_file = Some(path.value);
+            c.ca_file = Some(path.span);
+        }
+    })
+    .or("ca, else whom the system trusts"),
 ];
 
 fn protocol(r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker) {

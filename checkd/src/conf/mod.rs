@@ -112,6 +112,8 @@ pub struct Compiled {
     pub diags: Diagnostics,
     /// The files they speak of.
     pub sources: Sources,
+    /// Files that checkers need, which are still to be read.
+    pub files: pem::Needs,
 }
 
 impl Compiled {
@@ -197,13 +199,13 @@ impl Parsed {
         root::hide_secrets(&tree, &mut diags);
         let mut reader = Reader { diags: &mut diags, sources: &sources, names, usage: None };
         let draft = root::read(&mut reader, &tree);
-        let bundle = resolve::resolve(&mut reader, &tree, &draft, &facts, mode);
+        let (bundle, files) = resolve::resolve(&mut reader, &tree, &draft, &facts, mode);
         if facts.parts == Parts::Both {
             diags.unused_allows();
         }
         origin::explain(&mut diags, &tree, &uses, &sources);
         diags.sort();
-        Compiled { bundle: (diags.counts.fatal == 0).then_some(bundle), diags, sources }
+        Compiled { bundle: (diags.counts.fatal == 0).then_some(bundle), diags, sources, files }
     }
 }
 

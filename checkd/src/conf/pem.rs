@@ -1,55 +1,83 @@
 //! Which files SSL_GET needs. checkd has no file system: the supervisor opens them when the configuration is compiled.
 
+use super::checker::Checker;
 use super::diag::{Code, Diagnostic};
+use super::keyword::At;
 use super::source::Span;
-use alloc::collections::BTreeMap;
+use super::ssl::Ssl;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-use ipc::config::Origin;
-use ipc::config::check::{CheckConfig, CheckerKind};
 use ipc::config::probe::TlsContext;
 use ipc::config::vrrp::Switch;
 
 /// Largest file that is taken, in bytes.
 pub const FILE_LIMIT: usize = 4 * 1024 * 1024;
 
-/// What has to be there of a file.
+/// What has to be in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Holds {
+    /// A certificate, or many.
+    Certificate,
+    /// A private key.
+    Key,
+}
+
+/// A file that is needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Need {
-    /// It has to be there, because of this line.
-    Named(Origin),
-    /// It may be there.
-    System,
+pub struct Need {
+    /// The words that name it; `None`: it is one of the system's, which may be missing.
+    pub named: Option<Span>,
+    /// What has to be in it.
+    pub holds: BTreeSet<Holds>,
 }
 
-/// The files that SSL_GET needs, by path; none if there is no SSL_GET.
-pub fn wanted(config: &CheckConfig) -> BTreeMap<String, Need> {
-    let mut wanted = BTreeMap::new();
-    let context = &config.tls;
-    for checker in config.checkers.rows() {
-        let CheckerKind::Ssl(_, tls) = &checker.kind else { continue };
-        let shown = [context.certificate.as_ref(), context.key.as_ref().filter(|_| context.certificate.is_some())];
-        let trusted = tls.ca_file.as_ref().or(context.ca.as_ref()).filter(|_| tls.verify == Switch::On);
-        for path in shown.into_iter().chain([trusted]).flatten() {
-            wanted.entry(path.clone()).or_insert_with(|| Need::Named(checker.origin.clone()));
+/// The files that SSL_GET needs, by path.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Needs(BTreeMap<String, Need>);
+
+impl Needs {
+    /// Takes in what an SSL_GET needs.
+    pub fn ssl_get(&mut self, context: &Ssl, checker: &Checker) {
+        if let Some(certificate) = &context.certificate {
+            self.named(certificate, Holds::Certificate);
+            self.named(context.key.as_ref().unwrap_or(certificate), Holds::Key);
         }
-        if tls.verify == Switch::On && trusted.is_none() {
-            for path in TlsContext::SYSTEM {
-                wanted.entry(path.to_string()).or_insert(Need::System);
-            }
+        if checker.tls.verify == Switch::Off {
+            return;
+        }
+        match (&checker.tls.ca_file, checker.ca_file, &context.ca) {
+            (Some(path), Some(span), _) => self.add(path, Some(span), Holds::Certificate),
+            (_, _, Some(ca)) => self.named(ca, Holds::Certificate),
+            _ => TlsContext::SYSTEM.iter().for_each(|path| self.add(path, None, Holds::Certificate)),
         }
     }
-    wanted
+
+    fn named(&mut self, path: &At<String>, holds: Holds) {
+        self.add(&path.value, Some(path.span), holds);
+    }
+
+    fn add(&mut self, path: &str, named: Option<Span>, holds: Holds) {
+        let need = match self.0.get_mut(path) {
+            Some(need) => need,
+            None => self.0.entry(path.to_string()).or_insert(Need { named, holds: BTreeSet::new() }),
+        };
+        need.named = need.named.or(named);
+        need.holds.insert(holds);
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Need)> {
+        self.0.iter().map(|(path, need)| (path.as_str(), need))
+    }
 }
 
-/// What is said of those that could not be read.
-pub fn missing(problems: &[(String, Origin, String)]) -> Option<Diagnostic> {
-    let texts: Vec<String> =
-        problems.iter().map(|(path, origin, why)| format!("{path}, which {origin} needs: {why}")).collect();
-    if texts.is_empty() {
-        return None;
-    }
-    let message = format!("cannot read {}; SSL_GET that needs it fails", texts.join("; "));
-    Some(Diagnostic::error(Code::INCLUDE, Span::default(), message))
+/// Said of a file that cannot be read.
+pub fn unreadable(path: &str, at: Span, why: &str) -> Diagnostic {
+    Diagnostic::error(Code::INCLUDE, at, format!("cannot read {path}: {why}")).label("SSL_GET that needs it fails")
+}
+
+/// Said of a file that is not what it should be; `why` names it.
+pub fn unfit(at: Span, why: &str) -> Diagnostic {
+    Diagnostic::error(Code::BAD_VALUE, at, why).label("SSL_GET that needs it fails")
 }

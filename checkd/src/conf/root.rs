@@ -11,7 +11,7 @@ use super::root_vrrp::RootVrrp;
 use super::route::{self, Route};
 use super::rule::{self, Rule};
 use super::server_group::{self, ServerGroup};
-use super::ssl::SSL;
+use super::ssl::{SSL, Ssl};
 use super::track::{SCRIPT, Script};
 use super::track_group::{TRACK_GROUP, TrackGroup};
 use super::tree::{Statement, StatementId, Tree};
@@ -20,7 +20,6 @@ use super::walk;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::probe::TlsContext;
 use ipc::config::vrrp::Switch;
 
 /// Everything that was read, before names are resolved.
@@ -51,7 +50,7 @@ pub struct Draft {
     /// `static_rules`
     pub static_rules: Vec<Rule>,
     /// `SSL`
-    pub tls: TlsContext,
+    pub tls: Ssl,
     /// What stands outside all blocks and concerns VRRP.
     pub vrrp: RootVrrp,
     /// Names of instances and groups that were seen.
@@ -214,11 +213,10 @@ pub static ROOT: &[Keyword<Draft>] = &[
     )
     .block(),
     Keyword::new("SSL", Args::Flag, "", "certificate and key that SSL_GET shows to servers", |r, s, d: &mut Draft| {
-        d.tls = TlsContext::default();
+        d.tls = Ssl::default();
         keyword::read(r, &[SSL], "`SSL`", s.children(), &mut d.tls);
     })
-    .block()
-    .not_yet(),
+    .block(),
 ];
 
 fn track_file(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft) {

@@ -3,57 +3,50 @@
 //! Nothing here waits for anybody but the supervisor: files are regular ones or refused, standard error and the log are written
 //! without blocking for longer than [`render::PATIENCE`]. When the supervisor is gone, it ends.
 
+mod keys;
+mod link;
+
 use super::{print, render};
-use checkd::conf::diag::{Code, Diagnostic, Severity};
-use checkd::conf::hmac;
+use checkd::conf::diag::{Diagnostic, Severity};
 use checkd::conf::names::Names;
-use checkd::conf::pem::{self, Need};
-use checkd::conf::source::Span;
-use checkd::conf::{Compiled, Compiler, LIMITS, Request, Step};
-use ipc::channel::{Channel, ChannelError};
+use checkd::conf::{Compiled, Compiler, Step};
+use ipc::channel::ChannelError;
 use ipc::child::{Ids, Whom};
-use ipc::chunk::cut;
 use ipc::codec::{CodecError, encode_slice};
-use ipc::config::probe::Pem;
-use ipc::config::{Bundle, Generation, Secret, SliceKind};
+use ipc::config::SliceKind;
 use ipc::confine::{Jail, Tcp, enter, enter_as_user};
-use ipc::evloop::EventLoop;
 use ipc::log::Logger;
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, ToCompile, Unread};
+use ipc::msg::compile::{CompileMode, FromCompile, MessageFormat};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::Level;
 use ipc::seccomp::{Call, call};
 use ipc::{child, fault};
-use mio::Token;
+use link::{Link, slurp};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::stat::{SFlag, fstat};
 use nix::unistd::{getegid, geteuid};
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::IsTerminal as _;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
 
 /// Its system calls beside those of every child.
 pub const CALLS: &[Call] = &[
-    call("fstat", "shell::compile::slurp"),
-    call("newfstatat", "shell::compile::slurp: fstat(3) of newer C libraries"),
+    call("fstat", "shell::compile::link::slurp"),
+    call("newfstatat", "shell::compile::link::slurp: fstat(3) of newer C libraries"),
 ];
 
 /// Its channel, two log descriptors, timer and poll set, and the files of one include, which are read as they come.
 const OPEN_FILES: u64 = 64;
 
 /// Address space in bytes and processor time in seconds that the kernel grants it: whatever is wrong with a parser, the machine and
-/// the running configuration go on. The parser's own bounds ([`LIMITS`]) are far below: 100,000 real servers take 50 MB and 0.2 s.
+/// the running configuration go on. The parser's own bounds ([`checkd::conf::LIMITS`]) are far below: 100,000 real servers take 50 MB and 0.1 s.
 const MEMORY: u64 = 1024 * 1024 * 1024;
 const PROCESSOR_SECONDS: u64 = 20;
 
 /// The ident of its log lines. COMPAT: the configuration is read by the parent, whose ident this is.
 const IDENT: &str = "Holdfast";
-
-const SUPERVISOR: Token = Token(0);
 
 /// Why it ends without a verdict.
 #[derive(Debug)]
@@ -189,9 +182,11 @@ fn session(colour: bool) -> Result<(), Failure> {
         files.iter().for_each(|(_, text)| names.take(of, text));
     }
     let mut compiled = parsed.finish(&names);
-    pem_files(&mut link, &path, &mut compiled)?;
+    if mode != CompileMode::Offline {
+        keys::pem_files(&mut link, &path, mode, &mut compiled)?;
+    }
     if matches!(mode, CompileMode::Load | CompileMode::Test) {
-        key_files(&mut link, &path, &mut compiled)?;
+        keys::key_files(&mut link, &path, &mut compiled)?;
     }
     show(&compiled, format, colour, &mut log);
     let verdict = compiled.verdict();
@@ -209,54 +204,6 @@ fn session(colour: bool) -> Result<(), Failure> {
         }
     }
     link.say(FromCompile::Done(verdict))
-}
-
-/// Reads what SSL_GET trusts and shows of itself: checkd, which needs it, has no file system.
-fn pem_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
-    let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
-    let mut missing = Vec::new();
-    for (path, need) in pem::wanted(&bundle.check) {
-        let (files, problems) = link.files(path.clone(), from.to_owned())?;
-        match (files.into_iter().next(), need) {
-            (Some((_, content)), _) if content.len() <= pem::FILE_LIMIT => {
-                bundle.check.tls.files.push(Pem { path, content: Secret::new(content) });
-            }
-            (Some(_), Need::Named(origin)) => missing.push((path, origin, "it is too long".to_owned())),
-            (None, Need::Named(origin)) => {
-                let why = match problems.into_iter().next() {
-                    Some(Unread::Unusable(_, why) | Unread::Refused(_, why)) => why,
-                    Some(Unread::Missing(_) | Unread::Nothing) | None => "it does not exist".to_owned(),
-                };
-                missing.push((path, origin, why));
-            }
-            (_, Need::System) => {}
-        }
-    }
-    if let Some(diagnostic) = pem::missing(&missing) {
-        compiled.diags.push(diagnostic);
-    }
-    Ok(())
-}
-
-/// Reads the keys of `auth_hmac` that are in files. One that is not there is fatal: the router would be deaf to its peers and a second
-/// master.
-fn key_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
-    let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
-    let mut problems = Vec::new();
-    for path in hmac::files(&bundle.vrrp) {
-        let (files, unread) = link.files(path.clone(), from.to_owned())?;
-        let read = match (files.into_iter().next(), unread.into_iter().next()) {
-            (Some((_, content)), _) => hmac::fill(&mut bundle.vrrp, &path, &content),
-            (None, Some(Unread::Unusable(_, why) | Unread::Refused(_, why))) => Err(why),
-            (None, Some(Unread::Missing(_) | Unread::Nothing) | None) => Err("it does not exist".to_owned()),
-        };
-        problems.extend(read.err().map(|why| format!("cannot use {path} as a key of `auth_hmac`: {why}")));
-    }
-    if !problems.is_empty() {
-        compiled.bundle = None;
-        compiled.diags.push(Diagnostic::fatal(Code::INCLUDE, Span::default(), problems.join("; ")));
-    }
-    Ok(())
 }
 
 /// Where `${_RANDOM}` starts: the keys of a hash map are the only randomness std has.
@@ -296,174 +243,4 @@ fn level(diagnostic: &Diagnostic) -> Level {
         Severity::Warning => Level::Warning,
         Severity::Note => Level::Info,
     }
-}
-
-/// Reads a regular file to its end. A FIFO, a socket or a device is refused: it could keep us waiting.
-fn slurp(fd: OwnedFd) -> Result<Vec<u8>, String> {
-    let stat = fstat(&fd).map_err(|e| e.desc().to_owned())?;
-    if SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT != SFlag::S_IFREG {
-        return Err("it is not a regular file".to_owned());
-    }
-    let most = LIMITS.file_bytes;
-    let size = usize::try_from(stat.st_size).unwrap_or(usize::MAX);
-    if size > most {
-        return Err(format!("it has {size} bytes; all files of a configuration together may have {most}"));
-    }
-    // One byte more than there should be: when it is filled the file has grown.
-    let mut text = vec![0; size.saturating_add(1)];
-    let mut read = 0_usize;
-    loop {
-        match nix::unistd::read(&fd, text.get_mut(read..).unwrap_or_default()) {
-            Ok(0) => break,
-            Ok(n) => read = read.saturating_add(n),
-            Err(Errno::EINTR) => {}
-            Err(e) => return Err(e.desc().to_owned()),
-        }
-        if read > most {
-            return Err(format!("it grows while it is read, and has more than {most} bytes by now"));
-        }
-        if read == text.len() {
-            text.resize(read.saturating_add(64 * 1024), 0);
-        }
-    }
-    text.truncate(read);
-    Ok(text)
-}
-
-/// What [`ToCompile::Start`] brought.
-struct Start {
-    facts: Facts,
-    mode: CompileMode,
-    format: MessageFormat,
-    main: Option<OwnedFd>,
-    output: Option<OwnedFd>,
-    log: LogSetup,
-    syslog: Option<OwnedFd>,
-    log_file: Option<OwnedFd>,
-}
-
-/// The channel to the supervisor, waited on.
-struct Link {
-    channel: Channel<FromCompile, ToCompile>,
-    events: EventLoop,
-    waiting: VecDeque<(ToCompile, Vec<OwnedFd>)>,
-    generation: Generation,
-}
-
-impl Link {
-    fn new(socket: OwnedFd) -> Result<Self, Failure> {
-        let mut events = EventLoop::new()?;
-        let mut channel = Channel::new(socket);
-        events.add(&mut channel, SUPERVISOR)?;
-        Ok(Link { channel, events, waiting: VecDeque::new(), generation: Generation::default() })
-    }
-
-    /// The next message, as long as it takes: the supervisor ends us when it has had enough, and its death ends the wait.
-    fn next(&mut self) -> Result<(ToCompile, Vec<OwnedFd>), Failure> {
-        let mut ready = Vec::new();
-        loop {
-            if let Some(message) = self.waiting.pop_front() {
-                return Ok(message);
-            }
-            match self.channel.receive()? {
-                Some(received) => {
-                    self.generation = received.frame.generation;
-                    let mut fds = Some(received.fds); // a message with descriptors has its frame for itself
-                    for message in received.frame.messages {
-                        self.waiting.push_back((message, fds.take().unwrap_or_default()));
-                    }
-                }
-                None => {
-                    self.events.wait(None, &mut ready)?;
-                }
-            }
-        }
-    }
-
-    fn start(&mut self) -> Result<Start, Failure> {
-        let (message, fds) = self.next()?;
-        let ToCompile::Start { log, facts, mode, format } = message else { return Err(unexpected()) };
-        let mut fds = fds.into_iter();
-        let main = fds.next();
-        let output = if matches!(mode, CompileMode::Print(_)) { fds.next() } else { None };
-        let mut next = |sink| if sink == Sink::On { fds.next() } else { None };
-        let syslog = next(log.syslog);
-        let log_file = next(log.file);
-        Ok(Start { facts, mode, format, main, output, log, syslog, log_file })
-    }
-
-    /// Asks for the files of an include directive and reads them as they come.
-    fn include(&mut self, request: &Request) -> Result<Included, Failure> {
-        self.files(request.pattern.clone(), request.from.clone())
-    }
-
-    /// The same for a pattern in a file.
-    fn files(&mut self, pattern: String, from: String) -> Result<Included, Failure> {
-        self.say(FromCompile::Include { pattern, from })?;
-        let (mut files, mut unread) = (Vec::new(), Vec::new());
-        let mut bytes = 0_usize;
-        loop {
-            let (message, fds) = self.next()?;
-            match message {
-                ToCompile::File { path } => match fds.into_iter().next().map(slurp) {
-                    // Beyond all bounds: dropped here, the compiler says so at the file before it.
-                    Some(Ok(_)) if bytes > LIMITS.file_bytes => {}
-                    Some(Ok(text)) => {
-                        bytes = bytes.saturating_add(text.len());
-                        files.push((path, text));
-                    }
-                    Some(Err(why)) => unread.push(Unread::Refused(path, why)),
-                    None => unread.push(Unread::Refused(path, "no descriptor came with it".to_owned())),
-                },
-                ToCompile::EndOfFiles { problems } => {
-                    unread.extend(problems);
-                    return Ok((files, unread));
-                }
-                ToCompile::Environment(_) | ToCompile::Start { .. } => return Err(unexpected()),
-            }
-        }
-    }
-
-    /// Asks for the value of an environment variable.
-    fn environment(&mut self, name: &str) -> Result<Option<Vec<u8>>, Failure> {
-        self.say(FromCompile::Environment(name.to_owned()))?;
-        match self.next()? {
-            (ToCompile::Environment(value), _) => Ok(value),
-            _ => Err(unexpected()),
-        }
-    }
-
-    fn say(&mut self, message: FromCompile) -> Result<(), Failure> {
-        self.channel.send(self.generation, vec![message])?;
-        self.flush()
-    }
-
-    /// In the order of [`SliceKind`].
-    fn slices(&mut self, bundle: &Bundle) -> Result<(), Failure> {
-        self.slice(SliceKind::Script, &encode_slice(&bundle.script)?)?;
-        self.slice(SliceKind::Ipvs, &encode_slice(&bundle.ipvs)?)?;
-        self.slice(SliceKind::Vrrp, &encode_slice(&bundle.vrrp)?)?;
-        self.slice(SliceKind::Check, &encode_slice(&bundle.check)?)
-    }
-
-    fn slice(&mut self, kind: SliceKind, bytes: &[u8]) -> Result<(), Failure> {
-        let chunks = cut(bytes).map(|chunk| FromCompile::Slice(kind, chunk));
-        self.channel.send_slice(self.generation, chunks)?;
-        self.flush()
-    }
-
-    fn flush(&mut self) -> Result<(), Failure> {
-        let mut ready = Vec::new();
-        while !self.channel.is_flushed() {
-            self.events.wait(None, &mut ready)?;
-            self.channel.flush()?;
-        }
-        Ok(())
-    }
-}
-
-type Included = (Vec<(String, Vec<u8>)>, Vec<Unread>);
-
-fn unexpected() -> Failure {
-    Failure::Channel(ChannelError::Violation(CodecError::Malformed("a message out of turn".to_owned())))
 }

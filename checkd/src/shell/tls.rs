@@ -149,7 +149,15 @@ fn roots(files: &TlsContext, tls: &Tls) -> Result<RootCertStore, String> {
 }
 
 fn certificates(files: &TlsContext, path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
-    let content = files.file(path).ok_or_else(|| format!("{path} could not be read"))?;
+    certificates_in(files.file(path).ok_or_else(|| format!("{path} could not be read"))?, path)
+}
+
+fn private_key(files: &TlsContext, path: &str) -> Result<PrivateKeyDer<'static>, String> {
+    private_key_in(files.file(path).ok_or_else(|| format!("{path} could not be read"))?, path)
+}
+
+/// The certificates in the text of a file, at least one.
+pub fn certificates_in(content: &[u8], path: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
     match certificates {
         Ok(certificates) if certificates.is_empty() => Err(format!("{path} holds no certificate")),
@@ -158,14 +166,28 @@ fn certificates(files: &TlsContext, path: &str) -> Result<Vec<CertificateDer<'st
     }
 }
 
-fn private_key(files: &TlsContext, path: &str) -> Result<PrivateKeyDer<'static>, String> {
-    let content = files.file(path).ok_or_else(|| format!("{path} could not be read"))?;
+/// The private key in the text of a file.
+pub fn private_key_in(content: &[u8], path: &str) -> Result<PrivateKeyDer<'static>, String> {
     if content.windows(9).any(|w| w == b"ENCRYPTED") {
         return Err(format!(
             "{path}: a key under a password is not supported; openssl pkey -in {path} -out NEW writes it without"
         ));
     }
     PrivateKeyDer::from_pem_slice(content).map_err(|e| format!("{path} holds no private key: {e}"))
+}
+
+/// A certificate of X.509 version 1 cannot be read for its key, and what it signs is not looked at, either.
+macro_rules! any_signature {
+    ($method:ident) => {
+        fn $method(
+            &self,
+            _: &[u8],
+            _: &CertificateDer<'_>,
+            _: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Ok(HandshakeSignatureValid::assertion())
+        }
+    };
 }
 
 /// Takes any certificate.
@@ -184,24 +206,8 @@ impl ServerCertVerifier for Anybody {
         Ok(ServerCertVerified::assertion())
     }
 
-    // A certificate of X.509 version 1 cannot be read for its key, and what it signs is not looked at, either.
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
+    any_signature!(verify_tls12_signature);
+    any_signature!(verify_tls13_signature);
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()

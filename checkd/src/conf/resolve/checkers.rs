@@ -66,7 +66,10 @@ impl Resolver<'_, '_> {
             Kind::Udp => CheckerKind::Udp(self.udp(c)),
             Kind::Ping => CheckerKind::Ping,
             Kind::Misc => CheckerKind::Misc(self.misc(c, of, delay_loop)?),
-            Kind::Ssl => CheckerKind::Ssl(http(c, of.d, of.v), c.tls.clone()),
+            Kind::Ssl => {
+                self.files.ssl_get(&of.draft.tls, c);
+                CheckerKind::Ssl(http(c, of.d, of.v), c.tls.clone())
+            }
             Kind::File | Kind::Bfd => return None,
         })
     }

@@ -23,6 +23,7 @@ mod watched;
 
 use super::Draft;
 use super::keyword::Reader;
+use super::pem::Needs;
 use super::source::Span;
 use super::tree::Tree;
 use super::value::secs;
@@ -48,10 +49,11 @@ struct Resolver<'a, 'r> {
     present: BTreeSet<&'a str>,
     scripts: ScriptConfig,
     track_scripts: Table<TrackScriptIdx, TrackScript>,
+    files: Needs,
 }
 
-/// Makes the configuration of everything that was read.
-pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mode: CompileMode) -> Bundle {
+/// Makes the configuration of everything that was read, but for the files that checkers need.
+pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mode: CompileMode) -> (Bundle, Needs) {
     let mut resolver = Resolver {
         r,
         facts,
@@ -62,6 +64,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
         present: facts.interfaces.iter().map(String::as_str).collect(),
         scripts: ScriptConfig::default(),
         track_scripts: Table::new(),
+        files: Needs::default(),
     };
     resolver.process(draft);
     let mut bundle = Bundle::default();
@@ -85,7 +88,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;
     bundle.script = resolver.scripts;
-    bundle
+    (bundle, resolver.files)
 }
 
 /// `startup_script_timeout`, `shutdown_script_timeout`. COMPAT: keepalived 2.4.3, keywords §3.1.

@@ -27,7 +27,7 @@ impl Resolver<'_, '_> {
     /// What mails and checkers are told, also where there are none: it is printed, and instances track files too.
     pub(super) fn check_globals(&mut self, draft: &All, bundle: &mut Bundle) {
         bundle.check.mail = mail(draft);
-        bundle.check.tls = draft.tls.clone();
+        bundle.check.tls = draft.tls.context();
         let router_id = draft.global.router_id.as_ref().map(|id| id.value.clone());
         bundle.check.router_id = router_id.unwrap_or_else(|| self.facts.hostname.clone());
         bundle.check.log_all_failures = draft.global.log_all_failures;

@@ -1,0 +1,75 @@
+//! Files that are no configuration text and belong to one: certificates, keys.
+
+use super::Failure;
+use super::link::Link;
+use crate::shell::tls;
+use checkd::conf::Compiled;
+use checkd::conf::diag::{Code, Diagnostic};
+use checkd::conf::hmac;
+use checkd::conf::pem::{self, Holds, Need};
+use checkd::conf::source::Span;
+use ipc::config::Secret;
+use ipc::config::probe::Pem;
+use ipc::msg::compile::{CompileMode, Unread};
+
+/// Reads what SSL_GET trusts and shows of itself: checkd, which needs it, has no file system.
+pub(super) fn pem_files(
+    link: &mut Link,
+    from: &str,
+    mode: CompileMode,
+    compiled: &mut Compiled,
+) -> Result<(), Failure> {
+    for (path, Need { named, holds }) in compiled.files.iter() {
+        let read = one(link, path, from)?.and_then(|content| match content.len() <= pem::FILE_LIMIT {
+            true => Ok(content),
+            false => Err("it is too long".to_owned()),
+        });
+        let problem = match (&read, named) {
+            (_, None) => None,
+            (Err(why), Some(at)) => Some(pem::unreadable(path, *at, why)),
+            (Ok(content), Some(at)) => {
+                holds.iter().find_map(|holds| unfit(content, path, *holds)).map(|why| pem::unfit(*at, &why))
+            }
+        };
+        compiled.diags.extend(problem);
+        if let (Ok(content), Some(bundle)) = (read, compiled.bundle.as_mut().filter(|_| mode != CompileMode::Test)) {
+            bundle.check.tls.files.push(Pem { path: path.to_owned(), content: Secret::new(content) });
+        }
+    }
+    compiled.diags.sort();
+    Ok(())
+}
+
+/// Why a file is not what it should be.
+fn unfit(content: &[u8], path: &str, holds: Holds) -> Option<String> {
+    match holds {
+        Holds::Certificate => tls::certificates_in(content, path).err(),
+        Holds::Key => tls::private_key_in(content, path).err(),
+    }
+}
+
+/// A file, or why it cannot be read.
+fn one(link: &mut Link, path: &str, from: &str) -> Result<Result<Vec<u8>, String>, Failure> {
+    let (files, unread) = link.files(path.to_owned(), from.to_owned())?;
+    Ok(match (files.into_iter().next(), unread.into_iter().next()) {
+        (Some((_, content)), _) => Ok(content),
+        (None, Some(Unread::Unusable(_, why) | Unread::Refused(_, why))) => Err(why),
+        (None, Some(Unread::Missing(_) | Unread::Nothing) | None) => Err("it does not exist".to_owned()),
+    })
+}
+
+/// Reads the keys of `auth_hmac` that are in files. One that is not there is fatal: the router would be deaf to its peers and a second
+/// master.
+pub(super) fn key_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
+    let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
+    let mut problems = Vec::new();
+    for path in hmac::files(&bundle.vrrp) {
+        let filled = one(link, &path, from)?.and_then(|content| hmac::fill(&mut bundle.vrrp, &path, &content));
+        problems.extend(filled.err().map(|why| format!("cannot use {path} as a key of `auth_hmac`: {why}")));
+    }
+    if !problems.is_empty() {
+        compiled.bundle = None;
+        compiled.diags.push(Diagnostic::fatal(Code::INCLUDE, Span::default(), problems.join("; ")));
+    }
+    Ok(())
+}
