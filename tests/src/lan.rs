@@ -41,6 +41,14 @@ impl Lan {
         Ok(Host { name: name.to_owned(), netns, port, index, address, mac })
     }
 
+    /// Gives a host another interface on the LAN, without an address.
+    pub fn second(&self, host: &Host, interface: &str) -> Outcome {
+        let port = format!("{}2", host.port);
+        self.netns.ip(&format!("link add {port} type veth peer name {interface} netns {}", host.netns.name()))?;
+        self.netns.ip(&format!("link set {port} master lan up"))?;
+        host.netns.ip(&format!("link set {interface} up")).map(drop)
+    }
+
     /// Pulls the cable of a host: both ends lose the carrier.
     pub fn unplug(&self, host: &Host) -> Outcome {
         self.netns.ip(&format!("link set {} down", host.port)).map(drop)

@@ -3,6 +3,7 @@
 use crate::effects::Effects;
 use crate::fsm::instance::{Claim, Follow, Input, Instance, Scene, State};
 use crate::fsm::link::{self, Known, Links};
+use crate::fsm::pace::Paces;
 use crate::fsm::script::{Script, Turned};
 use crate::fsm::track::{Appraisal, Tracked};
 use crate::fsm::{notify, sync};
@@ -72,6 +73,8 @@ pub struct Active {
     pub unknown: Unknown,
     /// By interface and virtual router.
     pub(crate) routes: BTreeMap<Route, Vec<InstanceIdx>>,
+    /// Announcements that keep a distance.
+    pub paces: Paces,
     queue: Queue,
 }
 
@@ -93,6 +96,7 @@ impl Active {
             strays: Strays::default(),
             unknown: Unknown::default(),
             routes: BTreeMap::new(),
+            paces: Paces::default(),
             queue: Queue::default(),
         };
         active.route();
@@ -162,6 +166,10 @@ impl Active {
         while let Some(who) = self.queue.pop(env.now) {
             match who {
                 Who::Instance(index) => self.act(index, env, |instance, scene| instance.expire(scene)),
+                Who::Paces => {
+                    self.paces.send(env.now, &self.links, env.out);
+                    self.queue.set(who, not_before(self.paces.deadline(), env.now));
+                }
                 Who::Script(index) => {
                     if let Some(script) = self.scripts.at_mut(index) {
                         script.expire(env.now, env.out);
@@ -202,9 +210,21 @@ impl Active {
     /// Lets an instance act alone; its deadline and its addresses follow its state.
     fn touch(&mut self, index: InstanceIdx, env: &mut Env<'_>, f: impl FnOnce(&mut Instance, &mut Scene<'_>)) {
         let Some(instance) = self.instances.at_mut(index) else { return };
-        let mut scene =
-            Scene { now: env.now, links: &self.links, quiet_until: env.quiet_until, day: env.day, out: env.out };
+        let mut scene = Scene {
+            now: env.now,
+            links: &self.links,
+            quiet_until: env.quiet_until,
+            day: env.day,
+            paces: &mut self.paces,
+            out: env.out,
+        };
+        let before = instance.state;
         f(instance, &mut scene);
+        if before == State::Master && instance.state != State::Master {
+            self.paces.cancel(index);
+        }
+        self.paces.send(env.now, &self.links, env.out);
+        self.queue.set(Who::Paces, not_before(self.paces.deadline(), env.now));
         self.queue.set(Who::Instance(index), not_before(instance.deadline(), env.now));
         if env.ipvs == Talk::Live
             && let Some(want) = instance.unsaid()

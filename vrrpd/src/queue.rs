@@ -11,6 +11,8 @@ pub enum Who {
     Instance(InstanceIdx),
     /// A script.
     Script(TrackScriptIdx),
+    /// Announcements that keep a distance.
+    Paces,
 }
 
 /// The deadlines, each of somebody else.

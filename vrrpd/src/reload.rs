@@ -5,6 +5,7 @@ use crate::active::{Active, Group};
 use crate::effects::Effects;
 use crate::fsm::instance::{Instance, MIN_ADVERT_INT, Scene, State};
 use crate::fsm::link::Links;
+use crate::fsm::pace::{Paces, Waits};
 use crate::fsm::script::{Script, Verdict};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -125,13 +126,20 @@ pub fn activate(
         .collect();
 
     let mut fresh = Table::new();
-    let mut scene = Scene { now, links: &links, quiet_until, day, out };
+    let mut none = Paces::default();
+    let mut scene = Scene { now, links: &links, quiet_until, day, paces: &mut none, out };
     for (index, conf) in config.instances.iter() {
         let link = links.name(conf.link);
         let options = config.options.at(index).cloned().unwrap_or_default();
         let new = Instance::new(index, conf.clone(), options);
         let instance = match old_instances.remove(&key(conf, link)) {
-            Some(instance) => instance.reconfigured(new, &old_links, &scene),
+            Some((instance, Waits::No)) => instance.reconfigured(new, &old_links, &scene),
+            Some((instance, Waits::Yes)) => {
+                // What waited is announced anew.
+                let mut instance = instance.reconfigured(new, &old_links, &scene);
+                instance.announce_again();
+                instance
+            }
             None => new,
         };
         // A table of the same index type was just read, so there is room.
@@ -139,19 +147,22 @@ pub fn activate(
             break;
         }
     }
-    for mut gone in old_instances.into_values() {
+    for (mut gone, _) in old_instances.into_values() {
         gone.removed(left, &mut scene);
         scene.out.log(Level::Info, format!("({}) removed from the configuration", gone.conf.name));
     }
     let mut active = Active::new(generation, fresh, groups, scripts, links);
     active.unknown.log = config.globals.log_unknown_vrids;
+    active.paces = Paces::new(&config);
     active.start(now);
     active
 }
 
-fn by_key(old: &Active) -> BTreeMap<Key, Instance> {
-    let pair = |(_, instance): (InstanceIdx, &Instance)| {
-        (key(&instance.conf, old.links.name(instance.conf.link)), instance.clone())
+/// With each, whether it has announcements that wait.
+fn by_key(old: &Active) -> BTreeMap<Key, (Instance, Waits)> {
+    let pair = |(index, instance): (InstanceIdx, &Instance)| {
+        let waits = if old.paces.waits(index) { Waits::Yes } else { Waits::No };
+        (key(&instance.conf, old.links.name(instance.conf.link)), (instance.clone(), waits))
     };
     old.instances.iter().map(pair).collect()
 }

@@ -121,8 +121,7 @@ pub static VRRP: &[Keyword<Global>] = &[
         |r, s, d: &mut Global| {
             put(&mut d.vrrp.garp_interval, r.timer(s.word(1), micros(1)..=DAY));
         },
-    ).or("no pause")
-    .not_yet(),
+    ).or("no pause"),
     Keyword::new(
         "vrrp_gna_interval",
         Args::Count(1, 1),
@@ -131,16 +130,14 @@ pub static VRRP: &[Keyword<Global>] = &[
         |r, s, d: &mut Global| {
             put(&mut d.vrrp.gna_interval, r.timer(s.word(1), micros(1)..=DAY));
         },
-    ).or("no pause")
-    .not_yet(),
+    ).or("no pause"),
     Keyword::new(
         "vrrp_garp_extra_if",
         Args::Count(1, 2),
         "[all] SECONDS 1..86400",
         "how often a master sends gratuitous ARPs for addresses on other interfaces than its own; all: on those of use_vmac too",
         |r, s, d: &mut Global| put(&mut d.vrrp.garp_extra, extra_garp(r, s, 1)),
-    ).or("not at all")
-    .not_yet(),
+    ).or("not at all"),
     Keyword::new(
         "vrrp_vmac_garp_intvl",
         Args::Count(1, 2),

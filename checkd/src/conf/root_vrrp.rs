@@ -78,8 +78,7 @@ pub static ROOT_VRRP: &[Keyword<Draft>] = &[
         keyword::read(r, &[GARP_GROUP], "`garp_group`", s.children(), &mut group);
         d.vrrp.garp_groups.push(group);
     })
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new("vrrp_track_process", Args::Count(1, 1), "NAME", "a process; instances track whether enough of it run", |r, s, d: &mut Draft| {
         let Some(name) = s.word(1).and_then(|w| r.text(w)) else { return };
         let mut process = TrackProcess::new(name, s.whole());

@@ -205,8 +205,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "[all] SECONDS 0..86400",
         "how often a master sends gratuitous ARPs for addresses on other interfaces than its own; 0: never",
         |r, s, i: &mut Instance| i.more.garp_extra = extra_garp(r, s, 0).or(i.more.garp_extra),
-    ).or("that of vrrp_garp_extra_if")
-    .not_yet(),
+    ).or("that of vrrp_garp_extra_if"),
     Keyword::new(
         "vmac_garp_intvl",
         Args::Count(1, 2),

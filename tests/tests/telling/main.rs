@@ -1,3 +1,4 @@
 //! Who is told of what happens, and in which words: compared with Debian's keepalived in the same scenario.
 
+mod announcing;
 mod fifos;

@@ -1,12 +1,15 @@
-//! When gratuitous ARP and unsolicited neighbour advertisements are sent. COMPAT: keepalived 2.4.3: a burst is `repeat` rounds over all addresses, advertised ones first.
+//! When gratuitous ARP and unsolicited neighbour advertisements are sent. COMPAT: keepalived 2.4.3: a burst is `repeat` rounds over all
+//! addresses, advertised ones first; where a distance is kept between them, they wait in [`super::pace`].
 
 use super::instance::{Instance, Scene, State};
 use super::link;
+use super::pace::Waits;
 use crate::packet::{arp, ndisc};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
-use ipc::config::vrrp::Transport;
+use ipc::config::vrrp::{Switch, Transport, Vip};
 use ipc::msg::vips::{Applied, Arp, LinkFacts};
 use ipc::time::Mono;
 
@@ -23,6 +26,7 @@ pub struct Garp {
     second: Option<Mono>,
     refresh: Option<Mono>,
     lower_prio: Option<Mono>,
+    extra: Option<Mono>,
 }
 
 /// The first burst, which waits for the addresses.
@@ -64,7 +68,7 @@ impl Garp {
 
     /// When the next burst is due.
     pub fn deadline(&self) -> Option<Mono> {
-        [self.second, self.refresh, self.lower_prio].into_iter().flatten().min()
+        [self.second, self.refresh, self.lower_prio, self.extra].into_iter().flatten().min()
     }
 }
 
@@ -77,6 +81,7 @@ impl Instance {
             (First::Awaited, _) => {
                 self.garp.second = after(scene.now, timing.delay);
                 self.garp.refresh = after(scene.now, timing.refresh).map(|due| due + timing.delay);
+                self.begin_extra(scene.now);
             }
             (First::AwaitedAlone | First::Partly, _) => {
                 self.garp.refresh = self.garp.refresh.or(after(scene.now, timing.refresh));
@@ -131,6 +136,15 @@ impl Instance {
             self.garp.refresh = Some(if next > now { next } else { now + interval });
             self.burst(timing.refresh_repeat, scene);
         }
+        if let Some(due) = self.garp.extra.take_if(|due| *due <= now) {
+            self.garp.extra = after(due.max(now - self.extra_every()), self.extra_every());
+            self.extra(scene);
+        }
+    }
+
+    /// The schedule of `garp_extra_if` begins. COMPAT: keepalived 2.2.7: the first an interval later.
+    pub(super) fn begin_extra(&mut self, now: Mono) {
+        self.garp.extra = after(now, self.extra_every());
     }
 
     /// `repeat` rounds over all addresses, where ARP is spoken.
@@ -138,19 +152,43 @@ impl Instance {
         if scene.now < scene.quiet_until {
             return;
         }
-        for _ in 0..repeat.min(MAX_REPEAT) {
-            for vip in self.conf.vips.iter().chain(&self.conf.excluded) {
-                let Some(facts) = scene.links.facts(vip.link) else { continue };
-                if facts.arp == Arp::Yes && link::is_up(facts) {
-                    scene.out.announce(facts.ifindex, frame(facts, vip.addr));
-                }
+        let repeat = repeat.min(MAX_REPEAT);
+        let mut at_once = Vec::new();
+        for vip in self.conf.vips.iter().chain(&self.conf.excluded) {
+            if scene.paces.wait(self.index, vip.link, vip.addr, repeat) == Waits::No {
+                at_once.push(vip);
             }
         }
+        for _ in 0..repeat {
+            at_once.iter().for_each(|vip| announce(vip, scene));
+        }
+    }
+
+    /// `garp_extra_if`: one for each interface that has addresses and carries no adverts. COMPAT: keepalived 2.2.7: of its first address.
+    fn extra(&self, scene: &mut Scene<'_>) {
+        let mut seen = BTreeSet::from([self.conf.link]);
+        for vip in self.conf.vips.iter().chain(&self.conf.excluded) {
+            if seen.insert(vip.link) && scene.paces.wait(self.index, vip.link, vip.addr, 1) == Waits::No {
+                announce(vip, scene);
+            }
+        }
+    }
+
+    /// How often [`Instance::extra`] happens. Without `all` it concerns virtual MAC interfaces only, and there are none.
+    pub(super) fn extra_every(&self) -> Duration {
+        self.options.garp_extra.filter(|extra| extra.all == Switch::On).map_or(Duration::ZERO, |extra| extra.every)
+    }
+}
+
+/// Tells the link where an address is, where ARP is spoken.
+fn announce(vip: &Vip, scene: &mut Scene<'_>) {
+    if let Some(facts) = scene.links.facts(vip.link).filter(|facts| facts.arp == Arp::Yes && link::is_up(facts)) {
+        scene.out.announce(facts.ifindex, frame(facts, vip.addr));
     }
 }
 
 /// What tells the link that an address is at this interface.
-fn frame(facts: &LinkFacts, addr: IpAddr) -> Vec<u8> {
+pub(super) fn frame(facts: &LinkFacts, addr: IpAddr) -> Vec<u8> {
     match addr {
         IpAddr::V4(addr) => arp::gratuitous(facts.mac, addr).to_vec(),
         IpAddr::V6(addr) => ndisc::unsolicited(facts.mac, addr, facts.forwarding),

@@ -3,6 +3,7 @@
 use super::election::Owner;
 use super::garp::Garp;
 use super::link::Links;
+use super::pace::Paces;
 use super::signature::Signatures;
 use super::timers;
 use super::track::{Appraisal, Fault, Port, Waiting};
@@ -94,6 +95,8 @@ pub struct Scene<'a> {
     pub quiet_until: Mono,
     /// Time since 1970, for signatures.
     pub day: Duration,
+    /// Announcements that wait their turn.
+    pub paces: &'a mut Paces,
     /// Where actions go.
     pub out: &'a mut Effects,
 }

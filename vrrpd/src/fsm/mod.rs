@@ -1,4 +1,4 @@
-//! What one virtual router does: who wins ([`election`]), when ([`timers`]), what to announce ([`garp`]), with which priority
+//! What one virtual router does: who wins ([`election`]), when ([`timers`]), what to announce ([`garp`], [`pace`]), with which priority
 //! ([`track`], [`script`]), together with whom ([`sync`]). [`instance`] holds the states, [`transitions`] what
 //! leads from one to another.
 
@@ -7,6 +7,7 @@ pub mod garp;
 pub mod instance;
 pub mod link;
 pub mod notify;
+pub mod pace;
 pub mod reconfigure;
 pub mod script;
 pub mod send;

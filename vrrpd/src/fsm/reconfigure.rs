@@ -17,7 +17,7 @@ impl Instance {
     pub fn reconfigured(mut self, fresh: Instance, old_links: &Links, scene: &Scene<'_>) -> Self {
         let before = (self.advert_int(), self.master_down_interval());
         let old_addrs = places(&self.conf, old_links);
-        let old_refresh = self.conf.garp.refresh;
+        let (old_refresh, old_extra) = (self.conf.garp.refresh, self.extra_every());
         self.signatures = match (self.signatures.take(), fresh.signatures) {
             (Some(old), Some(fresh)) => Some(old.reconfigured(fresh)),
             (_, fresh) => fresh,
@@ -45,6 +45,9 @@ impl Instance {
                 } else if !self.conf.garp.refresh.is_zero() {
                     self.garp.await_again();
                 }
+                if self.extra_every() != old_extra {
+                    self.begin_extra(scene.now);
+                }
                 if self.conf.garp.refresh != old_refresh {
                     self.garp.forget_refresh();
                 }
@@ -53,6 +56,13 @@ impl Instance {
             State::Init | State::Fault => {}
         }
         self
+    }
+
+    /// Announcements of it waited when the generation before ended.
+    pub fn announce_again(&mut self) {
+        if self.state == State::Master {
+            self.garp.await_again();
+        }
     }
 
     /// It is not in the new generation: its master says goodbye, and its scripts, which are of generation `left`, are told.
