@@ -1,11 +1,15 @@
 //! What the configuration authorises. The slice was compiled by a process without privilege and relayed unopened: it is
 //! checked here, so that an index or a number that cannot be is refused as a whole and never reaches the kernel.
 
+mod marks;
+
+use crate::filter::Element;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use ipc::config::filter::Filter;
 use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Real, Service, ServiceKey};
 use ipc::config::lvs::Lvs;
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
@@ -27,6 +31,7 @@ pub struct Ledger {
     users: BTreeMap<ServiceKey, Users>,
     reals: BTreeMap<(ServiceIdx, IpAddr, u16), RealIdx>,
     by_service: BTreeMap<ServiceIdx, Vec<RealIdx>>,
+    marks: marks::Marks,
 }
 
 /// The `virtual_server` blocks that have one service of the kernel in common: one, unless groups share an address.
@@ -40,7 +45,13 @@ struct Users {
 impl Ledger {
     /// Checks a configuration. The error names what is wrong, with the line that asked for it.
     pub fn new(config: IpvsConfig) -> Result<Ledger, String> {
-        let mut ledger = Ledger::default();
+        Ledger::after(config, &Ledger::default())
+    }
+
+    /// The same; marks that `earlier` gave stay.
+    pub fn after(mut config: IpvsConfig, earlier: &Ledger) -> Result<Ledger, String> {
+        check_filter(&config.filter)?;
+        let mut ledger = Ledger { marks: marks::give(&mut config, &earlier.marks), ..Ledger::default() };
         for (_, link) in config.links.iter() {
             name(&link.name).map_err(|why| format!("{}: interface name {:?} {why}", link.origin, link.name))?;
         }
@@ -175,6 +186,16 @@ impl Ledger {
         self.reals.get(&(service, real.dest.addr, real.dest.port)).copied()
     }
 
+    /// The tables of the packet filter.
+    pub fn filter(&self) -> &Filter {
+        &self.config.filter
+    }
+
+    /// What the packet filter marks, and with what.
+    pub fn marks(&self) -> &[Element] {
+        self.marks.elements()
+    }
+
     /// `lvs_…` of `global_defs`.
     pub fn lvs(&self) -> &Lvs {
         &self.config.lvs
@@ -188,6 +209,22 @@ impl Ledger {
     /// Whether there is any instance.
     pub fn has_instances(&self) -> bool {
         !self.config.instances.is_empty()
+    }
+}
+
+/// Longest name of a table of nftables that the configuration may give.
+const TABLE_LIMIT: usize = 31;
+
+fn check_filter(filter: &Filter) -> Result<(), String> {
+    let names = [filter.vips.as_ref().map(|t| &t.name), filter.marks.as_ref().map(|t| &t.name)];
+    for name in names.into_iter().flatten() {
+        if name.is_empty() || name.len() > TABLE_LIMIT || name.bytes().any(|b| b == 0) {
+            return Err(format!("nftables: {name:?} is no name of a table"));
+        }
+    }
+    match names {
+        [Some(a), Some(b)] if a == b => Err(format!("nftables, nftables_ipvs: one table {a} cannot be both")),
+        _ => Ok(()),
     }
 }
 

@@ -19,6 +19,7 @@ extern crate std;
 pub mod desired;
 pub mod dump;
 pub mod event;
+pub mod filter;
 pub mod ledger;
 pub mod link;
 pub mod netlink;

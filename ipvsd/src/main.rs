@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Most descriptors: three netlink sockets, the channels, the log, a dump file.
+/// Most descriptors: four netlink sockets, the channels, the log, a dump file.
 const OPEN_FILES: u64 = 64;
 
 fn main() -> ExitCode {

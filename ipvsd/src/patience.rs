@@ -6,6 +6,7 @@ use core::time::Duration;
 use ipc::config::ipvs::ServiceKey;
 use ipc::time::Mono;
 
+use crate::filter::TableKey;
 use crate::observed::{AddrKey, DaemonState};
 
 /// Longest pause between two attempts.
@@ -26,6 +27,8 @@ pub enum Item {
     Timeouts,
     /// The whole IPVS table.
     Table,
+    /// A table of the packet filter.
+    Filter(TableKey),
 }
 
 /// Whether something is worth a log line.

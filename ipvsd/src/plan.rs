@@ -1,7 +1,8 @@
 //! The difference between what is desired and what is observed, in the order in which it is made good: [`addrs`] for
-//! addresses, [`services`] for IPVS, [`whole`] for what concerns IPVS as a whole.
+//! addresses, [`services`] for IPVS, [`whole`] for what concerns IPVS as a whole, [`filter`] for the packet filter.
 
 pub mod addrs;
+pub mod filter;
 pub mod services;
 pub mod whole;
 

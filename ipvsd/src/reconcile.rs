@@ -4,10 +4,11 @@
 //! a netlink request while it is written, so that this costs nothing, and no request has to reckon with another that is
 //! still open.
 //!
-//! [`peers`] is the conversation with vrrpd and checkd, [`config`] what a new generation changes, [`route`] and [`ipvs`]
-//! the two buses, [`stop`] the end.
+//! [`peers`] is the conversation with vrrpd and checkd, [`config`] what a new generation changes, [`route`], [`ipvs`] and [`filter`]
+//! the three buses, [`stop`] the end.
 
 mod config;
+mod filter;
 mod ipvs;
 mod peers;
 mod route;
@@ -45,6 +46,7 @@ pub struct Reconciler {
     check: peers::Check,
     route: route::Lane,
     ipvs: ipvs::Lane,
+    filter: filter::Lane,
     stopping: Option<stop::Stopping>,
     next_seq: u32,
     unreadable: Option<Mono>,
@@ -88,6 +90,7 @@ impl Machine for Reconciler {
             self.desired.drain_deadline(),
             self.route.deadline(),
             self.ipvs.deadline(),
+            self.filter.deadline(),
             self.stopping.as_ref().and_then(stop::Stopping::deadline),
         ]
         .into_iter()
@@ -106,6 +109,7 @@ impl Reconciler {
         if self.patience.expire(self.now) {
             self.route.replan();
             self.ipvs.replan();
+            self.filter.replan();
         }
         if self.desired.drained(self.now) {
             self.ipvs.replan();
@@ -113,16 +117,18 @@ impl Reconciler {
         self.release_overdue(out);
         self.route.expire(self.now);
         self.ipvs.expire(self.now);
+        self.filter.expire(self.now);
     }
 
     fn fact(&mut self, fact: Fact, out: &mut Vec<Action>) {
         match fact {
             Fact::Lost(Bus::Route) => self.route.lost(self.now),
             Fact::Lost(Bus::Generic) => self.ipvs.lost(self.now),
+            Fact::Lost(Bus::Filter) => self.filter_lost(),
             Fact::Unreadable { bus, why } => self.unreadable(bus, &why, out),
             fact => {
-                // Sequence numbers are unique over both buses, so each lane knows its own.
-                if let Some(fact) = self.route_fact(fact, out) {
+                // Sequence numbers are unique over all buses, so each lane knows its own.
+                if let Some(fact) = self.route_fact(fact, out).and_then(|fact| self.filter_fact(fact, out)) {
                     self.ipvs_fact(fact, out);
                 }
             }
@@ -149,8 +155,13 @@ impl Reconciler {
     /// while it is written, and what is done already shall be announced meanwhile.
     fn proceed(&mut self, out: &mut Vec<Action>) {
         let mut requests = Vec::new();
+        self.proceed_filter(&mut requests);
         self.proceed_route(&mut requests);
         self.proceed_ipvs(&mut requests);
+        if self.is_stopping() {
+            // What was waited for may be gone now.
+            self.proceed_filter(&mut requests);
+        }
         self.speak_to_vrrp(out);
         self.speak_to_check(out);
         out.append(&mut requests);

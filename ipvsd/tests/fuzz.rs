@@ -15,8 +15,12 @@ const FAMILY: u16 = 0x22;
 #[test]
 fn datagrams_of_any_bytes() {
     bolero::check!().for_each(|bytes: &[u8]| {
-        let sockets =
-            [Socket::Command(Bus::Generic), Socket::Command(Bus::Route), Socket::Monitor { own_port: 0x0101_0101 }];
+        let sockets = [
+            Socket::Command(Bus::Generic),
+            Socket::Command(Bus::Route),
+            Socket::Command(Bus::Filter),
+            Socket::Monitor { own_port: 0x0101_0101 },
+        ];
         for socket in sockets {
             let mut facts = Vec::new();
             read(socket, bytes, &mut facts);

@@ -324,7 +324,14 @@ fn ipvs_kernel_timeouts_and_daemons_are_set_follow_an_instance_and_are_restored(
     let hold = std::time::Duration::from_secs(1);
     config
         .instances
-        .push(InstanceAddrs { name: "VI_1".into(), addrs: vec![], routes: vec![], rules: vec![], hold })
+        .push(InstanceAddrs {
+            name: "VI_1".into(),
+            addrs: vec![],
+            routes: vec![],
+            rules: vec![],
+            hold,
+            accept: Default::default(),
+        })
         .expect("room");
     config.lvs.tcp_timeout = Some(1000);
     config.lvs.sync = Some(SyncDaemon {

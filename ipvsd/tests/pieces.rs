@@ -32,7 +32,14 @@ fn config() -> IpvsConfig {
             origin: Origin::default(),
         };
         let (name, hold) = (format!("VI_{n}"), Duration::from_secs(3));
-        let instance = InstanceAddrs { name, addrs: vec![addr], routes: Vec::new(), rules: Vec::new(), hold };
+        let instance = InstanceAddrs {
+            name,
+            addrs: vec![addr],
+            routes: Vec::new(),
+            rules: Vec::new(),
+            hold,
+            accept: Default::default(),
+        };
         config.instances.push(instance).expect("room");
     }
     config

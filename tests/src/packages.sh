@@ -23,6 +23,6 @@ packages_install() {
 }
 
 # What the namespaces need, and what builds.
-LAB_PACKAGES="iproute2 ipvsadm keepalived nginx-light dnsmasq-base python3-aiosmtpd socat openssl kmod gcc libc6-dev ca-certificates"
+LAB_PACKAGES="iproute2 ipvsadm nftables keepalived nginx-light dnsmasq-base python3-aiosmtpd socat openssl kmod gcc libc6-dev ca-certificates"
 # What the virtual machine needs.
 VM_PACKAGES="qemu-system-x86 busybox-static cpio kmod"

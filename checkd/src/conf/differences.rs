@@ -123,8 +123,22 @@ pub static DIFFERENCES: &[Difference] = &[
         "iptables-words",
         "`vrrp_iptables` and `vrrp_ipsets`",
         "a keepalived that was built without iptables takes the first as `nftables`, with an error, and does not know the second",
-        "both are known",
+        "both are known, and come to the same nftables table",
         "what a file means does not depend on how the program was built",
+    ),
+    running(
+        "iptables-table",
+        "`vrrp_iptables` with one chain",
+        "2.2.7 filters in nftables where iptables(8) is not installed, also what goes out",
+        "what goes out is not filtered, with one chain",
+        "it is what the manual of keepalived says of it",
+    ),
+    running(
+        "shared-marks",
+        "`nftables_ipvs` and addresses of two groups, of a group and a `virtual_server`, or with port 0",
+        "they get the mark of one of them; packets to port 0 are marked, others not",
+        "they stay services of their own",
+        "a packet has one mark, and port 0 means every port",
     ),
     text(
         "umask-words",

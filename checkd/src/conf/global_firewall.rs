@@ -34,6 +34,16 @@ fn table(r: &mut Reader<'_>, s: Statement<'_>, default: &str) -> Option<String> 
     }
 }
 
+/// The two tables need two names.
+fn is_free(r: &mut Reader<'_>, s: Statement<'_>, name: &str, other: Option<&str>) -> bool {
+    let free = other != Some(name);
+    if !free {
+        let message = alloc::format!("`nftables` and `nftables_ipvs` cannot both be the table `{name}`");
+        r.diags.push(Diagnostic::error(Code::DUPLICATE, s.whole(), message).label("ignored"));
+    }
+    free
+}
+
 fn int32(r: &mut Reader<'_>, s: Statement<'_>) -> Option<i32> {
     r.number(s.word(1), i64::from(i32::MIN)..=i64::from(i32::MAX))
 }
@@ -78,11 +88,11 @@ pub static FIREWALL: &[Keyword<Global>] = &[
         "[TABLE]",
         "a table of this name filters for no_accept and use_vmac",
         |r, s, d: &mut Global| {
-            fill(&mut d.vrrp.firewall.nftables, table(r, s, "keepalived"));
+            let name = table(r, s, "keepalived").filter(|name| is_free(r, s, name, d.vrrp.firewall.ipvs.as_deref()));
+            fill(&mut d.vrrp.firewall.nftables, name);
         },
     )
-    .or("keepalived")
-    .not_yet(),
+    .or("keepalived"),
     Keyword::new(
         "nftables_priority",
         Args::Count(1, 1),
@@ -92,27 +102,27 @@ pub static FIREWALL: &[Keyword<Global>] = &[
             fill(&mut d.vrrp.firewall.priority, int32(r, s));
         },
     )
-    .or("-1")
-    .not_yet(),
-    Keyword::flag("nftables_ifindex", "its sets name interfaces by their numbers", |_, _, d: &mut Global| {
-        d.vrrp.firewall.by_ifindex = Switch::On
-    })
-    .not_yet(),
+    .or("-1"),
+    Keyword::flag(
+        "nftables_ifindex",
+        "its sets name interfaces by their numbers, which they always do",
+        |_, _, d: &mut Global| d.vrrp.firewall.by_ifindex = Switch::On,
+    ),
     Keyword::flag("nftables_counters", "its rules count packets", |_, _, d: &mut Global| {
         d.vrrp.firewall.counters = Switch::On
-    })
-    .not_yet(),
+    }),
     Keyword::new(
         "nftables_ipvs",
         Args::Count(0, 1),
         "[TABLE]",
         "a table of this name puts the firewall marks of virtual server groups on packets",
         |r, s, d: &mut Global| {
-            fill(&mut d.vrrp.firewall.ipvs, table(r, s, "keepalived_ipvs"));
+            let name =
+                table(r, s, "keepalived_ipvs").filter(|name| is_free(r, s, name, d.vrrp.firewall.nftables.as_deref()));
+            fill(&mut d.vrrp.firewall.ipvs, name);
         },
     )
-    .or("keepalived_ipvs")
-    .not_yet(),
+    .or("keepalived_ipvs"),
     Keyword::new(
         "nftables_ipvs_priority",
         Args::Count(1, 1),
@@ -122,8 +132,7 @@ pub static FIREWALL: &[Keyword<Global>] = &[
             fill(&mut d.vrrp.firewall.ipvs_priority, int32(r, s));
         },
     )
-    .or("-1")
-    .not_yet(),
+    .or("-1"),
     Keyword::new(
         "nftables_ipvs_start_fwmark",
         Args::Count(1, 1),
@@ -133,25 +142,22 @@ pub static FIREWALL: &[Keyword<Global>] = &[
             fill(&mut d.vrrp.firewall.first_mark, r.number(s.word(1), 1..=i64::from(u32::MAX)));
         },
     )
-    .or("1000")
-    .not_yet(),
+    .or("1000"),
     Keyword::new(
         "vrrp_iptables",
         Args::Count(0, 2),
         "[IN [OUT]]",
-        "iptables chains that filter for no_accept; one chain: nothing is filtered on its way out",
+        "nftables filters for no_accept; with one word nothing is filtered on its way out",
         iptables,
     )
-    .or("INPUT OUTPUT")
-    .not_yet(),
+    .or("INPUT OUTPUT"),
     Keyword::new(
         "vrrp_ipsets",
         Args::Count(0, 6),
         "[NAME …]",
-        "the names of the ipsets that the iptables rules use; none: rules without ipsets",
+        "names of ipsets; the sets are those of the nftables table",
         ipsets,
-    )
-    .not_yet(),
+    ),
 ];
 
 /// Words in a D-Bus name or a socket.

@@ -23,7 +23,7 @@ impl Printer<'_> {
         w: &mut Writer<'_>,
         instance: &Instance,
         options: &InstanceOptions,
-        InstanceAddrs { name: _, addrs, routes, rules, hold: _ }: &InstanceAddrs,
+        InstanceAddrs { name: _, addrs, routes, rules, hold: _, accept: _ }: &InstanceAddrs,
     ) -> fmt::Result {
         let Instance {
             name,

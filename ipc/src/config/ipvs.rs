@@ -1,8 +1,10 @@
 //! ipvsd's slice: the ledger of everything it may ever put into the kernel.
 
+use super::filter::Filter;
 use super::lvs::Lvs;
 use super::route::{Route, Rule, Statics};
 use super::vrrp::{Link, Switch};
+use super::vrrp_options::Accept;
 use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServerGroupIdx, ServiceIdx};
 use crate::net::{Family, Prefix};
 use crate::table::Table;
@@ -27,6 +29,8 @@ pub struct IpvsConfig {
     pub statics: Statics,
     /// `lvs_…` of `global_defs`
     pub lvs: Lvs,
+    /// The tables of the packet filter.
+    pub filter: Filter,
 }
 
 /// What may be put into the kernel for one instance.
@@ -42,6 +46,8 @@ pub struct InstanceAddrs {
     pub rules: Vec<Rule>,
     /// How long the addresses stay when vrrpd is gone: less than a backup needs to take over.
     pub hold: Duration,
+    /// What becomes of packets to the addresses while they are there; [`Accept::Accept`] for the address owner, whatever is written.
+    pub accept: Accept,
 }
 
 /// One address record. COMPAT: keepalived 2.4.3, behaviour §8.

@@ -7,6 +7,7 @@
 pub mod bfd;
 pub mod check;
 pub mod file;
+pub mod filter;
 pub mod global;
 pub mod identity;
 pub mod ipvs;

@@ -69,6 +69,11 @@ impl Batch {
         }
     }
 
+    /// Requests that are bytes already, for one write of their own.
+    pub fn written(bus: Bus, bytes: Vec<u8>) -> Self {
+        Batch { bus, writes: Vec::from([bytes]) }
+    }
+
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
         self.writes.is_empty()

@@ -1,11 +1,12 @@
 //! Netlink as bytes: requests are made and replies are read here, nothing is sent.
 //!
 //! [`batch`] puts many requests into few writes; [`reply`] cuts what was received into facts; [`route`] knows links and
-//! addresses, [`ipvs`] the generic netlink family of IPVS, [`genl`] how a family's number is asked for.
+//! addresses, [`ipvs`] the generic netlink family of IPVS, [`genl`] how a family's number is asked for, [`nft`] the packet filter.
 
 pub mod batch;
 pub mod genl;
 pub mod ipvs;
+pub mod nft;
 pub mod reply;
 pub mod route;
 #[cfg(test)]
@@ -18,6 +19,8 @@ pub enum Bus {
     Route,
     /// NETLINK_GENERIC: IPVS.
     Generic,
+    /// NETLINK_NETFILTER: nftables.
+    Filter,
 }
 
 impl core::fmt::Display for Bus {
@@ -25,6 +28,7 @@ impl core::fmt::Display for Bus {
         f.write_str(match self {
             Bus::Route => "rtnetlink",
             Bus::Generic => "generic netlink",
+            Bus::Filter => "netfilter netlink",
         })
     }
 }

@@ -209,6 +209,8 @@ fn message_facts(
                     facts.extend(genl::family(payload)?.map(|id| Fact::FamilyIs { seq: header.seq, id }));
                 }
                 Bus::Generic => facts.extend(ipvs::fact(header.seq, payload)?),
+                // Nothing is asked for there.
+                Bus::Filter => {}
             }
         }
     }

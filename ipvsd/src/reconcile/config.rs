@@ -12,7 +12,7 @@ use ipc::report::Level;
 
 impl Reconciler {
     pub(super) fn configure(&mut self, generation: Generation, config: IpvsConfig, out: &mut Vec<Action>) {
-        match Ledger::new(config) {
+        match Ledger::after(config, &self.ledger) {
             Ok(ledger) => {
                 self.prepared = Some((generation, ledger));
                 out.push(Action::Ready(generation));
@@ -47,6 +47,7 @@ impl Reconciler {
                 self.check.reset();
                 self.route.replan();
                 self.ipvs.activated(&self.ledger);
+                self.filter.activated(&self.ledger);
                 out.push(Action::Activated);
             }
             other => {

@@ -155,6 +155,7 @@ impl Reconciler {
             Presence::Present => self.route.freshen(instance),
             Presence::Absent => self.route.replan(),
         }
+        self.filter_instance(instance);
         if changed {
             // A daemon that synchronises connections may follow it.
             self.ipvs.replan_whole();

@@ -303,12 +303,16 @@ impl Reconciler {
                 }
             }
             Fact::LinkSeen(link, _) => {
+                if self.route.network.link(&link.name).is_none_or(|known| known.ifindex != link.ifindex) {
+                    self.filter.replan();
+                }
                 self.renamed(&link);
                 self.route.network.link_seen(link);
                 self.network_changed();
             }
             Fact::LinkGone { ifindex } => {
                 self.route.network.link_gone(ifindex);
+                self.filter.replan();
                 self.route.missing.retain(|key| key.ifindex != ifindex);
                 self.route.own.retain(|key, _| key.ifindex != ifindex);
                 self.patience.forget_link(ifindex);
@@ -322,6 +326,7 @@ impl Reconciler {
             }
             Fact::AddrGone(key, heard) => {
                 if self.is_news(&key, heard) && self.route.network.addr_gone(&key) {
+                    self.filter_gone(key.addr);
                     self.removed(key, heard);
                     self.network_changed();
                 }
@@ -377,6 +382,7 @@ impl Reconciler {
             }
         }
         self.route.known = Known::Yes;
+        self.filter.replan();
         self.network_changed();
     }
 

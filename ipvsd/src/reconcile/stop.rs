@@ -64,7 +64,7 @@ impl Reconciler {
 
     pub(super) fn proceed_stop(&mut self, out: &mut Vec<Action>) {
         let now = self.now;
-        let quiet = self.route.is_quiet() && self.ipvs.is_quiet();
+        let quiet = self.route.is_quiet() && self.ipvs.is_quiet() && self.filter_is_quiet();
         let Some(stopping) = &mut self.stopping else { return };
         if stopping.until.is_some_and(|t| quiet || t <= now) {
             stopping.until = None;

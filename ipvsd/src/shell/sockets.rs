@@ -1,4 +1,5 @@
-//! The netlink sockets: one for requests of links and addresses, one for what changes them, one for generic netlink.
+//! The netlink sockets: one for requests of links and addresses, one for what changes them, one for generic netlink, one for the packet
+//! filter.
 //!
 //! Requests and notifications are kept apart so that a storm of notifications never costs an acknowledgement.
 
@@ -6,15 +7,15 @@ use ipvsd::netlink::Bus;
 use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::reply::{self, Fact};
 use mio::Token;
-use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_ROUTE};
+use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::io;
 
 use ipc::evloop::EventLoop;
 
-/// Tokens of the three sockets in the event loop.
-pub const TOKENS: [Token; 3] = [Token(10), Token(11), Token(12)];
+/// Tokens of the sockets in the event loop.
+pub const TOKENS: [Token; 4] = [Token(10), Token(11), Token(12), Token(13)];
 
 /// Receive buffer in bytes. An acknowledgement takes about 1 KiB of it, and at most
 /// [`ipvsd::reconcile::BATCH_LIMIT`] are under way; notifications of a whole router's interfaces fit.
@@ -34,6 +35,8 @@ pub struct Sockets {
     route: Socket,
     monitor: Socket,
     generic: Socket,
+    /// `None`: this kernel has no such sockets.
+    filter: Option<Socket>,
     own_port: u32,
     buffer: Vec<u8>,
 }
@@ -53,12 +56,13 @@ impl Sockets {
         let (route, own_port) = open(NETLINK_ROUTE, 0)?;
         let (monitor, _) = open(NETLINK_ROUTE, GROUPS)?;
         let (generic, _) = open(NETLINK_GENERIC, 0)?;
-        Ok(Sockets { route, monitor, generic, own_port, buffer: vec![0; DATAGRAM] })
+        let filter = open(NETLINK_NETFILTER, 0).ok().map(|(socket, _)| socket);
+        Ok(Sockets { route, monitor, generic, filter, own_port, buffer: vec![0; DATAGRAM] })
     }
 
     /// Adds them to the event loop.
     pub fn register(&mut self, events: &mut EventLoop) -> io::Result<()> {
-        for (socket, token) in [&mut self.monitor, &mut self.route, &mut self.generic].into_iter().zip(TOKENS) {
+        for (socket, token) in self.all().zip(TOKENS) {
             events.add(socket, token)?;
         }
         Ok(())
@@ -66,18 +70,24 @@ impl Sockets {
 
     /// Makes the event loop report again what is left to read.
     pub fn rearm(&mut self, events: &mut EventLoop) -> io::Result<()> {
-        for (socket, token) in [&mut self.monitor, &mut self.route, &mut self.generic].into_iter().zip(TOKENS) {
+        for (socket, token) in self.all().zip(TOKENS) {
             events.rearm(socket, token)?;
         }
         Ok(())
     }
 
+    fn all(&mut self) -> impl Iterator<Item = &mut Socket> {
+        [&mut self.monitor, &mut self.route, &mut self.generic].into_iter().chain(&mut self.filter)
+    }
+
     /// Writes requests. The kernel carries them out before the write returns; their answers are there to read then.
     /// What cannot be written is lost like an answer.
     pub fn send(&mut self, batch: &Batch, facts: &mut Vec<Fact>) {
-        let socket = match batch.bus {
-            Bus::Route => &self.route,
-            Bus::Generic => &self.generic,
+        let socket = match (batch.bus, &self.filter) {
+            (Bus::Route, _) => &self.route,
+            (Bus::Generic, _) => &self.generic,
+            (Bus::Filter, Some(filter)) => filter,
+            (Bus::Filter, None) => return facts.push(Fact::Lost(batch.bus)),
         };
         let kernel = SocketAddr::new(0, 0);
         for write in &batch.writes {
@@ -102,7 +112,10 @@ impl Sockets {
     pub fn receive_answers(&mut self, facts: &mut Vec<Fact>) -> Drained {
         let route = receive(&self.route, reply::Socket::Command(Bus::Route), &mut self.buffer, facts);
         let generic = receive(&self.generic, reply::Socket::Command(Bus::Generic), &mut self.buffer, facts);
-        if route == Drained::No || generic == Drained::No { Drained::No } else { Drained::Yes }
+        let filter = self.filter.as_ref().map_or(Drained::Yes, |socket| {
+            receive(socket, reply::Socket::Command(Bus::Filter), &mut self.buffer, facts)
+        });
+        if [route, generic, filter].contains(&Drained::No) { Drained::No } else { Drained::Yes }
     }
 }
 

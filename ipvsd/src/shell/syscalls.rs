@@ -5,6 +5,7 @@ use ipc::seccomp::{Arg, Call, call, call_if};
 const AF_NETLINK: u32 = libc::AF_NETLINK.cast_unsigned();
 const ROUTE: u32 = libc::NETLINK_ROUTE.cast_unsigned();
 const GENERIC: u32 = libc::NETLINK_GENERIC.cast_unsigned();
+const FILTER: u32 = libc::NETLINK_NETFILTER.cast_unsigned();
 const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 const SOL_NETLINK: u32 = libc::SOL_NETLINK.cast_unsigned();
 
@@ -12,8 +13,12 @@ const SOL_NETLINK: u32 = libc::SOL_NETLINK.cast_unsigned();
 pub const CALLS: &[Call] = &[
     call_if(
         "socket",
-        &[&[Arg::Is(0, AF_NETLINK), Arg::Is(2, ROUTE)], &[Arg::Is(0, AF_NETLINK), Arg::Is(2, GENERIC)]],
-        "shell::sockets::Sockets::open: links and addresses, IPVS",
+        &[
+            &[Arg::Is(0, AF_NETLINK), Arg::Is(2, ROUTE)],
+            &[Arg::Is(0, AF_NETLINK), Arg::Is(2, GENERIC)],
+            &[Arg::Is(0, AF_NETLINK), Arg::Is(2, FILTER)],
+        ],
+        "shell::sockets::Sockets::open: links and addresses, IPVS, packet filter",
     ),
     call("bind", "shell::sockets::open"),
     call("getsockname", "shell::sockets::open: the port number that notifications of our own requests carry"),

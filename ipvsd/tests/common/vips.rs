@@ -41,6 +41,7 @@ pub fn config(instances: &[(&str, Vec<AddrSpec>)]) -> IpvsConfig {
         routes: vec![],
         rules: vec![],
         hold,
+        accept: Default::default(),
     });
     IpvsConfig { links: links(&["v0"]), instances: instances.collect(), ..IpvsConfig::default() }
 }

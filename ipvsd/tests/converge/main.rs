@@ -84,7 +84,14 @@ fn config(variant: usize) -> IpvsConfig {
     for (name, addrs) in instances {
         config
             .instances
-            .push(InstanceAddrs { name: name.into(), addrs, routes: vec![], rules: vec![], hold: HOLD })
+            .push(InstanceAddrs {
+                name: name.into(),
+                addrs,
+                routes: vec![],
+                rules: vec![],
+                hold: HOLD,
+                accept: Default::default(),
+            })
             .expect("room");
     }
     for (keys, scheduler, persistence, dests) in services {

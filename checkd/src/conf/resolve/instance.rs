@@ -17,6 +17,7 @@ use ipc::config::ipvs::InstanceAddrs;
 use ipc::config::route::{Route, Rule};
 use ipc::config::vrrp::{Auth, Instance, Preemption, Switch, TrackLink, Version, Wanted};
 use ipc::config::vrrp_global::VrrpGlobals;
+use ipc::config::vrrp_options::Accept;
 use ipc::config::{Bundle, LinkIdx};
 use ipc::net::Family;
 
@@ -43,7 +44,10 @@ impl Resolver<'_, '_> {
             let routes: Vec<Route> = block.routes.iter().filter_map(|route| self.route(route, draft)).collect();
             let rules: Vec<Rule> = block.rules.iter().filter_map(|rule| self.rule(rule, draft)).collect();
             super::routes::watched(&routes, &rules, instance.link, &mut instance.track_links);
-            let addrs = InstanceAddrs { name: instance.name.clone(), addrs: addresses.specs, routes, rules, hold };
+            // COMPAT: keepalived 2.2.7 filters nothing for an address owner, whatever is written.
+            let accept = if instance.priority == 255 { Accept::Accept } else { options.accept };
+            let name = instance.name.clone();
+            let addrs = InstanceAddrs { name, addrs: addresses.specs, routes, rules, hold, accept };
             self.same_router(&instance, block, &mut keys);
             let name = instance.name.clone();
             if bundle.vrrp.instances.push(instance).is_err() || bundle.ipvs.instances.push(addrs).is_err() {

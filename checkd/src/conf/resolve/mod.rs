@@ -6,6 +6,7 @@
 mod addresses;
 mod checkers;
 mod fifos;
+mod filter;
 mod group;
 mod instance;
 mod links;
@@ -84,6 +85,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     resolver.listeners(&mut bundle);
     lint::all(resolver.r, tree, draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
+    bundle.ipvs.filter = filter::filter(draft, &bundle.ipvs);
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;

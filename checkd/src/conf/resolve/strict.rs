@@ -72,10 +72,6 @@ impl Resolver<'_, '_> {
             let message = format!("`vrrp_instance {}` is strict and has no `virtual_ipaddress`", d.name.value);
             self.r.diags.push(Diagnostic::fatal(Code::INCOMPLETE, d.name.span, message));
         }
-        if !owner && d.more.accept.as_ref().is_none_or(|a| a.value == Accept::Drop) {
-            let message = "packets to the addresses of a strict instance are not dropped yet";
-            self.r.diags.push(Diagnostic::warning(Code::NO_EFFECT, at, message));
-        }
         d
     }
 

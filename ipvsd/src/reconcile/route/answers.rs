@@ -50,6 +50,7 @@ impl Reconciler {
 
     fn gone(&mut self, key: &AddrKey) {
         self.route.network.addr_gone(key);
+        self.filter_gone(key.addr);
         if let Some(link) = self.route.network.name(key.ifindex) {
             self.desired.outdated_addrs.remove(&(link.to_string(), key.addr, key.len));
         }

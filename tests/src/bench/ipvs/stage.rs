@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const EACH: u32 = 10;
 
 /// Longest time for one phase: a start of 10,000 on an emulated machine that has better things to do.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A daemon that uses less than a twentieth of the processor for so long is at rest: checks go on all the time.
 const QUIET: Duration = Duration::from_secs(2);
@@ -94,7 +94,7 @@ impl Stage {
         let text = config(reals, 1, 3600);
         let began = Instant::now();
         let daemon = Daemon::start(program, &self.host, &text)?;
-        let start = self.until(began, &daemon, |weights| weights.len() == all)?;
+        let start = self.until("start", began, &daemon, |weights| weights.len() == all)?;
         settled(&daemon)?;
         let memory = memory(&daemon);
         let counted = Messages::start(&self.host.netns)?;
@@ -106,11 +106,12 @@ impl Stage {
         self.host.netns.ip("link set messages down")?;
         let began = Instant::now();
         daemon.reload(&config(reals, 2, 3600))?;
-        let weights = self.until(began, &daemon, |weights| weights.iter().filter(|w| **w == 2).count() == all)?;
+        let weights =
+            self.until("weights", began, &daemon, |weights| weights.iter().filter(|w| **w == 2).count() == all)?;
         settled(&daemon)?;
         let began = Instant::now();
         daemon.signal(Signal::SIGTERM);
-        let stop = self.until(began, &daemon, <[u32]>::is_empty)?;
+        let stop = self.until("stop", began, &daemon, <[u32]>::is_empty)?;
         drop(daemon);
         let (checks, rate, late) = self.checks(program, reals, rate)?;
         Ok(Run { program, reals, start, memory, messages, processor: used, weights, stop, checks, rate, late })
@@ -121,7 +122,7 @@ impl Stage {
         let all = usize::try_from(reals)?;
         let delay_loop = (reals / rate).max(1);
         let daemon = Daemon::start(program, &self.host, &config(reals, 1, delay_loop))?;
-        self.until(Instant::now(), &daemon, |weights| weights.len() == all)?;
+        self.until("start before the checks", Instant::now(), &daemon, |weights| weights.len() == all)?;
         // Every server was checked once.
         std::thread::sleep(Duration::from_secs(u64::from(delay_loop) * 2 + 2));
         self.checked.clear();
@@ -140,7 +141,8 @@ impl Stage {
     }
 
     /// Waits until the weights of the destinations in the kernel are as they should be; says how long after `began`.
-    fn until(&self, began: Instant, daemon: &Daemon, good: impl Fn(&[u32]) -> bool) -> Outcome<Duration> {
+    fn until(&self, phase: &str, began: Instant, daemon: &Daemon, good: impl Fn(&[u32]) -> bool) -> Outcome<Duration> {
+        let mut last = String::new();
         while began.elapsed() < LIMIT {
             // Seen no later than now.
             let now = began.elapsed();
@@ -151,11 +153,14 @@ impl Stage {
             if good(&weights) {
                 return Ok(now);
             }
+            let two = weights.iter().filter(|w| **w == 2).count();
+            last = format!("{} destinations, {two} of them of weight 2", weights.len());
             std::thread::sleep(Duration::from_millis(50));
         }
         let log = daemon.log();
-        let end = log.get(log.len().saturating_sub(2000)..).unwrap_or_default();
-        Err(Failure::new(format!("not within {LIMIT:?}; its log ends with:\n{end}")))
+        let telling = log.lines().rev().filter(|line| !line.contains("success") && !line.contains("Activating"));
+        let end: Vec<&str> = telling.take(30).collect::<Vec<_>>().into_iter().rev().collect();
+        Err(Failure::new(format!("{phase}: not within {LIMIT:?}, {last}; its log ends with:\n{}", end.join("\n"))))
     }
 }
 
