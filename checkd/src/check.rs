@@ -4,6 +4,7 @@
 pub mod cert;
 pub mod dialogue;
 pub mod dns;
+pub mod file;
 pub mod http;
 pub mod misc;
 pub mod pattern;
@@ -76,6 +77,8 @@ pub enum Fault {
     RanTooLong,
     /// The command could not be started.
     NotStarted,
+    /// The number in the file.
+    Number,
 }
 
 /// The bound of a probe as a whole.

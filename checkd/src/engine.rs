@@ -10,6 +10,7 @@ mod chance;
 mod conversation;
 mod deadlines;
 mod dump;
+mod files;
 mod io;
 mod lines;
 mod live;
@@ -35,7 +36,7 @@ use chance::Chance;
 use conversation::{Conversation, Held};
 use deadlines::Deadlines;
 use ipc::config::check::CheckConfig;
-use ipc::config::{CheckerIdx, Generation, ScriptIdx};
+use ipc::config::{CheckerIdx, FileIdx, Generation, ScriptIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::Up;
 use ipc::report::{Level, Line};
@@ -61,6 +62,8 @@ pub struct Engine {
     chance: Chance,
     unverified: Unverified,
     mails: Mails,
+    /// The numbers in the files of the generation that counts.
+    files: BTreeMap<FileIdx, i32>,
 }
 
 /// Whether it was said that certificates are not looked at.
@@ -108,6 +111,7 @@ impl Engine {
             chance: Chance::default(),
             unverified: Unverified::NotSaid,
             mails: Mails::default(),
+            files: BTreeMap::new(),
         }
     }
 
@@ -140,6 +144,8 @@ impl Engine {
 
     fn activate(&mut self, now: Mono, out: &mut Vec<Action>) {
         if let Some(configured) = self.prepared.take() {
+            // Those of the new generation come next, under its own indices.
+            self.files.clear();
             match core::mem::replace(&mut self.stage, Stage::Idle) {
                 Stage::Idle | Stage::Asking { .. } => self.stage = Stage::Asking { configured, since: now },
                 Stage::Live(old) => self.reload(now, *old, *configured, out),
@@ -172,6 +178,7 @@ impl Machine for Engine {
             Event::Composed { letter, message } => self.composed(now, letter, message, out),
             Event::Probe { probe, what } if self.mails.has(probe) => self.mail_event(now, probe, what, out),
             Event::Probe { probe, what } => self.probe(now, probe, what, out),
+            Event::File { generation, file, text } => self.file(generation, file, &text, out),
             Event::Stop(mode) => self.stop(mode, out),
             Event::Dump(kind) => self.dump(now, kind, out),
             Event::ProbeEnded { generation, ended } => self.script_ended(now, generation, ended, out),

@@ -275,7 +275,8 @@ fn certificates_and_keys_are_looked_at() {
         return eprintln!("needs root");
     }
     let scratch = Scratch::new("pem");
-    let text = b"SSL {\n certificate /c.pem\n key /k.pem\n}\nvirtual_server 192.0.2.1 443 {\n protocol TCP\n real_server \
+    let text =
+        b"SSL {\n certificate /c.pem\n key /k.pem\n}\nvirtual_server 192.0.2.1 443 {\n protocol TCP\n real_server \
         192.0.2.2 443 {\n  SSL_GET {\n   ssl_ca_file /a.pem\n   url { path / }\n  }\n }\n}\n";
     let main = scratch.file("main.conf", text);
     for mode in [CompileMode::Test, CompileMode::Load] {

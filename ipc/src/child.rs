@@ -31,11 +31,11 @@ pub use start::{Ids, StartError, Whom, arguments, prepare, whom};
 use crate::channel::{Channel, ChannelError, Received};
 use crate::chunk::Assembly;
 use crate::codec::decode_slice;
-use crate::config::Generation;
+use crate::config::{FileIdx, Generation};
 use crate::fault;
 use crate::log::{Logger, SyslogState, facility};
 use crate::msg::Role;
-use crate::msg::control::{Down, DumpKind, LogSetup, Sink, StopMode, Up};
+use crate::msg::control::{Down, DumpKind, LogSetup, Sink, StopMode, Tracked, Up};
 use crate::report::Line;
 use crate::sys;
 use crate::time::Mono;
@@ -67,6 +67,8 @@ pub enum Event<P: Protocol> {
     Detached(Role),
     /// Write a dump: [`Child::dump`].
     Dump(DumpKind),
+    /// A `track_file` of that generation as it is now; `None`: there is none that can be read. [`crate::tracked::read`] reads it.
+    TrackedFile(Generation, FileIdx, Option<OwnedFd>),
     /// Say goodbye, release, [`Child::stopped`], exit.
     Stop(StopMode),
     /// A message of this role alone, and of which generation it speaks.
@@ -239,6 +241,13 @@ impl<P: Protocol> Child<P> {
                 // Whoever asks that often does not read them.
                 Some(_) => {}
                 None => self.nonsense("the dump file is missing"),
+            },
+            Down::TrackedFile(file, Tracked::Missing) => {
+                self.events.push_back(Event::TrackedFile(generation, file, None));
+            }
+            Down::TrackedFile(file, Tracked::Open) => match fds.next() {
+                Some(fd) => self.events.push_back(Event::TrackedFile(generation, file, Some(fd))),
+                None => self.nonsense("a tracked file is missing"),
             },
             Down::Stop(mode) => self.events.push_back(Event::Stop(mode)),
         }

@@ -15,6 +15,7 @@ pub mod net;
 pub mod report;
 pub mod table;
 pub mod time;
+pub mod tracked;
 
 pub mod channel;
 pub mod child;

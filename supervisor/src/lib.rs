@@ -5,6 +5,7 @@
 //! * [`lifecycle`]: the machine; [`reload`]: one change of configuration, the first start included; [`stop`]: the order of
 //!   the end;
 //! * [`backoff`]: how long a dead child waits;
+//! * [`pace`]: how often a file that changes is handed out;
 //! * [`script`]: which listed command runs when, in which order, for how long; [`argv`]: the arguments of `notify`;
 //! * [`fifo`]: the notify FIFOs.
 
@@ -18,6 +19,7 @@ pub mod backoff;
 pub mod daemon;
 pub mod fifo;
 pub mod lifecycle;
+pub mod pace;
 pub mod reload;
 pub mod script;
 pub mod stop;

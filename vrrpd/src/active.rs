@@ -1,6 +1,7 @@
 //! The generation that runs: its instances, scripts and interfaces, and how an event finds those it concerns.
 
 use crate::effects::Effects;
+use crate::fsm::file::File;
 use crate::fsm::instance::{Claim, Follow, Input, Instance, Scene, State};
 use crate::fsm::link::{self, Known, Links};
 use crate::fsm::pace::Paces;
@@ -15,12 +16,13 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::vrrp::{Switch, SyncGroup};
-use ipc::config::{Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
+use ipc::config::{FileIdx, Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::control::{Cause, News, NotifyState, ProbeEnded, Run};
 use ipc::msg::vips::{LinkFacts, Presence, VrrpToIpvs};
 use ipc::report::Level;
 use ipc::table::Table;
 use ipc::time::Mono;
+use ipc::tracked;
 
 /// What an event is handled with.
 pub struct Env<'a> {
@@ -65,6 +67,8 @@ pub struct Active {
     pub groups: Table<GroupIdx, Group>,
     /// Scripts.
     pub scripts: Table<TrackScriptIdx, Script>,
+    /// Files.
+    pub files: Table<FileIdx, File>,
     /// Interfaces.
     pub links: Links,
     /// Counters of packets for nobody.
@@ -85,6 +89,7 @@ impl Active {
         instances: Table<InstanceIdx, Instance>,
         groups: Table<GroupIdx, Group>,
         scripts: Table<TrackScriptIdx, Script>,
+        files: Table<FileIdx, File>,
         links: Links,
     ) -> Self {
         let mut active = Active {
@@ -92,6 +97,7 @@ impl Active {
             instances,
             groups,
             scripts,
+            files,
             links,
             strays: Strays::default(),
             unknown: Unknown::default(),
@@ -278,7 +284,7 @@ impl Active {
 
     /// What instances may track.
     pub fn tracked(&self) -> Tracked<'_> {
-        Tracked { links: &self.links, scripts: &self.scripts }
+        Tracked { links: &self.links, scripts: &self.scripts, files: &self.files }
     }
 
     /// Looks at what the instances track; a member of a group is looked at together with the others.
@@ -412,6 +418,25 @@ impl Active {
             .iter()
             .filter(|(_, instance)| instance.state != State::Init || instance.is_waiting())
             .filter(|(_, instance)| instance.conf.track_scripts.iter().any(|tracked| tracked.script == index))
+            .map(|(index, _)| index)
+            .collect();
+        self.appraise(&users, env);
+    }
+
+    /// A file holds this text now, untrusted; nothing when it cannot be read.
+    pub fn file(&mut self, index: FileIdx, text: &[u8], env: &mut Env<'_>) {
+        let Some(file) = self.files.at_mut(index) else { return };
+        let Some(number) = tracked::number(text) else {
+            return env.out.log(Level::Info, format!("Invalid number read from track_file {} - ignoring", file.name));
+        };
+        if file.number.replace(number) == Some(number) {
+            return;
+        }
+        let users: Vec<InstanceIdx> = self
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.state != State::Init || instance.is_waiting())
+            .filter(|(_, instance)| instance.options.track_files.iter().any(|tracked| tracked.file == index))
             .map(|(index, _)| index)
             .collect();
         self.appraise(&users, env);

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
-use ipc::config::Generation;
 use ipc::config::vrrp::VrrpConfig;
+use ipc::config::{FileIdx, Generation};
 use ipc::machine::Timeout;
 use ipc::msg::control::{DumpKind, News, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
@@ -51,6 +51,15 @@ pub enum Event {
     },
     /// A track script ended.
     ProbeEnded(ProbeEnded),
+    /// A `track_file` as it is now.
+    File {
+        /// The generation whose file it is.
+        generation: Generation,
+        /// Which.
+        file: FileIdx,
+        /// Its beginning, untrusted; empty when it cannot be read.
+        text: Vec<u8>,
+    },
     /// Say goodbye and release; answered by `Up::Stopped` when that is done.
     Stop(StopMode),
     /// Write a dump; answered by [`Action::Dump`].

@@ -3,6 +3,7 @@
 
 use crate::active::{Active, Group};
 use crate::effects::Effects;
+use crate::fsm::file::File;
 use crate::fsm::instance::{Instance, MIN_ADVERT_INT, Scene, State};
 use crate::fsm::link::Links;
 use crate::fsm::pace::{Paces, Waits};
@@ -70,6 +71,11 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
             ));
         }
     }
+    for options in config.options.rows() {
+        if options.track_files.iter().any(|tracked| !config.files.has(tracked.file)) {
+            return Err("an instance names a file of nothing".to_string());
+        }
+    }
     for group in config.groups.rows() {
         if group.members.iter().any(|member| !config.instances.has(*member)) {
             return Err(format!("group {} names an instance of nothing", group.name));
@@ -100,8 +106,8 @@ pub fn activate(
     let Moment { now, quiet_until, day } = at;
     let first = old.is_none();
     let left = old.as_ref().map_or_else(Generation::default, |old| old.generation);
-    let (mut old_instances, old_links, old_scripts, old_groups) = match old {
-        Some(old) => (by_key(&old), old.links, old.scripts, old.groups),
+    let (mut old_instances, old_links, old_scripts, old_groups, old_files) = match old {
+        Some(old) => (by_key(&old), old.links, old.scripts, old.groups, old.files),
         None => Default::default(),
     };
     let links = Links::new(&config, &old_links);
@@ -112,6 +118,17 @@ pub fn activate(
         .map(|conf| match old_scripts.rows().iter().find(|script| script.conf.name == conf.name) {
             Some(script) => script.reconfigured(conf.clone()),
             None => Script::new(conf.clone(), if first { Verdict::Awaited } else { Verdict::Unknown }),
+        })
+        .collect();
+    let files = config
+        .files
+        .rows()
+        .iter()
+        .map(|conf| {
+            let before = old_files.rows().iter().find(|file| file.name == conf.name);
+            // That of this one comes next; until then nobody has to wait who did not before.
+            let number = before.map_or((!first).then_some(0), |file| file.number);
+            File { name: conf.name.clone(), number }
         })
         .collect();
     let groups = config
@@ -151,7 +168,7 @@ pub fn activate(
         gone.removed(left, &mut scene);
         scene.out.log(Level::Info, format!("({}) removed from the configuration", gone.conf.name));
     }
-    let mut active = Active::new(generation, fresh, groups, scripts, links);
+    let mut active = Active::new(generation, fresh, groups, scripts, files, links);
     active.unknown.log = config.globals.log_unknown_vrids;
     active.paces = Paces::new(&config);
     active.start(now);

@@ -89,6 +89,11 @@ impl Machine for Router {
                 self.running(now, |active, env| active.packet(ifindex, &bytes, env));
             }
             Event::ProbeEnded(ended) => self.running(now, |active, env| active.probe_ended(ended, env)),
+            Event::File { generation, file, text } => {
+                if self.active.as_ref().is_some_and(|active| active.generation == generation) {
+                    self.running(now, |active, env| active.file(file, &text, env));
+                }
+            }
             Event::Stop(mode) => self.stop(now, mode),
             Event::Dump(kind) => self.dump(now, kind),
         }

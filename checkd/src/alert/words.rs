@@ -24,6 +24,7 @@ pub fn succeeded(checker: &Checker) -> String {
         CheckerKind::Udp(_) => "UDP CHECK succeed on service",
         CheckerKind::Ping => "ICMP CHECK succeed on service",
         CheckerKind::Misc(_) => "MISC CHECK succeeded on service",
+        CheckerKind::File { .. } => "FILE CHECK succeeded on service",
         CheckerKind::Http(_) | CheckerKind::Ssl(..) | CheckerKind::Smtp { .. } => "CHECK succeed on service",
     }
     .to_string()
@@ -38,6 +39,7 @@ pub fn failed(checker: &Checker, fault: Fault) -> String {
         CheckerKind::Ping => "ICMP CHECK failed on service".to_string(),
         CheckerKind::Misc(_) if fault == Fault::RanTooLong => "MISC CHECK timed out on service".to_string(),
         CheckerKind::Misc(_) => "MISC CHECK failed on service".to_string(),
+        CheckerKind::File { .. } => "FILE CHECK failed on service".to_string(),
         CheckerKind::Smtp { .. } => format!("CHECK failed on service : {}", smtp_failed(checker, fault)),
         CheckerKind::Http(_) | CheckerKind::Ssl(..) => format!("CHECK failed on service : {}", web(fault)),
     }

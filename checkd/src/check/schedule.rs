@@ -55,7 +55,8 @@ impl Timing {
             | CheckerKind::Dns { .. }
             | CheckerKind::Udp(_)
             | CheckerKind::Ping
-            | CheckerKind::Misc(_) => Rounds::Single,
+            | CheckerKind::Misc(_)
+            | CheckerKind::File { .. } => Rounds::Single,
             CheckerKind::Http(http) | CheckerKind::Ssl(http, _) => Rounds::Urls {
                 count: http.urls.len().max(1),
                 pace: if http.fast_recovery == Switch::On { Pace::BackToBack } else { Pace::DelayLoop },
@@ -65,10 +66,12 @@ impl Timing {
             CheckerKind::Smtp { .. } | CheckerKind::Misc(_) => First::Tolerated,
             _ => First::Counts,
         };
+        // What is heard of and not asked for counts at once.
+        let event_driven = matches!(checker.kind, CheckerKind::File { .. });
         Timing {
             delay_loop: checker.delay_loop.max(LEAST),
             delay_before_retry: checker.delay_before_retry,
-            retry: checker.retry,
+            retry: if event_driven { 0 } else { checker.retry },
             rounds,
             first,
         }

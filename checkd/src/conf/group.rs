@@ -138,8 +138,7 @@ pub static GROUP: &[Keyword<Group>] = &[
             track::uses_within(r, s, &mut g.track_files, 254);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "track_process",
         Args::Flag,

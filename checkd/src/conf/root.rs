@@ -176,8 +176,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
         "a file whose number instances and FILE_CHECK track",
         track_file,
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "vrrp_track_file",
         Args::Count(1, 1),

@@ -217,8 +217,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     Keyword::new("track_file", Args::Flag, "", "files whose numbers matter, one a line: NAME [weight N [reverse]]", |r, s, i: &mut Instance| {
         track::uses_within(r, s, &mut i.more.track_files, 254);
     })
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new("track_process", Args::Flag, "", "processes that must run, one a line: NAME [weight N [reverse]]; with a weight the priority changes instead", |r, s, i: &mut Instance| {
         track::uses_within(r, s, &mut i.more.track_processes, 254);
     })

@@ -66,6 +66,7 @@ impl Engine {
         }
         self.merge();
         self.begin_checkers(now, since, seed, |_| true, out);
+        self.judge_files(|_| true, out);
     }
 
     /// Settles the quorum of a service that begins, and announces it. COMPAT: keepalived 2.2.7, measured: `quorum_up` runs at every
@@ -120,7 +121,7 @@ impl Engine {
             if let Some((real, service)) = live.real(checker.real) {
                 lines::activating(service, real, out);
             }
-            if live.checkers.at(idx).is_some_and(|state| matches!(state.phase, Phase::Follows)) {
+            if live.checkers.at(idx).is_some_and(|state| matches!(state.phase, Phase::Follows | Phase::Hears)) {
                 continue;
             }
             let at = since + FIRST_RUN + part_of(checker.warmup, seed, idx);

@@ -97,7 +97,7 @@ impl Engine {
         out.push(Action::IpvsViolation(what));
     }
 
-    fn config(&self) -> Option<&CheckConfig> {
+    pub(super) fn config(&self) -> Option<&CheckConfig> {
         match &self.stage {
             Stage::Idle | Stage::Stopped => None,
             Stage::Asking { configured, .. } => Some(&configured.config),

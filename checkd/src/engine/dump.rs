@@ -75,10 +75,12 @@ impl Engine {
                 CheckerKind::Udp(_) => "UDP_CHECK",
                 CheckerKind::Ping => "PING_CHECK",
                 CheckerKind::Misc(_) => "MISC_CHECK",
+                CheckerKind::File { .. } => "FILE_CHECK",
             };
             let doing = match state.phase {
                 Phase::Waiting => "waiting",
                 Phase::Queued => "queued",
+                Phase::Hears => "waiting to hear",
                 Phase::Follows => "following another with the same parameters",
                 Phase::Probing(_) => "probing",
                 Phase::Running { .. } => "running",
@@ -86,10 +88,15 @@ impl Engine {
             let next = self.deadlines.of(*checker_idx).map(|at| at.since(now).as_secs_f64()).unwrap_or_default();
             let _ = writeln!(text, "     {kind} of {}, {:?}, {doing}", checker.target, state.schedule.health());
             let _ = writeln!(text, "       failures = {}, retry = {}", state.schedule.failures(), checker.retry);
+            if let Some(number) = self.number_of(&checker.kind) {
+                let _ = writeln!(text, "       number in the file = {number}");
+            }
             if let Some(ends) = state.certificate_ends {
                 let _ = writeln!(text, "       certificate ends = {ends} (seconds since 1970)");
             }
-            let _ = writeln!(text, "       next step in {next:.3} s");
+            if !matches!(state.phase, Phase::Hears) {
+                let _ = writeln!(text, "       next step in {next:.3} s");
+            }
         }
     }
 }

@@ -5,9 +5,9 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use ipc::config::Generation;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Url};
 use ipc::config::probe::Tls;
+use ipc::config::{FileIdx, Generation};
 use ipc::machine::Timeout;
 use ipc::msg::control::{DumpKind, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
@@ -56,8 +56,12 @@ impl Route {
                 tls: tls.clone(),
                 name: tls.sni_name.clone().or_else(|| url.and_then(|url| url.host.clone())),
             },
-            // A MISC_CHECK connects by itself.
-            CheckerKind::Tcp | CheckerKind::Http(_) | CheckerKind::Smtp { .. } | CheckerKind::Misc(_) => Transport::Tcp,
+            // A MISC_CHECK connects by itself, a FILE_CHECK to nothing.
+            CheckerKind::Tcp
+            | CheckerKind::Http(_)
+            | CheckerKind::Smtp { .. }
+            | CheckerKind::Misc(_)
+            | CheckerKind::File { .. } => Transport::Tcp,
             CheckerKind::Dns { .. } | CheckerKind::Udp(_) => Transport::Udp,
             CheckerKind::Ping => Transport::Ping,
         };
@@ -115,6 +119,15 @@ pub enum Event {
         generation: Generation,
         /// Which, and how.
         ended: ProbeEnded,
+    },
+    /// A `track_file` as it is now.
+    File {
+        /// The generation whose file it is.
+        generation: Generation,
+        /// Which.
+        file: FileIdx,
+        /// Its beginning, untrusted; empty when it cannot be read.
+        text: Vec<u8>,
     },
     /// Close everything; answered by `Up::Stopped`.
     Stop(StopMode),

@@ -9,6 +9,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::check::{Checker, CheckerKind, Real, Service, Url};
+use ipc::config::file::TrackFile;
 use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::report::{Level, Line};
@@ -138,6 +139,7 @@ pub(super) fn succeeded(service: &Service, real: &Real, checker: &Checker, out: 
         CheckerKind::Udp(_) => format!("UDP connection to {label} success."),
         CheckerKind::Ping => format!("ICMP connection to {label} success."),
         CheckerKind::Misc(misc) => format!("{} succeeded.", misc_check(service, real, misc)),
+        CheckerKind::File { name, .. } => format!("({label}): tracked file {name} leaving FAULT state"),
     };
     say(Level::Info, text, out);
 }
@@ -171,6 +173,9 @@ pub(super) fn failed(
             return say(Level::Notice, text, out);
         }
         CheckerKind::Smtp { .. } | CheckerKind::Dns { .. } => return,
+        CheckerKind::File { name, .. } => {
+            return say(Level::Info, format!("({label}): tracked file {name} now FAULT state"), out);
+        }
         CheckerKind::Misc(misc) => {
             let what = misc_check(service, real, misc);
             let after = match retries {
@@ -225,6 +230,8 @@ pub(super) fn attempt_failed(
             None => format!("{} timed out.", misc_check(service, real, misc)),
             Some(how) => format!("{} failed ({how}).", misc_check(service, real, misc)),
         },
+        // Said of every change already.
+        CheckerKind::File { .. } => return,
         CheckerKind::Ping => match fault {
             Fault::ReadTimeout | Fault::TooSlow => format!("ICMP connection to address {label} timeout."),
             _ => format!("ICMP connection to address {label} failed."),
@@ -296,6 +303,13 @@ pub(super) fn length_mismatch(service: &Service, real: &Real, url: &Url, lengths
         real.label, service.label, url.path
     );
     say(Level::Info, text, out);
+}
+
+/// A file holds a number that is none of 32 bits.
+pub(super) fn bad_number(file: &TrackFile, text: &[u8], out: &mut Vec<Action>) {
+    let shown = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '.' };
+    let text: String = text.trim_ascii().iter().take(24).map(shown).collect();
+    say(Level::Info, format!("Invalid number {text} read from {} - ignoring", file.path), out);
 }
 
 /// Whether every failed attempt of a checker is logged.

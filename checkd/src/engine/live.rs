@@ -4,6 +4,7 @@ use crate::check::Dialogue;
 use crate::check::pattern::Pattern;
 use crate::check::schedule::{Begin, Health, Schedule, Timing};
 use crate::engine::ProbeId;
+use crate::engine::files::resting;
 use crate::engine::merge::Classes;
 use crate::quorum::{self, Quorum};
 use alloc::collections::BTreeSet;
@@ -85,6 +86,8 @@ pub(super) enum Says {
     Nothing,
     /// It is this.
     Is(u32),
+    /// This is added to the configured one.
+    Adds(i64),
 }
 
 impl Says {
@@ -92,6 +95,7 @@ impl Says {
     pub(super) fn part(self, configured: u32) -> Option<i64> {
         match self {
             Says::Nothing => None,
+            Says::Adds(part) => Some(part),
             Says::Is(weight) => Some(i64::from(weight).saturating_sub(i64::from(configured))),
         }
     }
@@ -104,6 +108,8 @@ pub(super) enum Phase {
     Waiting,
     /// Has another probe for it.
     Follows,
+    /// Asks nobody: it is told.
+    Hears,
     /// Waits for a connection to become free.
     Queued,
     /// Waits for the end of the command that was asked for then.
@@ -135,6 +141,9 @@ pub(super) fn check(config: &CheckConfig) -> Result<(), String> {
         }
         if !config.reals.has(checker.real) {
             return Err(format!("checker {} belongs to real server {}, which is not there", idx.0, checker.real.0));
+        }
+        if matches!(&checker.kind, CheckerKind::File { file, .. } if !config.files.has(*file)) {
+            return Err(format!("checker {} has a file that is not there", idx.0));
         }
         if checker.kind.http().is_some_and(|http| http.urls.is_empty()) {
             return Err(format!("checker {} has no url", idx.0));
@@ -189,7 +198,7 @@ impl Live {
             patterns: urls.iter().map(pattern).collect(),
             certificate_ends: None,
             followers: Vec::new(),
-            phase: Phase::Waiting,
+            phase: resting(&checker.kind),
         }
     }
 

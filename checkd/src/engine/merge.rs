@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use ipc::config::CheckerIdx;
-use ipc::config::check::CheckConfig;
+use ipc::config::check::{CheckConfig, Checker, CheckerKind};
 use ipc::config::vrrp::Switch;
 use ipc::table::Table;
 use ipc::time::Mono;
@@ -31,7 +31,9 @@ impl Classes {
             return classes;
         }
         let mut by_target: BTreeMap<SocketAddr, Vec<Vec<CheckerIdx>>> = BTreeMap::new();
-        for (idx, checker) in config.checkers.iter() {
+        // A FILE_CHECK has no probe to share.
+        let probes = |checker: &Checker| !matches!(checker.kind, CheckerKind::File { .. });
+        for (idx, checker) in config.checkers.iter().filter(|(_, checker)| probes(checker)) {
             let of_target = by_target.entry(checker.target).or_default();
             let same = |class: &&mut Vec<CheckerIdx>| {
                 class.first().and_then(|first| config.checkers.at(*first)).is_some_and(|first| equal(first, checker))

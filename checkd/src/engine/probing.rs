@@ -38,7 +38,7 @@ impl Engine {
                 state.phase = Phase::Queued;
                 self.queue.push_back(idx);
             }
-            Phase::Queued | Phase::Follows | Phase::Running { .. } => {}
+            Phase::Queued | Phase::Follows | Phase::Hears | Phase::Running { .. } => {}
             Phase::Probing(probe) if now >= probe.limit => {
                 self.ended(now, idx, Verdict::Fail(Fault::TooSlow).into(), out);
             }
@@ -133,7 +133,7 @@ impl Engine {
         let (url, pattern) = (url_of(checker, n), state.patterns.get(n).and_then(Option::as_ref));
         match &mut state.phase {
             Phase::Probing(probe) => Some((Asked { checker, url, pattern }, probe)),
-            Phase::Waiting | Phase::Queued | Phase::Follows | Phase::Running { .. } => None,
+            Phase::Waiting | Phase::Queued | Phase::Follows | Phase::Hears | Phase::Running { .. } => None,
         }
     }
 
@@ -155,7 +155,7 @@ impl Engine {
         let Stage::Live(live) = &self.stage else { return None };
         match live.checkers.at(idx)?.phase {
             Phase::Running { since } => Some(since),
-            Phase::Waiting | Phase::Queued | Phase::Follows | Phase::Probing(_) => None,
+            Phase::Waiting | Phase::Queued | Phase::Follows | Phase::Hears | Phase::Probing(_) => None,
         }
     }
 
@@ -173,7 +173,7 @@ impl Engine {
     }
 
     /// Takes a verdict down for one checker; gives the time to the next probe.
-    fn record(&mut self, idx: CheckerIdx, outcome: &Outcome, out: &mut Vec<Action>) -> Option<Duration> {
+    pub(super) fn record(&mut self, idx: CheckerIdx, outcome: &Outcome, out: &mut Vec<Action>) -> Option<Duration> {
         let Outcome { verdict, mismatch, detail } = outcome;
         let verdict = *verdict;
         let Stage::Live(live) = &mut self.stage else { return None };
@@ -195,7 +195,8 @@ impl Engine {
             (None, Some(_)) if verdict == Verdict::Pass => state.mismatch_noted = false,
             _ => {}
         }
-        let settled = step.change != Change::Stays || step.judgement == Judgement::First;
+        let first = step.judgement == Judgement::First && !matches!(state.phase, Phase::Hears);
+        let settled = step.change != Change::Stays || first;
         match verdict {
             Verdict::Pass => {
                 if let (Health::Down, Some(url)) = (before, url) {

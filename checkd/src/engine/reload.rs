@@ -243,9 +243,12 @@ pub(super) fn equal(a: &Checker, b: &Checker) -> bool {
         && same_kind(kind, &b.kind)
 }
 
-/// The same in another generation, where commands have other numbers.
+/// The same in another generation, where commands and files have other numbers.
 fn same_kind(a: &CheckerKind, b: &CheckerKind) -> bool {
     match (a, b) {
+        (CheckerKind::File { name, weight, .. }, CheckerKind::File { name: other, weight: other_weight, .. }) => {
+            name == other && weight == other_weight
+        }
         (CheckerKind::Misc(a), CheckerKind::Misc(b)) => *a == Misc { script: a.script, ..b.clone() },
         _ => a == b,
     }

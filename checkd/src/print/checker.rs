@@ -54,7 +54,7 @@ impl Kind<'_> {
                 | CheckerKind::Ping,
             ) => Own::Socket,
             Kind::Run(CheckerKind::Misc(_)) => Own::Times,
-            Kind::Later(LaterKind::File { .. } | LaterKind::Bfd { .. }) => Own::Nothing,
+            Kind::Run(CheckerKind::File { .. }) | Kind::Later(LaterKind::Bfd { .. }) => Own::Nothing,
         }
     }
 }
@@ -161,7 +161,7 @@ impl Printer<'_> {
                 w.json_only("connect_timeout", Value::Seconds(checker.timeout))?;
                 times(w, checker)
             }),
-            Kind::Later(LaterKind::File { file, weight }) => w.of_list("FILE_CHECK", |w| {
+            Kind::Run(CheckerKind::File { file, name: _, weight }) => w.of_list("FILE_CHECK", |w| {
                 let name = self.check.files.at(*file).map_or("", |file| file.name.as_str());
                 w.field("track_file", Value::Text(name))?;
                 track::file_weight(w, *weight)?;

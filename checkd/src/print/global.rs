@@ -33,6 +33,7 @@ impl Printer<'_> {
 
     fn scripts(self, w: &mut Writer<'_>) -> fmt::Result {
         let ScriptConfig {
+            files: _,
             security,
             default_user,
             symlinks,

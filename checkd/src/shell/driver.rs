@@ -14,6 +14,7 @@ use ipc::msg::Role;
 use ipc::msg::control::{AtStop, FromCheck, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::time::Mono;
+use ipc::tracked;
 use mio::Token;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -133,6 +134,10 @@ impl Driver {
                 // No other peer yet: vrrpd and BFD come with later work.
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
                 child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
+                child::Event::TrackedFile(generation, file, open) => {
+                    let text = open.map(tracked::read).unwrap_or_default();
+                    self.step(now, Event::File { generation, file, text });
+                }
                 child::Event::Stop(mode) => self.step(now, Event::Stop(mode)),
                 child::Event::Other(generation, ended) => self.step(now, Event::ProbeEnded { generation, ended }),
                 // Nobody is left to be told anything.

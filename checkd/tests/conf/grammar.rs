@@ -1,6 +1,7 @@
 //! Every keyword of the server half, of static addresses, routes and rules: one case that is taken and one that is not.
 
 use crate::common::{bundle, problems_of, server};
+use ipc::config::FileIdx;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind};
 use ipc::config::file::FileWeight;
 use ipc::config::ipvs::{Checksum, GroupEntry, Method};
@@ -288,12 +289,16 @@ fn checkers_are_typed_with_their_defaults() {
     assert_eq!((tls.verify, tls.ca_file.as_deref()), (Switch::On, Some("/ca")));
     assert_eq!(http.urls[0].regex.as_ref().unwrap().pattern, b"x");
     assert_eq!(run("PING_CHECK {\nbind_if eth0\n}").kind, CheckerKind::Ping);
+    let text = format!("track_file f {{\nfile /run/f\nweight 3\n}}\n{}", server("", "FILE_CHECK {\ntrack_file f\n}"));
+    let bundle = bundle(text);
+    let weight = FileWeight { value: 3, reverse: Switch::Off };
+    assert_eq!(bundle.check.checkers.rows()[0].kind, CheckerKind::File { file: FileIdx(0), name: "f".into(), weight });
+    let watched = &bundle.script.files.rows()[0];
+    assert_eq!((watched.path.as_str(), watched.vrrp, watched.check), ("/run/f", Switch::Off, Switch::On));
 }
 
 #[test]
 fn checkers_that_are_not_run_are_typed_with_their_defaults() {
-    let (_, file) = later("FILE_CHECK {\ntrack_file f\n}");
-    assert!(matches!(file, LaterKind::File { weight: FileWeight { value: 3, reverse: Switch::Off }, .. }));
     assert!(matches!(later("BFD_CHECK {\nname b\n}").1, LaterKind::Bfd { .. }));
 }
 

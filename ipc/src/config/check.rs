@@ -1,7 +1,7 @@
 //! checkd's slice: what to probe, how often, and what counts as an answer.
 
 use super::bfd::Bfd;
-use super::file::TrackFile;
+use super::file::{FileWeight, TrackFile};
 use super::global::Mail;
 use super::probe::{DnsType, LaterKind, Misc, Regex, Tls, TlsContext, Udp};
 use super::vrrp::Switch;
@@ -154,6 +154,15 @@ pub enum CheckerKind {
     Ping,
     /// `MISC_CHECK`
     Misc(Misc),
+    /// `FILE_CHECK`
+    File {
+        /// `track_file`
+        file: FileIdx,
+        /// Its name, by which the checker is the same across a reload.
+        name: String,
+        /// `weight`, default the file's own.
+        weight: FileWeight,
+    },
 }
 
 impl CheckerKind {

@@ -1,4 +1,5 @@
-//! `track_file`: a file whose number matters to instances and real servers. Read and checked; not watched yet.
+//! `track_file`: a file whose number matters to instances and real servers. The supervisor watches it and hands it out, open, by its
+//! index; who tracks it reads the number ([`crate::tracked`]).
 
 use super::Origin;
 use super::vrrp::Switch;
@@ -35,4 +36,21 @@ pub struct InitFile {
     pub value: i64,
     /// `overwrite`: also over what is there.
     pub overwrite: Switch,
+}
+
+/// A `track_file` that somebody tracks, as the supervisor sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchedFile {
+    /// Its name.
+    pub name: String,
+    /// `file`, absolute.
+    pub path: String,
+    /// `init_file`
+    pub init: Option<InitFile>,
+    /// An instance tracks it.
+    pub vrrp: Switch,
+    /// A FILE_CHECK does.
+    pub check: Switch,
+    /// Where its block begins.
+    pub origin: Origin,
 }

@@ -1,22 +1,14 @@
 //! What checkers are made of, and those that are read, typed and checked and not run yet ([`LaterKind`]).
 
-use super::file::FileWeight;
 use super::script::RunAs;
 use super::vrrp::Switch;
-use super::{BfdIdx, FileIdx, ScriptIdx};
+use super::{BfdIdx, ScriptIdx};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
 /// What is asked by a checker that is not run yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LaterKind {
-    /// `FILE_CHECK`
-    File {
-        /// `track_file`
-        file: FileIdx,
-        /// `weight`, default the file's own.
-        weight: FileWeight,
-    },
     /// `BFD_CHECK`
     Bfd {
         /// `name`

@@ -1,8 +1,9 @@
 //! The supervisor's slice: every command the configuration lists, and what the supervisor needs to form its arguments.
 
+use super::file::WatchedFile;
 use super::identity::{Fifos, Identity};
 use super::vrrp::Switch;
-use super::{GroupIdx, InstanceIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
+use super::{FileIdx, GroupIdx, InstanceIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ pub struct ScriptConfig {
     pub instances: Table<InstanceIdx, String>,
     /// Names of the sync groups, for notify arguments.
     pub groups: Table<GroupIdx, String>,
+    /// `track_file` blocks; the same indices as in the slices of vrrpd and checkd.
+    pub files: Table<FileIdx, WatchedFile>,
     /// How many services there are (bounds check of causes).
     pub services: u32,
     /// How many real servers there are (bounds check of causes).

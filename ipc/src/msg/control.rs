@@ -2,7 +2,7 @@
 
 use super::Role;
 use crate::chunk::Chunk;
-use crate::config::{GroupIdx, InstanceIdx, RealIdx, ScriptIdx, ServiceIdx};
+use crate::config::{FileIdx, GroupIdx, InstanceIdx, RealIdx, ScriptIdx, ServiceIdx};
 use serde::{Deserialize, Serialize};
 
 /// Supervisor to any child.
@@ -30,6 +30,9 @@ pub enum Down {
     LogFile,
     /// One descriptor: an open file to write the dump into. COMPAT: keepalived 2.4.3, SIGUSR1, SIGUSR2, SIGRTMIN+2.
     Dump(DumpKind),
+    /// One descriptor if [`Tracked::Open`]: a `track_file` as it is now, of the generation in the frame header. Said of every file that the
+    /// child tracks after each activation, and again whenever it may have changed.
+    TrackedFile(FileIdx, Tracked),
     /// Say goodbye, release, answer [`Up::Stopped`] and exit.
     Stop(StopMode),
 }
@@ -284,6 +287,15 @@ pub enum DumpKind {
     StatsClear,
     /// SIGRTMIN+2
     Json,
+}
+
+/// What there is of a `track_file`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tracked {
+    /// A regular file, open for reading at its beginning.
+    Open,
+    /// Nothing that can be read: it is missing, no regular file, or cannot be opened.
+    Missing,
 }
 
 /// What stays behind at the end.

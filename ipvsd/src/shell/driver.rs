@@ -163,7 +163,8 @@ impl Driver {
                     self.check.detach();
                     self.step(Event::CheckLost);
                 }
-                child::Event::Attach(..) | child::Event::Detached(_) => {}
+                // It tracks no file.
+                child::Event::Attach(..) | child::Event::Detached(_) | child::Event::TrackedFile(..) => {}
                 child::Event::Dump(_) => self.step(Event::Dump),
                 child::Event::Other(_, (_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
                 child::Event::Stop(mode) => {

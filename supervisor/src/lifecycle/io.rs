@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use ipc::config::identity::Fifo;
-use ipc::config::{Generation, ScriptIdx};
+use ipc::config::{FileIdx, Generation, ScriptIdx};
 use ipc::machine::Timeout;
 use ipc::msg::control::{Down, DumpKind, Loaded, Module, News, Outcome, ProbeEnded, Run, StopMode, Up};
 use ipc::report::Line;
@@ -44,6 +44,8 @@ pub enum Event {
     Broken(Daemon, Breach),
     /// A command has ended, or could not be started.
     ScriptEnded(RunId, Outcome),
+    /// A tracked file of that generation may have changed.
+    FileChanged(Generation, FileIdx),
 }
 
 impl From<Timeout> for Event {
@@ -138,6 +140,12 @@ pub enum Action {
     LogSocket(Daemon),
     /// Open the log files anew, the supervisor's and those of the children that are there.
     LogFiles,
+    /// Write the files of that generation that are to be written at the start.
+    InitFiles(Generation),
+    /// Watch the files of that generation instead of all others; [`Event::FileChanged`] follows.
+    WatchFiles(Generation),
+    /// Open a file of that generation and send it to a child.
+    HandFile(Daemon, Generation, FileIdx),
     /// Load a kernel module; [`Event::ModuleLoaded`] follows.
     LoadModule(Module),
     /// Answer ipvsd.

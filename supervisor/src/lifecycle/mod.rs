@@ -6,10 +6,12 @@
 //! * [`death`]: children that die, and those that are made to;
 //! * [`module`]: kernel modules;
 //! * [`telling`]: notify FIFOs;
+//! * [`files`]: which child is given which tracked file;
 //! * [`ending`]: the orderly end.
 
 mod death;
 mod ending;
+mod files;
 mod io;
 mod module;
 mod said;
@@ -240,6 +242,7 @@ impl Machine for Lifecycle {
             Event::ModuleLoaded(module, loaded) => self.module_loaded(now, module, loaded, out),
             Event::Broken(daemon, breach) => self.broken(now, daemon, breach, out),
             Event::ScriptEnded(run, outcome) => self.script_ended(now, run, outcome, out),
+            Event::FileChanged(generation, file) => self.file_changed(generation, file, out),
         }
         match self.stop {
             None => self.settle(now, out),

@@ -135,6 +135,7 @@ impl Lifecycle {
             self.previous = self.current.replace(generation);
             self.set_stage(Stage::Activating);
             self.switch_fifos(now, generation, out);
+            self.begin_files(generation, out);
         }
     }
 
@@ -164,6 +165,7 @@ impl Lifecycle {
             alive.next = Some((current, Step::Activating));
             alive.due = Some(now + ANSWER_LIMIT);
             out.push(Action::Send(daemon, current, Down::Activate));
+            self.hand_files(daemon, current, out);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod act;
 mod fifos;
+mod hand;
 mod take;
 
 use super::accounts::Accounts;
@@ -14,7 +15,8 @@ use super::files;
 use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
 use super::start::IDENT;
-use ipc::config::Generation;
+use super::watch::Watcher;
+use ipc::config::{FileIdx, Generation};
 use ipc::evloop::{EventLoop, Ready, clock};
 use ipc::fault;
 use ipc::log::{Logger, SyslogState};
@@ -36,6 +38,7 @@ const COMPILER: Token = Token(1);
 const COMPILER_ENDED: Token = Token(2);
 const LEAVING: Token = Token(3);
 const FIFOS: usize = 4;
+const FILES: Token = Token(7);
 const CHILDREN: usize = 8;
 const SCRIPTS: usize = 1_024;
 
@@ -91,6 +94,9 @@ pub struct Driver {
     leaving: Vec<Process>,
     slices: BTreeMap<Generation, Slices>,
     fifos: BTreeMap<Kind, Fifo>,
+    watcher: Watcher,
+    /// Tracked files that are to be handed out.
+    handing: VecDeque<(Daemon, Generation, FileIdx)>,
     exit: Option<u8>,
 }
 
@@ -114,6 +120,8 @@ impl Driver {
             leaving: Vec::new(),
             slices: BTreeMap::new(),
             fifos: BTreeMap::new(),
+            watcher: Watcher::default(),
+            handing: VecDeque::new(),
             exit: None,
         })
     }
@@ -136,6 +144,7 @@ impl Driver {
             for source in &ready {
                 self.take(*source);
             }
+            self.tend_files();
             self.compiler_overdue();
             if self.machine.deadline().is_some_and(|at| at <= self.now) {
                 self.happens(Event::Timeout);
@@ -146,7 +155,9 @@ impl Driver {
 
     fn deadline(&self) -> Option<Mono> {
         let compiler = self.compiler.as_ref().map(|c| c.until);
-        [self.machine.deadline(), compiler, self.setup.logger.deadline()].into_iter().flatten().min()
+        let files = [self.watcher.deadline(), self.next_handing()];
+        let others = [self.machine.deadline(), compiler, self.setup.logger.deadline()];
+        others.into_iter().chain(files).flatten().min()
     }
 
     fn take(&mut self, ready: Ready) {
@@ -158,6 +169,7 @@ impl Driver {
             }
             COMPILER | COMPILER_ENDED => self.take_compiler(ready.token == COMPILER_ENDED),
             LEAVING => {}
+            FILES => self.watcher.is_ready(),
             Token(n) if n >= SCRIPTS => self.take_script(n),
             Token(n) if (FIFOS..CHILDREN).contains(&n) => self.flush_fifos(),
             token => {

@@ -20,7 +20,9 @@ pub mod spawn;
 pub mod start;
 pub mod sys;
 pub mod terminal;
+pub mod trackable;
 pub mod users;
+pub mod watch;
 
 #[cfg(test)]
 mod testdir;

@@ -3,6 +3,7 @@
 //! leads from one to another.
 
 pub mod election;
+pub mod file;
 pub mod garp;
 pub mod instance;
 pub mod link;

@@ -1,6 +1,7 @@
 //! What the tracked things mean for one instance: whether it may take part at all, and with which priority. Everything is
 //! worked out anew from the present state of all of them, so that nothing can drift: two interfaces that are down are two faults.
 
+use super::file::File;
 use super::instance::Instance as Live;
 use super::link::{self, Known, Links};
 use super::script::{Script, Verdict};
@@ -9,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::vrrp::{Instance, Switch, Transport, Weight};
-use ipc::config::{LinkIdx, TrackScriptIdx};
+use ipc::config::{FileIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::vips::{LinkFacts, Multicast};
 use ipc::net::Family;
 use ipc::table::Table;
@@ -21,6 +22,8 @@ pub struct Tracked<'a> {
     pub links: &'a Links,
     /// Scripts.
     pub scripts: &'a Table<TrackScriptIdx, Script>,
+    /// Files.
+    pub files: &'a Table<FileIdx, File>,
 }
 
 /// Why an instance is in FAULT.
@@ -34,6 +37,8 @@ pub enum Fault {
     LinkUp(LinkIdx),
     /// A script fails (or succeeds, with `reverse`).
     Script(TrackScriptIdx),
+    /// The number in a file says so.
+    File(FileIdx),
     /// Its interface has no address of its family to send from.
     NoSource(LinkIdx),
     /// `track_src_ip`: the configured source address is not on the interface.
@@ -49,8 +54,9 @@ pub enum Fault {
 impl Fault {
     /// What the log says of it.
     pub fn describe(self, conf: &Instance, tracked: Tracked<'_>) -> String {
-        let Tracked { links, scripts } = tracked;
+        let Tracked { links, scripts, files } = tracked;
         let script = |script| scripts.at(script).map_or("?", |script| script.conf.name.as_str());
+        let file = |file| files.at(file).map_or("?", |file| file.name.as_str());
         match self {
             Fault::LinkMissing(link) => {
                 format!("interface {} does not exist ({}); waiting for it to appear", links.name(link), conf.origin)
@@ -58,6 +64,7 @@ impl Fault {
             Fault::LinkDown(link) => format!("interface {} is down", links.name(link)),
             Fault::LinkUp(link) => format!("interface {} is up, and tracked in reverse", links.name(link)),
             Fault::Script(index) => format!("script {} is not as it should be", script(index)),
+            Fault::File(index) => format!("tracked file {} now FAULT state", file(index)),
             Fault::NoSource(link) => format!(
                 "interface {} has no {} to send adverts from; add one, or set mcast_src_ip or unicast_src_ip ({})",
                 links.name(link),
@@ -124,7 +131,9 @@ pub enum Waiting {
 impl Live {
     /// What it tracks now.
     pub fn appraise(&self, tracked: Tracked<'_>) -> Appraisal {
-        let mut appraisal = appraise(&self.conf, tracked);
+        let (mut appraisal, bonus) = appraise(&self.conf, tracked);
+        let files = self.appraise_files(tracked.files, &mut appraisal);
+        appraisal.priority = effective(self.conf.priority, bonus.saturating_add(files));
         let multicast = matches!(self.conf.transport, Transport::Multicast { .. });
         if self.options.unicast_fault_no_peer == Switch::On && multicast {
             appraisal.faults.push(Fault::NoPeer);
@@ -133,9 +142,9 @@ impl Live {
     }
 }
 
-/// Appraises an instance.
-fn appraise(conf: &Instance, tracked: Tracked<'_>) -> Appraisal {
-    let Tracked { links, scripts } = tracked;
+/// What interfaces and scripts mean for it; its priority is without what they add, which is the second part.
+fn appraise(conf: &Instance, tracked: Tracked<'_>) -> (Appraisal, i32) {
+    let Tracked { links, scripts, .. } = tracked;
     let mut faults = Vec::new();
     let mut waiting = Waiting::No;
     let mut bonus = 0i32;
@@ -169,7 +178,7 @@ fn appraise(conf: &Instance, tracked: Tracked<'_>) -> Appraisal {
         }
     }
     let port = port(conf, links, &mut faults);
-    Appraisal { faults, waiting, priority: effective(conf.priority, bonus), port }
+    (Appraisal { faults, waiting, priority: conf.priority, port }, bonus)
 }
 
 /// What a weighted thing adds. COMPAT: a positive weight counts while it is up, a negative one while it is down; `reverse`

@@ -18,6 +18,7 @@ use ipc::msg::control::{AtStop, StopMode, Up};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
 use ipc::time::Mono;
+use ipc::tracked;
 use mio::Token;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -201,6 +202,10 @@ impl Driver {
                 // vrrpd has no other peer.
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
                 child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
+                child::Event::TrackedFile(generation, file, open) => {
+                    let text = open.map(tracked::read).unwrap_or_default();
+                    self.step(now, Event::File { generation, file, text });
+                }
                 child::Event::Stop(mode) => self.stop(now, mode),
                 child::Event::Other(_, ended) => self.step(now, Event::ProbeEnded(ended)),
                 child::Event::SupervisorGone => {

@@ -41,14 +41,12 @@ impl Resolver<'_, '_> {
     /// Adds a checker to those that are run, or to the others.
     pub(super) fn checker(&mut self, c: &Draft, of: &Of<'_>, bundle: &mut Bundle) {
         let Some(like) = self.common(c, of) else { return };
-        let run = match self.run(c, of, like.delay_loop) {
-            Some(kind) => kind,
-            None => {
-                let kind = self.later(c, of);
-                bundle.check.not_run.extend(kind.map(|kind| with(like, kind)));
-                return;
-            }
-        };
+        if c.kind == Kind::Bfd {
+            let kind = self.later(c, of);
+            bundle.check.not_run.extend(kind.map(|kind| with(like, kind)));
+            return;
+        }
+        let Some(run) = self.run(c, of, like.delay_loop) else { return };
         let _too_many = bundle.check.checkers.push(with(like, run)); // u32: more than memory holds
     }
 
@@ -70,7 +68,8 @@ impl Resolver<'_, '_> {
                 self.files.ssl_get(&of.draft.tls, c);
                 CheckerKind::Ssl(http(c, of.d, of.v), c.tls.clone())
             }
-            Kind::File | Kind::Bfd => return None,
+            Kind::File => self.file(c, of)?,
+            Kind::Bfd => return None,
         })
     }
 
@@ -111,27 +110,24 @@ impl Resolver<'_, '_> {
         })
     }
 
-    /// What is not run yet; names of files and sessions are looked up.
-    fn later(&mut self, c: &Draft, of: &Of<'_>) -> Option<LaterKind> {
+    fn file(&mut self, c: &Draft, of: &Of<'_>) -> Option<CheckerKind> {
         let own = c.own();
-        Some(match c.kind {
-            Kind::File => {
-                let name = own.file.as_ref()?;
-                let Some(at) = of.draft.files.iter().position(|f| f.name.value == name.value) else {
-                    return self.undefined("track_file", name);
-                };
-                let weight = own.weight.or(of.draft.files.get(at)?.weight).unwrap_or(ONCE);
-                LaterKind::File { file: FileIdx(u16::try_from(at).ok()?), weight }
-            }
-            Kind::Bfd => {
-                let name = own.bfd.as_ref()?;
-                let Some(at) = of.draft.bfds.iter().position(|b| b.name.value == name.value) else {
-                    return self.undefined("bfd_instance", name);
-                };
-                LaterKind::Bfd { bfd: BfdIdx(u16::try_from(at).ok()?) }
-            }
-            _ => return None,
-        })
+        let name = own.file.as_ref()?;
+        let Some(at) = of.draft.files.iter().position(|f| f.name.value == name.value) else {
+            return self.undefined("track_file", name);
+        };
+        let block = of.draft.files.get(at)?;
+        let weight = own.weight.or(block.weight).unwrap_or(ONCE);
+        Some(CheckerKind::File { file: FileIdx(u16::try_from(at).ok()?), name: name.value.clone(), weight })
+    }
+
+    /// What is not run yet; names of sessions are looked up.
+    fn later(&mut self, c: &Draft, of: &Of<'_>) -> Option<LaterKind> {
+        let name = c.own().bfd.as_ref()?;
+        let Some(at) = of.draft.bfds.iter().position(|b| b.name.value == name.value) else {
+            return self.undefined("bfd_instance", name);
+        };
+        Some(LaterKind::Bfd { bfd: BfdIdx(u16::try_from(at).ok()?) })
     }
 
     fn undefined<T>(&mut self, what: &str, name: &At<String>) -> Option<T> {

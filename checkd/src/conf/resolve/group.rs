@@ -91,6 +91,7 @@ impl Resolver<'_, '_> {
         }
         if block.tracking_weight == Switch::Off {
             options.track_processes.retain(|t| t.weight.value == 0);
+            super::options::unweigh_files(&mut options.track_files);
         }
         for used in self.process_uses(&block.track_processes, processes) {
             if !options.track_processes.iter().any(|t| t.process == used.process) {

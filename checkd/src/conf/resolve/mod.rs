@@ -89,6 +89,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;
+    resolver.scripts.files = watched::files(&bundle);
     bundle.script = resolver.scripts;
     (bundle, resolver.files)
 }

@@ -264,3 +264,10 @@ pub(super) fn alert(own: Option<Switch>, all: &All) -> Switch {
     let mail = &all.global.mail;
     own.or(mail.alert_vrrp).or(mail.alert).unwrap_or_default()
 }
+
+/// COMPAT: keepalived 2.4.3, behaviour §5: a member of a sync group tracks its own files without weight; 1, which is what a file has that
+/// has none, counts as none, and one with another is left out.
+pub(super) fn unweigh_files(files: &mut Vec<TrackFileUse>) {
+    files.retain(|used| matches!(used.weight.value, 0 | 1));
+    files.iter_mut().for_each(|used| used.weight.value = 0);
+}

@@ -6,13 +6,16 @@ use crate::conf::Draft as All;
 use crate::conf::bfd::Bfd as BfdDraft;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::value::secs;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use core::time::Duration;
-use ipc::config::Bundle;
 use ipc::config::bfd::Bfd;
-use ipc::config::file::TrackFile;
+use ipc::config::check::CheckerKind;
+use ipc::config::file::{TrackFile, WatchedFile};
 use ipc::config::ipvs::ServiceGroup;
 use ipc::config::vrrp::{Switch, Weight};
+use ipc::config::{Bundle, FileIdx};
+use ipc::table::Table;
 
 impl Resolver<'_, '_> {
     pub(super) fn watched(&mut self, draft: &All, bundle: &mut Bundle) {
@@ -80,4 +83,30 @@ impl Resolver<'_, '_> {
             origin: self.r.sources.origin(b.span),
         })
     }
+}
+
+/// The same files for the supervisor, with whom each of them is handed to. Those that nobody tracks are not watched.
+pub(super) fn files(bundle: &Bundle) -> Table<FileIdx, WatchedFile> {
+    let on = |yes| if yes { Switch::On } else { Switch::Off };
+    let vrrp: BTreeSet<FileIdx> =
+        bundle.vrrp.options.rows().iter().flat_map(|options| &options.track_files).map(|used| used.file).collect();
+    let check: BTreeSet<FileIdx> = bundle
+        .check
+        .checkers
+        .rows()
+        .iter()
+        .filter_map(|checker| match checker.kind {
+            CheckerKind::File { file, .. } => Some(file),
+            _ => None,
+        })
+        .collect();
+    let watched = |(idx, file): (FileIdx, &TrackFile)| WatchedFile {
+        name: file.name.clone(),
+        path: file.path.clone(),
+        init: file.init,
+        vrrp: on(vrrp.contains(&idx)),
+        check: on(check.contains(&idx)),
+        origin: file.origin.clone(),
+    };
+    bundle.check.files.iter().map(watched).collect()
 }

@@ -47,7 +47,10 @@ impl Driver {
                 }
             }
             Action::DropSlices(generation) => drop(self.slices.remove(&generation)),
-            Action::DropScripts(generation) => self.setup.commands.forget(generation),
+            Action::DropScripts(generation) => {
+                self.setup.commands.forget(generation);
+                self.watcher.forget(generation);
+            }
             Action::Dump(daemon, kind) => self.dump(daemon, kind),
             Action::DumpSelf => self.dump_self(),
             Action::LogSocket(daemon) => {
@@ -57,6 +60,9 @@ impl Driver {
                 }
             }
             Action::LogFiles => self.reopen_log_files(),
+            Action::InitFiles(generation) => self.watcher.init(generation, &mut self.setup.logger),
+            Action::WatchFiles(generation) => self.watch_files(generation),
+            Action::HandFile(daemon, generation, file) => self.handing.push_back((daemon, generation, file)),
             Action::LoadModule(module) => self.load_module(module),
             Action::AnswerModule(module, loaded) => {
                 let generation = self.generation();
@@ -225,7 +231,7 @@ impl Driver {
         }
     }
 
-    fn send(&mut self, daemon: Daemon, generation: Generation, down: Down, fds: Vec<OwnedFd>) {
+    pub(super) fn send(&mut self, daemon: Daemon, generation: Generation, down: Down, fds: Vec<OwnedFd>) {
         if let Some(running) = self.children.get_mut(&daemon) {
             let sent = running.control.send(generation, down, fds);
             self.note(daemon, sent);

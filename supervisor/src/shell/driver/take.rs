@@ -132,6 +132,7 @@ impl Driver {
                 for line in self.setup.commands.load(generation, &table).lines {
                     self.setup.logger.log(&line);
                 }
+                self.watcher.load(generation, &table.files, &mut self.setup.logger);
                 self.slices.insert(generation, slices);
                 Compiled::Good(Box::new(table))
             }
