@@ -33,6 +33,13 @@ pub fn data(active: &Active, now: Mono) -> String {
             script.conf.name, script.conf.interval, script.conf.rise, script.conf.fall, script.verdict
         );
     }
+    text.push_str("------< VRRP Track files >------\n");
+    for file in active.files.rows() {
+        let _ = match file.number {
+            Some(number) => writeln!(text, " Track file = {}\n   Status = {number}", file.name),
+            None => writeln!(text, " Track file = {}\n   Status = not known yet", file.name),
+        };
+    }
     let strays = active.strays;
     let _ = writeln!(
         text,

@@ -113,6 +113,27 @@ pub static DIFFERENCES: &[Difference] = &[
         "it is a mistake in keepalived",
     ),
     text(
+        "track-file-directory",
+        "a `track_file` whose directory is missing",
+        "it is left out until the next reload",
+        "it counts as 0, and the directory is waited for",
+        "directories below /run are often made later than the daemon starts",
+    ),
+    text(
+        "track-file-links",
+        "a `track_file` that is a link",
+        "the link is followed when the configuration is read",
+        "the same for a link that root owns; no other is followed",
+        "whoever may write into the directory shall not have other files read",
+    ),
+    text(
+        "track-file-sum",
+        "priorities after the number in a `track_file` was beyond a limit",
+        "2.2.7 is off by what was beyond it from then on",
+        "the priority is worked out anew from what is in the files",
+        "it is a mistake in keepalived",
+    ),
+    text(
         "later-keywords",
         "keywords that keepalived has since 2.2.8",
         "2.2.7, which Debian 12 has, does not know them",

@@ -28,7 +28,7 @@ impl Engine {
     /// Lets every FILE_CHECK whose file is known and selected say what it says of its server.
     pub(super) fn judge_files(&mut self, which: impl Fn(FileIdx) -> bool, out: &mut Vec<Action>) {
         let Stage::Live(live) = &self.stage else { return };
-        let found: Vec<(CheckerIdx, Verdict, i64)> = live
+        let found: Vec<(CheckerIdx, Verdict, Says)> = live
             .config
             .checkers
             .iter()
@@ -36,12 +36,13 @@ impl Engine {
                 let CheckerKind::File { file, weight, .. } = &checker.kind else { return None };
                 let number = self.files.get(file).filter(|_| which(*file))?;
                 let (verdict, added) = file::judge(*number, *weight);
-                Some((idx, verdict, added))
+                // Without weight it may not change any; ipvsd knows.
+                Some((idx, verdict, if weight.value == 0 { Says::Nothing } else { Says::Adds(added) }))
             })
             .collect();
-        for (idx, verdict, added) in found {
-            if verdict == Verdict::Pass {
-                self.says(idx, Says::Adds(added), out);
+        for (idx, verdict, says) in found {
+            if verdict == Verdict::Pass && says != Says::Nothing {
+                self.says(idx, says, out);
             }
             self.record(idx, &verdict.into(), out);
         }

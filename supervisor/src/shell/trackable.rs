@@ -48,7 +48,7 @@ const UNTOLD: [(i64, &str); 10] = [
 /// Whether files of a directory can be watched.
 pub fn directory(path: &Path) -> Result<(), NotTrackable> {
     let FsType(kind) = statfs(path).map_err(NotTrackable::Errno)?.filesystem_type();
-    match UNTOLD.iter().find(|(number, _)| *number == i64::from(kind)) {
+    match UNTOLD.iter().find(|(number, _)| *number == kind) {
         Some((_, name)) => Err(NotTrackable::FileSystem(name)),
         None => Ok(()),
     }
