@@ -203,14 +203,21 @@ impl Drop for Daemon {
     }
 }
 
+/// Set to the name of a profile, the programs of that one are run in the place of those that are built with the tests.
+pub const BUILD: &str = "HOLDFAST_TEST_BUILD";
+
 /// An executable of the workspace, built into the same target directory as this one.
 pub fn built(name: &str) -> Outcome<PathBuf> {
     let own = std::env::current_exe()?;
+    let other = std::env::var_os(BUILD).unwrap_or_default();
     let path = own
         .ancestors()
         .skip(1)
         .take(2)
-        .map(|directory| directory.join(name))
+        .map(|directory| match directory.parent() {
+            Some(target) if !other.is_empty() => target.join(&other).join(name),
+            _ => directory.join(name),
+        })
         .find(|path| path.is_file())
         .context(|| format!("{name} is not built; run cargo build --workspace"))?;
     Ok(path)
