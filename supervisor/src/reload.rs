@@ -99,7 +99,7 @@ pub enum Parts {
     All,
     /// `-P`: no checkd.
     VrrpOnly,
-    /// `-C`: no vrrpd.
+    /// `-C`: vrrpd for BFD alone.
     CheckOnly,
 }
 
@@ -108,8 +108,10 @@ impl Parts {
     pub fn wants(self, daemon: Daemon, table: &ScriptConfig) -> Wanted {
         let yes = match (daemon, self) {
             (Daemon::Ipvs, _) | (Daemon::Vrrp | Daemon::Check, Parts::All) => true,
-            (Daemon::Vrrp, Parts::CheckOnly) | (Daemon::Check, Parts::VrrpOnly) => false,
-            (Daemon::Vrrp, _) => !table.instances.is_empty(),
+            // COMPAT: keepalived 2.4.3: neither -P nor -C is about BFD.
+            (Daemon::Vrrp, Parts::CheckOnly) => table.bfds > 0,
+            (Daemon::Check, Parts::VrrpOnly) => false,
+            (Daemon::Vrrp, _) => !table.instances.is_empty() || table.bfds > 0,
             (Daemon::Check, _) => table.services > 0,
         };
         if yes { Wanted::Yes } else { Wanted::No }

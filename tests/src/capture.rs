@@ -1,7 +1,7 @@
 //! Frames as they cross the LAN, with the kernel's time of each.
 
 use crate::failure::{Context, Failure, Outcome, wait_for};
-use crate::frame::{Advert, Arp};
+use crate::frame::{Advert, Arp, Bfd};
 use crate::netns::Netns;
 use nix::sys::socket::{
     AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt,
@@ -48,6 +48,11 @@ impl Frame {
     /// The VRRP advertisement in it.
     pub fn advert(&self) -> Option<Advert> {
         Advert::read(&self.bytes)
+    }
+
+    /// The BFD packet in it.
+    pub fn bfd(&self) -> Option<Bfd> {
+        Bfd::read(&self.bytes)
     }
 
     /// The ARP packet in it.

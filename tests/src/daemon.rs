@@ -81,6 +81,8 @@ impl Daemon {
         let log = File::create(at.join("log"))?;
         // `ip netns exec` has made a mount namespace.
         let binds = files.iter().map(|(ours, theirs)| format!("mount --bind '{}' '{theirs}' && ", ours.display()));
+        // Ours has no process of that kind, and says so.
+        let bfd_pid = format!("--bfd_pid={}", at.join("bfd.pid").display());
         let process = host
             .netns
             .command("sh")
@@ -95,6 +97,7 @@ impl Daemon {
             .arg(at.join("vrrp.pid"))
             .arg("--checkers_pid")
             .arg(at.join("checkers.pid"))
+            .args((program == Program::Keepalived).then_some(bfd_pid))
             .args(options)
             .stdout(log.try_clone()?)
             .stderr(log)

@@ -58,6 +58,75 @@ impl Advert {
     }
 }
 
+/// A BFD control packet (RFC 5880 §4.1) in UDP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bfd {
+    /// IP time to live, hop limit.
+    pub ttl: u8,
+    /// UDP source port.
+    pub source_port: u16,
+    /// UDP destination port: 3784 or 4784.
+    pub port: u16,
+    /// Bytes in the datagram.
+    pub length: usize,
+    /// Version.
+    pub version: u8,
+    /// Diag
+    pub diag: u8,
+    /// Sta: 0 AdminDown, 1 Down, 2 Init, 3 Up.
+    pub state: u8,
+    /// The flags P, F, C, A, D and M, from the left.
+    pub flags: u8,
+    /// Detect Mult
+    pub multiplier: u8,
+    /// My Discriminator
+    pub mine: u32,
+    /// Your Discriminator
+    pub yours: u32,
+    /// Desired Min TX Interval, microseconds.
+    pub min_tx: u32,
+    /// Required Min RX Interval, microseconds.
+    pub min_rx: u32,
+    /// Required Min Echo RX Interval, microseconds.
+    pub min_echo: u32,
+}
+
+impl Bfd {
+    /// The flag P.
+    pub const POLL: u8 = 0x20;
+
+    /// The flag F.
+    pub const FINAL: u8 = 0x10;
+
+    /// Reads one out of an Ethernet frame; none if it is something else.
+    pub fn read(frame: &[u8]) -> Option<Self> {
+        let four = u16_at(frame, 12)? == 0x0800;
+        let packet = if four { payload(frame, 0x0800)? } else { payload(frame, 0x86dd)? };
+        let (header, protocol, ttl) = if four { (usize::from(*packet.first()? & 0x0f) * 4, 9, 8) } else { (40, 6, 7) };
+        let udp = packet.get(header..)?;
+        let port = u16_at(udp, 2)?;
+        (*packet.get(protocol)? == 17 && matches!(port, 3784 | 4784)).then_some(())?;
+        let bytes = udp.get(8..usize::from(u16_at(udp, 4)?))?;
+        let word = |n: usize| Some(u32::from_be_bytes(bytes.get(n * 4..n * 4 + 4)?.try_into().ok()?));
+        Some(Bfd {
+            ttl: *packet.get(ttl)?,
+            source_port: u16_at(udp, 0)?,
+            port,
+            length: bytes.len(),
+            version: bytes.first()? >> 5,
+            diag: bytes.first()? & 0x1f,
+            state: bytes.get(1)? >> 6,
+            flags: bytes.get(1)? & 0x3f,
+            multiplier: *bytes.get(2)?,
+            mine: word(1)?,
+            yours: word(2)?,
+            min_tx: word(3)?,
+            min_rx: word(4)?,
+            min_echo: word(5)?,
+        })
+    }
+}
+
 /// A neighbour advertisement (RFC 4861 §4.4) in an Ethernet frame: whose address it tells, and the flags.
 pub fn neighbour_advertisement(frame: &[u8]) -> Option<(Ipv6Addr, u8)> {
     let packet = payload(frame, 0x86dd)?;

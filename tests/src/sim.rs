@@ -253,6 +253,8 @@ impl Lan {
                 }
                 Action::ToIpvs(message) => self.ipvsd(n, message),
                 Action::Listen(_)
+                | Action::BfdListen(_)
+                | Action::Bfd { .. }
                 | Action::Announce { .. }
                 | Action::Run(_)
                 | Action::RunOfLeft { .. }

@@ -1,17 +1,20 @@
 //! What holds for the router whatever happens: the laws of every machine, the order of actions, one advert at a time.
 
-use ipc::config::vrrp::{Instance, Preemption, SyncGroup, Version, VrrpConfig, Wanted};
-use ipc::config::{Generation, GroupIdx, InstanceIdx, ScriptIdx};
+use ipc::config::bfd::{Bfd, Told};
+use ipc::config::vrrp::{Instance, Preemption, Switch, SyncGroup, Version, VrrpConfig, Wanted, Weight};
+use ipc::config::vrrp_options::{InstanceOptions, TrackBfdUse};
+use ipc::config::{BfdIdx, Generation, GroupIdx, InstanceIdx, ScriptIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::{AtStop, DumpKind, Outcome, ProbeEnded, StopMode};
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence};
 use ipc::time::Mono;
 use proptest::prelude::*;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tests::router::{NOTIFY, adverts, config, facts, instance, peer_advert, track, track_script};
+use vrrpd::bfd::chance::Chance;
 use vrrpd::fsm::instance::State;
-use vrrpd::io::{Action, Event};
+use vrrpd::io::{Action, BfdHeard, BfdHops, Event};
 use vrrpd::router::Router;
 
 /// What a test does to a router.
@@ -36,6 +39,10 @@ enum Deed {
     Probe {
         n: u16,
         status: u8,
+    },
+    /// A packet of the neighbour of the only BFD session.
+    Bfd {
+        bytes: Vec<u8>,
     },
     Attached,
     Lost,
@@ -69,6 +76,8 @@ fn deed() -> impl Strategy<Value = Deed> {
         4 => state.prop_map(Deed::Link),
         1 => proptest::option::of(1u8..30).prop_map(Deed::Address),
         6 => (0u16..3, 0u8..2).prop_map(|(n, status)| Deed::Probe { n, status }),
+        8 => (0u8..4, 0u32..3, any::<u8>()).prop_map(|(state, yours, flags)| Deed::Bfd { bytes: bfd(state, yours, flags) }),
+        1 => proptest::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| Deed::Bfd { bytes }),
         1 => Just(Deed::Attached),
         1 => Just(Deed::Lost),
         4 => Just(Deed::Synced),
@@ -79,6 +88,40 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => Just(Deed::Discard),
         1 => Just(Deed::Dump),
     ]
+}
+
+/// A BFD packet in any state with any flags; `yours` counts from one before the session's own discriminator.
+fn bfd(state: u8, yours: u32, flags: u8) -> Vec<u8> {
+    let mut chance = Chance::new(0);
+    let yours = chance.discriminator().wrapping_sub(1).wrapping_add(yours);
+    let mut bytes = vec![0x20, state << 6 | flags & 0x3a, 3, 24];
+    for word in [9, if state < 2 { 0 } else { yours }, 200_000, 200_000, 0] {
+        bytes.extend(word.to_be_bytes());
+    }
+    bytes
+}
+
+/// The neighbour of the BFD session.
+const NEIGHBOR: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 77));
+
+/// A BFD session.
+fn session(idle: u64) -> Bfd {
+    Bfd {
+        name: "b".into(),
+        neighbor: NEIGHBOR,
+        source: None,
+        min_rx: Duration::from_millis(100),
+        min_tx: Duration::from_millis(100),
+        idle_tx: Duration::from_millis(idle),
+        multiplier: 3,
+        passive: Switch::Off,
+        ttl: 255,
+        max_hops: Some(0),
+        multihop: Switch::Off,
+        weight: Weight { value: 0, reverse: Switch::Off },
+        told: Told::Both,
+        origin: Default::default(),
+    }
 }
 
 /// Instances 1, 2, … of which 2 and 3 are a group, 1 tracks a script, 4 another one with a weight.
@@ -101,6 +144,14 @@ fn generation(priority: u8, count: u8) -> VrrpConfig {
     let mut all = config((1..=count).map(conf).collect());
     for n in 0..2 {
         all.track_scripts.push(track_script(n)).unwrap();
+    }
+    all.bfds.push(session(1000 + u64::from(priority))).unwrap();
+    for n in 0..count {
+        // Instances 2 and 3 without a weight, 4 with one.
+        let value = if n == 3 { 20 } else { 0 };
+        let used = TrackBfdUse { bfd: BfdIdx(0), weight: Weight { value, reverse: Switch::Off } };
+        let track_bfds = if (1..4).contains(&n) { vec![used] } else { Vec::new() };
+        all.options.push(InstanceOptions { track_bfds, ..Default::default() }).unwrap();
     }
     if count >= 3 {
         let members = vec![InstanceIdx(1), InstanceIdx(2)];
@@ -202,6 +253,10 @@ impl World {
                 let script = ScriptIdx(100 + n);
                 self.step(Event::ProbeEnded(ProbeEnded { script, outcome: Outcome::Exited(status) }));
             }
+            Deed::Bfd { bytes } => {
+                let heard = BfdHeard { hops: BfdHops::Single, from: NEIGHBOR, to: None, ttl: 255, bytes };
+                self.step(Event::Bfd(heard));
+            }
             Deed::Attached => {
                 self.step(Event::IpvsAttached);
             }
@@ -257,16 +312,17 @@ impl World {
     }
 }
 
-/// Adverts first, then ipvsd, then the rest; the supervisor last.
+/// Adverts first, then BFD, then ipvsd, then the rest; the supervisor last.
 fn check_order(out: &[Action]) {
     let rank = |action: &Action| match action {
-        Action::Listen(_) => 0,
+        Action::Listen(_) | Action::BfdListen(_) => 0,
         Action::Transmit { .. } => 1,
-        Action::ToIpvs(_) => 2,
-        Action::Announce { .. } => 3,
-        Action::Run(_) | Action::RunOfLeft { .. } | Action::Tell(_) | Action::TellOfLeft { .. } => 4,
-        Action::Log(_) => 5,
-        Action::Up(_) | Action::Dump(_) => 6,
+        Action::Bfd { .. } => 2,
+        Action::ToIpvs(_) => 3,
+        Action::Announce { .. } => 4,
+        Action::Run(_) | Action::RunOfLeft { .. } | Action::Tell(_) | Action::TellOfLeft { .. } => 5,
+        Action::Log(_) => 6,
+        Action::Up(_) | Action::Dump(_) => 7,
     };
     assert!(out.is_sorted_by_key(rank), "{out:?}");
 }

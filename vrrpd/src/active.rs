@@ -1,11 +1,12 @@
 //! The generation that runs: its instances, scripts and interfaces, and how an event finds those it concerns.
 
+use crate::bfd::session::Session;
 use crate::effects::Effects;
 use crate::fsm::file::File;
 use crate::fsm::instance::{Claim, Follow, Input, Instance, Scene, State};
 use crate::fsm::link::{self, Known, Links};
 use crate::fsm::pace::Paces;
-use crate::fsm::script::{Script, Turned};
+use crate::fsm::script::{Script, Turned, Verdict};
 use crate::fsm::track::{Appraisal, Tracked};
 use crate::fsm::{notify, sync};
 use crate::queue::{Queue, Who};
@@ -16,7 +17,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::vrrp::{Switch, SyncGroup};
-use ipc::config::{FileIdx, Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
+use ipc::config::{BfdIdx, FileIdx, Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::control::{Cause, News, NotifyState, ProbeEnded, Run};
 use ipc::msg::vips::{LinkFacts, Presence, VrrpToIpvs};
 use ipc::report::Level;
@@ -69,6 +70,8 @@ pub struct Active {
     pub scripts: Table<TrackScriptIdx, Script>,
     /// Files.
     pub files: Table<FileIdx, File>,
+    /// BFD sessions.
+    pub bfds: Table<BfdIdx, Session>,
     /// Interfaces.
     pub links: Links,
     /// Counters of packets for nobody.
@@ -90,6 +93,7 @@ impl Active {
         groups: Table<GroupIdx, Group>,
         scripts: Table<TrackScriptIdx, Script>,
         files: Table<FileIdx, File>,
+        bfds: Table<BfdIdx, Session>,
         links: Links,
     ) -> Self {
         let mut active = Active {
@@ -98,6 +102,7 @@ impl Active {
             groups,
             scripts,
             files,
+            bfds,
             links,
             strays: Strays::default(),
             unknown: Unknown::default(),
@@ -165,6 +170,15 @@ impl Active {
         for (index, instance) in self.instances.iter() {
             self.queue.set(Who::Instance(index), instance.deadline());
         }
+        for (index, session) in self.bfds.iter() {
+            self.queue.set(Who::Bfd(index), session.deadline());
+        }
+    }
+
+    /// The deadline of a session may be another one.
+    pub(crate) fn wake_bfd(&mut self, index: BfdIdx, now: Mono) {
+        let deadline = self.bfds.at(index).and_then(Session::deadline);
+        self.queue.set(Who::Bfd(index), not_before(deadline, now));
     }
 
     /// Does everything that is due.
@@ -176,6 +190,7 @@ impl Active {
                     self.paces.send(env.now, &self.links, env.out);
                     self.queue.set(who, not_before(self.paces.deadline(), env.now));
                 }
+                Who::Bfd(index) => self.bfd_expired(index, env),
                 Who::Script(index) => {
                     if let Some(script) = self.scripts.at_mut(index) {
                         script.expire(env.now, env.out);
@@ -282,9 +297,15 @@ impl Active {
         }
     }
 
+    /// What instances may track, as it is to one that was master before vrrpd was restarted.
+    fn tracked_on(&self) -> Tracked<'_> {
+        Tracked { fresh: Verdict::Up, ..self.tracked() }
+    }
+
     /// What instances may track.
     pub fn tracked(&self) -> Tracked<'_> {
-        Tracked { links: &self.links, scripts: &self.scripts, files: &self.files }
+        let (links, scripts, files, bfds) = (&self.links, &self.scripts, &self.files, &self.bfds);
+        Tracked { links, scripts, files, bfds, fresh: Verdict::Down }
     }
 
     /// Looks at what the instances track; a member of a group is looked at together with the others.
@@ -336,7 +357,7 @@ impl Active {
             let Some(instance) = self.instances.at(index) else { continue };
             let together = instance.conf.group.map_or_else(|| [index].into(), |group| self.members(group));
             if together.iter().all(|member| held.contains(member) && self.can_resume(*member)) {
-                let appraisal = instance.appraise(self.tracked());
+                let appraisal = instance.appraise(self.tracked_on());
                 self.touch(index, env, |instance, scene| instance.step(Input::Resume(appraisal), scene));
             }
         }
@@ -348,7 +369,8 @@ impl Active {
     /// Whether nothing keeps an instance from being master at once; one that has just resumed counts as well.
     fn can_resume(&self, index: InstanceIdx) -> bool {
         self.instances.at(index).is_some_and(|instance| {
-            matches!(instance.state, State::Init | State::Master) && instance.appraise(self.tracked()).faults.is_empty()
+            matches!(instance.state, State::Init | State::Master)
+                && instance.appraise(self.tracked_on()).faults.is_empty()
         })
     }
 

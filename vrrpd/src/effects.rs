@@ -1,7 +1,7 @@
 //! The actions of one step, sorted by urgency: what the network waits for first, and each kind together, so that the shell
 //! can send all adverts with one system call and all messages to ipvsd in one frame.
 
-use crate::io::{Action, Listen};
+use crate::io::{Action, BfdPeer, Listen};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -16,6 +16,7 @@ use ipc::report::{Level, Line};
 pub struct Effects {
     listen: Vec<Action>,
     adverts: Vec<Action>,
+    bfd: Vec<Action>,
     ipvs: Vec<Action>,
     announcements: Vec<Action>,
     runs: Vec<Action>,
@@ -34,6 +35,16 @@ impl Effects {
     /// Send an advert.
     pub fn transmit(&mut self, ifindex: u32, destination: IpAddr, bytes: Vec<u8>) {
         self.adverts.push(Action::Transmit { ifindex, destination, bytes });
+    }
+
+    /// These neighbours are spoken to by BFD.
+    pub fn bfd_listen(&mut self, wanted: Vec<BfdPeer>) {
+        self.listen.push(Action::BfdListen(wanted));
+    }
+
+    /// Send a BFD packet.
+    pub fn bfd(&mut self, peer: BfdPeer, bytes: Vec<u8>) {
+        self.bfd.push(Action::Bfd { peer, bytes });
     }
 
     /// Tell ipvsd.
@@ -90,6 +101,7 @@ impl Effects {
         for kind in [
             &mut self.listen,
             &mut self.adverts,
+            &mut self.bfd,
             &mut self.ipvs,
             &mut self.announcements,
             &mut self.runs,

@@ -1,5 +1,6 @@
 //! What goes into the [`Router`](crate::router::Router) and what comes out of it: the whole contract between core and shell.
 
+use crate::packet::bfd::{PORT, PORT_MULTIHOP};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -49,6 +50,10 @@ pub enum Event {
         /// The whole packet, at most 64 KiB, untrusted; in front of IPv6 the shell puts a header made of what the kernel says of it.
         bytes: Vec<u8>,
     },
+    /// A BFD packet came in.
+    Bfd(BfdHeard),
+    /// Random bits; said once, before anything else.
+    Chance(u64),
     /// A track script ended.
     ProbeEnded(ProbeEnded),
     /// A `track_file` as it is now.
@@ -74,7 +79,7 @@ impl From<Timeout> for Event {
 
 /// What is to be done, in order. The shell may put neighbouring transmissions into one system call.
 ///
-/// The actions of one step come in this order: sockets first, then all adverts, all messages to ipvsd (the
+/// The actions of one step come in this order: sockets first, then all adverts, all BFD packets, all messages to ipvsd (the
 /// router has sent its advert before its addresses move), all gratuitous ARP, commands, log lines, and at last what the
 /// supervisor is told and dumps. Indices in all of them but the two `…OfLeft` are of the generation that runs after the step.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,6 +101,15 @@ pub enum Action {
         ifindex: u32,
         /// The whole frame.
         frame: Vec<u8>,
+    },
+    /// Exactly these neighbours are spoken to by BFD from now on, and listened to for as long as there is one.
+    BfdListen(Vec<BfdPeer>),
+    /// Send a BFD packet to one of them.
+    Bfd {
+        /// Whom to and how.
+        peer: BfdPeer,
+        /// The datagram.
+        bytes: Vec<u8>,
     },
     /// Tell ipvsd.
     ToIpvs(VrrpToIpvs),
@@ -146,4 +160,51 @@ pub enum Way {
     Ah,
     /// VRRP over IPv6.
     V6,
+}
+
+/// A BFD packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BfdHeard {
+    /// The port that it came to.
+    pub hops: BfdHops,
+    /// Who sent it.
+    pub from: IpAddr,
+    /// Which of our addresses it came to, where the kernel says so.
+    pub to: Option<IpAddr>,
+    /// Its TTL or hop limit when it came.
+    pub ttl: u8,
+    /// The datagram, or the beginning of a long one; untrusted.
+    pub bytes: Vec<u8>,
+}
+
+/// How a neighbour is spoken to by BFD.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BfdPeer {
+    /// Its address.
+    pub neighbor: IpAddr,
+    /// To which port.
+    pub hops: BfdHops,
+    /// From which address; `None`: that of the route.
+    pub source: Option<IpAddr>,
+    /// TTL or hop limit.
+    pub ttl: u8,
+}
+
+/// Over how many hops, which is what the port says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum BfdHops {
+    /// One: port 3784 (RFC 5881).
+    Single,
+    /// Any number: port 4784 (RFC 5883).
+    Many,
+}
+
+impl BfdHops {
+    /// The port.
+    pub fn port(self) -> u16 {
+        match self {
+            BfdHops::Single => PORT,
+            BfdHops::Many => PORT_MULTIHOP,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The core of vrrpd: VRRP elections as a machine without clock, socket, randomness or log.
 //!
 //! Read from [`router`], which takes the events of [`io`] and hands them to the generation that runs ([`active`]) and its
-//! instances ([`fsm`]); [`packet`] holds the formats on the wire, [`reload`] leads from one generation to the next. `main.rs` and
+//! instances ([`fsm`]) and BFD sessions ([`bfd`]); [`packet`] holds the formats on the wire, [`reload`] leads from one generation to the next. `main.rs` and
 //! `shell/` carry out the actions.
 
 #![no_std]
@@ -10,6 +10,7 @@
 extern crate alloc;
 
 pub mod active;
+pub mod bfd;
 pub mod dump;
 pub mod effects;
 pub mod fsm;

@@ -1,7 +1,7 @@
 //! Who wants to be woken when: finding the next one costs the same for one instance and for a thousand.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use ipc::config::{InstanceIdx, TrackScriptIdx};
+use ipc::config::{BfdIdx, InstanceIdx, TrackScriptIdx};
 use ipc::time::Mono;
 
 /// Who waits.
@@ -13,6 +13,8 @@ pub enum Who {
     Script(TrackScriptIdx),
     /// Announcements that keep a distance.
     Paces,
+    /// A BFD session.
+    Bfd(BfdIdx),
 }
 
 /// The deadlines, each of somebody else.

@@ -2,6 +2,8 @@
 //! COMPAT: keepalived 2.4.3 matches instances by virtual router, family, interface and transport, not by name.
 
 use crate::active::{Active, Group};
+use crate::bfd::chance::Chance;
+use crate::bfd::sessions;
 use crate::effects::Effects;
 use crate::fsm::file::File;
 use crate::fsm::instance::{Instance, MIN_ADVERT_INT, Scene, State};
@@ -46,7 +48,7 @@ fn key(conf: &Conf, link: &str) -> Key {
 /// What is wrong with a configuration, if anything. The compiler made it, so this finds only what must not be trusted.
 pub fn check(config: &VrrpConfig) -> Result<(), String> {
     let mut keys = BTreeMap::new();
-    for conf in config.instances.rows() {
+    for (index, conf) in config.instances.iter() {
         let name = &conf.name;
         let link =
             config.links.at(conf.link).ok_or_else(|| format!("instance {name} names an interface of nothing"))?;
@@ -57,6 +59,10 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
         }
         if conf.track_scripts.iter().any(|tracked| !config.track_scripts.has(tracked.script)) {
             return Err(format!("instance {name} names a script of nothing"));
+        }
+        let options = config.options.at(index);
+        if options.is_some_and(|options| options.track_bfds.iter().any(|tracked| !config.bfds.has(tracked.bfd))) {
+            return Err(format!("instance {name} names a BFD session of nothing"));
         }
         if conf.group.is_some_and(|group| !config.groups.has(group)) {
             return Err(format!("instance {name} names a group of nothing"));
@@ -85,14 +91,16 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
 }
 
 /// When it happens.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
+#[derive(Debug)]
+pub struct Moment<'a> {
     /// The time.
     pub now: Mono,
     /// End of `vrrp_startup_delay`.
     pub quiet_until: Mono,
     /// Time since 1970.
     pub day: Duration,
+    /// Random numbers.
+    pub chance: &'a mut Chance,
 }
 
 /// Makes `config` the running generation; `old` ends.
@@ -100,14 +108,14 @@ pub fn activate(
     generation: Generation,
     config: VrrpConfig,
     old: Option<Active>,
-    at: Moment,
+    at: Moment<'_>,
     out: &mut Effects,
 ) -> Active {
-    let Moment { now, quiet_until, day } = at;
+    let Moment { now, quiet_until, day, chance } = at;
     let first = old.is_none();
     let left = old.as_ref().map_or_else(Generation::default, |old| old.generation);
-    let (mut old_instances, old_links, old_scripts, old_groups, old_files) = match old {
-        Some(old) => (by_key(&old), old.links, old.scripts, old.groups, old.files),
+    let (mut old_instances, old_links, old_scripts, old_groups, old_files, old_bfds) = match old {
+        Some(old) => (by_key(&old), old.links, old.scripts, old.groups, old.files, old.bfds),
         None => Default::default(),
     };
     let links = Links::new(&config, &old_links);
@@ -131,6 +139,7 @@ pub fn activate(
             File { name: conf.name.clone(), number }
         })
         .collect();
+    let bfds = sessions::reconfigured(&config.bfds, &old_bfds, chance, now, out);
     let groups = config
         .groups
         .rows()
@@ -168,7 +177,7 @@ pub fn activate(
         gone.removed(left, &mut scene);
         scene.out.log(Level::Info, format!("({}) removed from the configuration", gone.conf.name));
     }
-    let mut active = Active::new(generation, fresh, groups, scripts, files, links);
+    let mut active = Active::new(generation, fresh, groups, scripts, files, bfds, links);
     active.unknown.log = config.globals.log_unknown_vrids;
     active.paces = Paces::new(&config);
     active.start(now);

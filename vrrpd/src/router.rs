@@ -1,11 +1,13 @@
 //! The machine: generations, the conversation with ipvsd, and the end. What happens within a generation is in [`Active`].
 
 use crate::active::{Active, Env, Talk};
+use crate::bfd::chance::Chance;
+use crate::bfd::session::peers;
 use crate::dump;
 use crate::effects::Effects;
 use crate::fsm::instance::Input;
 use crate::fsm::link::Known;
-use crate::io::{Action, Event, Listen};
+use crate::io::{Action, BfdPeer, Event, Listen};
 use crate::reload;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -61,6 +63,8 @@ pub struct Router {
     /// Time since 1970 at the machine's own zero.
     epoch: Duration,
     listening: Vec<Listen>,
+    bfd_peers: Vec<BfdPeer>,
+    chance: Chance,
     phase: Phase,
     effects: Effects,
 }
@@ -88,6 +92,8 @@ impl Machine for Router {
             Event::Packet { ifindex, bytes } => {
                 self.running(now, |active, env| active.packet(ifindex, &bytes, env));
             }
+            Event::Bfd(heard) => self.running(now, |active, env| active.bfd_packet(&heard, env)),
+            Event::Chance(bits) => self.chance = Chance::new(bits),
             Event::ProbeEnded(ended) => self.running(now, |active, env| active.probe_ended(ended, env)),
             Event::File { generation, file, text } => {
                 if self.active.as_ref().is_some_and(|active| active.generation == generation) {
@@ -121,6 +127,8 @@ impl Router {
             quiet_until: Mono::ZERO,
             epoch: Duration::ZERO,
             listening: Vec::new(),
+            bfd_peers: Vec::new(),
+            chance: Chance::default(),
             phase: Phase::Running,
             effects: Effects::default(),
         }
@@ -195,7 +203,8 @@ impl Router {
         let old = self.active.take();
         self.previous = old.as_ref().map(|old| old.generation);
         let is_first = old.is_none();
-        let moment = reload::Moment { now, quiet_until: self.quiet_until, day: self.epoch + now.since(Mono::ZERO) };
+        let day = self.epoch + now.since(Mono::ZERO);
+        let moment = reload::Moment { now, quiet_until: self.quiet_until, day, chance: &mut self.chance };
         let active = reload::activate(generation, *config, old, moment, &mut self.effects);
         self.active = Some(active);
         self.held.clear();
@@ -324,6 +333,11 @@ impl Router {
             self.listening.clone_from(&wanted);
             self.effects.listen(wanted);
         }
+        let wanted = self.active.as_ref().map(|active| peers(active.bfds.rows().iter())).unwrap_or_default();
+        if wanted != self.bfd_peers {
+            self.bfd_peers.clone_from(&wanted);
+            self.effects.bfd_listen(wanted);
+        }
     }
 
     fn stop(&mut self, now: Mono, mode: StopMode) {
@@ -340,6 +354,7 @@ impl Router {
                 active.act(index, env, |instance, scene| instance.step(Input::Stop, scene));
             }
             active.stop_groups(env.out);
+            active.close_bfds(env.out);
         });
         if self.channel != Channel::Synced || mode.vips == AtStop::Keep {
             waiting.clear();

@@ -211,4 +211,8 @@ pub struct Strays {
     pub unknown_vrid: u64,
     /// The instance was in INIT or FAULT, or the start-up delay was running.
     pub not_listening: u64,
+    /// Not BFD (RFC 5880 §6.8.6), or authenticated.
+    pub bfd_malformed: u64,
+    /// No BFD session with that neighbour and discriminator over so few hops.
+    pub bfd_unknown: u64,
 }

@@ -58,3 +58,14 @@ fn trailers() {
         }
     });
 }
+
+/// BFD: what is refused by none of the rules is whole and is written as it was read.
+#[test]
+fn bfd() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        if let Some(control) = vrrpd::packet::bfd::Control::parse(bytes) {
+            assert!(control.mine != 0 && control.multiplier != 0);
+            assert_eq!(vrrpd::packet::bfd::Control::parse(&control.encode()), Some(control));
+        }
+    });
+}

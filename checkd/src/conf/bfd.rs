@@ -192,8 +192,8 @@ pub static BFD: &[Keyword<Bfd>] = &[
     }),
 ];
 
-/// What a finished block says; `None` with a word about it when it cannot be used.
-pub fn finish(r: &mut Reader<'_>, d: Bfd) -> Option<Bfd> {
+/// What a finished block says; `None` with a word about it when it cannot be used. `before`: those that can.
+pub fn finish(r: &mut Reader<'_>, d: Bfd, before: &[Bfd]) -> Option<Bfd> {
     if d.name.value.len() > NAME_BYTES {
         let message = format!("the name of a `bfd_instance` has at most {NAME_BYTES} bytes");
         r.diags.push(Diagnostic::error(Code::BAD_VALUE, d.name.span, message).label("this block is ignored"));
@@ -207,6 +207,15 @@ pub fn finish(r: &mut Reader<'_>, d: Bfd) -> Option<Bfd> {
     if let Some(source) = d.source.as_ref().filter(|s| s.value.is_ipv4() != neighbor.value.is_ipv4()) {
         let message = "`source_ip` and `neighbor_ip` are not of one address family";
         r.diags.push(Diagnostic::error(Code::CONFLICT, source.span, message).label("this block is ignored"));
+        return None;
+    }
+    // COMPAT: keepalived 2.2.7, measured: the first one counts. The port tells one hop from many.
+    let ends = |b: &Bfd| (b.neighbor.as_ref().map(|n| n.value), b.source.as_ref().map(|s| s.value), b.multihop);
+    if let Some(first) = before.iter().find(|b| ends(b) == ends(&d)) {
+        let message =
+            format!("`bfd_instance {}` has the addresses of `bfd_instance {}`", d.name.value, first.name.value);
+        let repeated = Diagnostic::error(Code::DUPLICATE, d.name.span, message).label("this block is ignored");
+        r.diags.push(repeated.also(first.name.span, "the first one"));
         return None;
     }
     Some(d)

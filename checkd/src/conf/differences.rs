@@ -359,6 +359,20 @@ pub static DIFFERENCES: &[Difference] = &[
         "predictable names in /tmp have been misused, and dumps hold what is nobody's business",
     ),
     running(
+        "bfd-goodbye",
+        "a BFD session whose daemon ends, or that a reload removes",
+        "falls silent; the neighbour notices after the Detection Time",
+        "tells the neighbour that the session is down",
+        "the neighbour need not wait.",
+    ),
+    running(
+        "bfd-fresh",
+        "a master that tracks a BFD session which a reload adds, or whose vrrpd died",
+        "in FAULT until the session is up",
+        "stays master for multiplier times idle_tx; after that the session must be up",
+        "a session takes a second to come up, which says nothing about the way to the neighbour.",
+    ),
+    running(
         "power-of-scripts",
         "scripts that run as root",
         "they have every capability",

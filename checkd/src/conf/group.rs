@@ -159,6 +159,5 @@ pub static GROUP: &[Keyword<Group>] = &[
             track::uses(r, s, &mut g.track_bfds);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
 ];

@@ -195,11 +195,11 @@ pub static ROOT: &[Keyword<Draft>] = &[
             let Some(name) = name(r, s, d, "bfd_instance") else { return };
             let mut session = Bfd::new(name, s.whole());
             keyword::read(r, &[bfd::BFD], "`bfd_instance`", s.children(), &mut session);
-            d.bfds.extend(bfd::finish(r, session));
+            let session = bfd::finish(r, session, &d.bfds);
+            d.bfds.extend(session);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "virtual_server_group",
         Args::Count(1, 1),

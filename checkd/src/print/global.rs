@@ -44,6 +44,7 @@ impl Printer<'_> {
             instances: _,
             groups: _,
             services: _,
+            bfds: _,
             reals: _,
             // By Printer::identity, fifos, process.
             identity: _,

@@ -1,4 +1,4 @@
-//! `bfd_instance`: sessions of bidirectional forwarding detection (RFC 5880). Read and checked; not run yet.
+//! `bfd_instance`: sessions of bidirectional forwarding detection (RFC 5880). vrrpd runs them.
 
 use super::Origin;
 use super::vrrp::{Switch, Weight};

@@ -19,6 +19,8 @@ pub struct ScriptConfig {
     pub groups: Table<GroupIdx, String>,
     /// `track_file` blocks; the same indices as in the slices of vrrpd and checkd.
     pub files: Table<FileIdx, WatchedFile>,
+    /// How many BFD sessions there are: vrrpd runs them, also for checkers alone.
+    pub bfds: u32,
     /// How many services there are (bounds check of causes).
     pub services: u32,
     /// How many real servers there are (bounds check of causes).

@@ -74,7 +74,7 @@ pub struct Cli {
     /// -C: only run the health checks and IPVS
     #[arg(long)]
     pub check: bool,
-    /// -B: no BFD (there is none yet)
+    /// -B: accepted; BFD is part of vrrpd
     #[arg(long = "no_bfd")]
     pub no_bfd: bool,
     /// Run every process, also those the configuration has nothing for
@@ -298,11 +298,12 @@ impl Cli {
 
     /// One sentence for each option that is accepted and does nothing.
     pub fn without_effect(&self) -> Vec<String> {
-        let table: [(bool, &str); 13] = [
+        let table: [(bool, &str); 14] = [
             (self.genhash, "-T/--genhash: genhash is not built"),
             (self.snmp, "-x/--snmp: there is no SNMP"),
             (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket: there is no SNMP"),
             (self.core_dump || self.core_dump_pattern.is_some(), "-m/-M: no core is dumped, it would hold secrets"),
+            (self.no_bfd, "-B/--no_bfd: BFD is part of vrrpd; it runs when the configuration has a bfd_instance"),
             (self.bfd_pid.is_some(), "-b/--bfd_pid: there is no BFD process"),
             (self.mem_check_log, "-L/--mem-check-log does nothing"),
             (self.openssl_mem_check, "-O/--openssl-mem-check does nothing"),

@@ -1,7 +1,7 @@
 //! `track_file`: what the numbers in files add to the priority of an instance, or that they put it in FAULT.
 
 use super::instance::Instance as Live;
-use super::track::{Appraisal, Fault, Waiting};
+use super::track::{Fault, Sum, Waiting};
 use alloc::string::String;
 use ipc::config::FileIdx;
 use ipc::config::vrrp::Switch;
@@ -40,23 +40,23 @@ fn says(number: i32, used: &TrackFileUse) -> Says {
     }
 }
 
-impl Live {
-    /// Adds what its files say; gives what they add to the priority. An owner has no weighted trackers.
-    pub(super) fn appraise_files(&self, files: &Table<FileIdx, File>, appraisal: &mut Appraisal) -> i32 {
+impl Sum {
+    /// Adds what its files say. An owner has no weighted trackers.
+    pub(super) fn files(&mut self, live: &Live, files: &Table<FileIdx, File>) {
         let mut bonus = 0_i64;
-        for used in &self.options.track_files {
-            if self.conf.priority == 255 && used.weight.value != 0 {
+        for used in &live.options.track_files {
+            if live.conf.priority == 255 && used.weight.value != 0 {
                 continue;
             }
             match files.at(used.file).and_then(|file| file.number) {
-                None => appraisal.waiting = Waiting::Yes,
+                None => self.waiting = Waiting::Yes,
                 Some(number) => match says(number, used) {
                     Says::Add(added) => bonus = bonus.saturating_add(added),
-                    Says::Fault => appraisal.faults.push(Fault::File(used.file)),
+                    Says::Fault => self.faults.push(Fault::File(used.file)),
                 },
             }
         }
-        i32::try_from(bonus).unwrap_or(i32::MAX)
+        self.bonus = self.bonus.saturating_add(i32::try_from(bonus).unwrap_or(i32::MAX));
     }
 }
 

@@ -2,15 +2,16 @@
 //! worked out anew from the present state of all of them, so that nothing can drift: two interfaces that are down are two faults.
 
 use super::file::File;
-use super::instance::Instance as Live;
+use super::instance::{Instance as Live, State};
 use super::link::{self, Known, Links};
 use super::script::{Script, Verdict};
+use crate::bfd::session::{Session, Standing};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::vrrp::{Instance, Switch, Transport, Weight};
-use ipc::config::{FileIdx, LinkIdx, TrackScriptIdx};
+use ipc::config::{BfdIdx, FileIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::vips::{LinkFacts, Multicast};
 use ipc::net::Family;
 use ipc::table::Table;
@@ -24,6 +25,10 @@ pub struct Tracked<'a> {
     pub scripts: &'a Table<TrackScriptIdx, Script>,
     /// Files.
     pub files: &'a Table<FileIdx, File>,
+    /// BFD sessions.
+    pub bfds: &'a Table<BfdIdx, Session>,
+    /// How a session that is fresh counts for an instance that is not master. For a master it counts as up.
+    pub fresh: Verdict,
 }
 
 /// Why an instance is in FAULT.
@@ -39,6 +44,10 @@ pub enum Fault {
     Script(TrackScriptIdx),
     /// The number in a file says so.
     File(FileIdx),
+    /// A BFD session is not up.
+    BfdDown(BfdIdx),
+    /// A BFD session is up, with `reverse`.
+    BfdUp(BfdIdx),
     /// Its interface has no address of its family to send from.
     NoSource(LinkIdx),
     /// `track_src_ip`: the configured source address is not on the interface.
@@ -54,7 +63,8 @@ pub enum Fault {
 impl Fault {
     /// What the log says of it.
     pub fn describe(self, conf: &Instance, tracked: Tracked<'_>) -> String {
-        let Tracked { links, scripts, files } = tracked;
+        let Tracked { links, scripts, files, bfds, .. } = tracked;
+        let bfd = |bfd| bfds.at(bfd).map_or("?", |session| session.conf.name.as_str());
         let script = |script| scripts.at(script).map_or("?", |script| script.conf.name.as_str());
         let file = |file| files.at(file).map_or("?", |file| file.name.as_str());
         match self {
@@ -65,6 +75,8 @@ impl Fault {
             Fault::LinkUp(link) => format!("interface {} is up, and tracked in reverse", links.name(link)),
             Fault::Script(index) => format!("script {} is not as it should be", script(index)),
             Fault::File(index) => format!("tracked file {} now FAULT state", file(index)),
+            Fault::BfdDown(index) => format!("BFD session {} is not up", bfd(index)),
+            Fault::BfdUp(index) => format!("BFD session {} is up, and tracked in reverse", bfd(index)),
             Fault::NoSource(link) => format!(
                 "interface {} has no {} to send adverts from; add one, or set mcast_src_ip or unicast_src_ip ({})",
                 links.name(link),
@@ -131,54 +143,78 @@ pub enum Waiting {
 impl Live {
     /// What it tracks now.
     pub fn appraise(&self, tracked: Tracked<'_>) -> Appraisal {
-        let (mut appraisal, bonus) = appraise(&self.conf, tracked);
-        let files = self.appraise_files(tracked.files, &mut appraisal);
-        appraisal.priority = effective(self.conf.priority, bonus.saturating_add(files));
+        let mut sum = Sum { faults: Vec::new(), waiting: Waiting::No, bonus: 0 };
+        sum.links(&self.conf, tracked.links);
+        sum.scripts(&self.conf, tracked.scripts);
+        sum.files(self, tracked.files);
+        sum.bfds(self, tracked);
+        let port = port(&self.conf, tracked.links, &mut sum.faults);
         let multicast = matches!(self.conf.transport, Transport::Multicast { .. });
         if self.options.unicast_fault_no_peer == Switch::On && multicast {
-            appraisal.faults.push(Fault::NoPeer);
+            sum.faults.push(Fault::NoPeer);
         }
-        appraisal
+        let Sum { faults, waiting, bonus } = sum;
+        Appraisal { faults, waiting, priority: effective(self.conf.priority, bonus), port }
     }
 }
 
-/// What interfaces and scripts mean for it; its priority is without what they add, which is the second part.
-fn appraise(conf: &Instance, tracked: Tracked<'_>) -> (Appraisal, i32) {
-    let Tracked { links, scripts, .. } = tracked;
-    let mut faults = Vec::new();
-    let mut waiting = Waiting::No;
-    let mut bonus = 0i32;
+/// What one tracked thing after another adds.
+pub(super) struct Sum {
+    /// Why it must be in FAULT.
+    pub faults: Vec<Fault>,
+    /// Whether something has yet to say its first word.
+    pub waiting: Waiting,
+    /// What is added to the priority.
+    pub bonus: i32,
+}
 
-    for tracked in &conf.track_links {
-        let Some(link) = links.at(tracked.link) else { continue };
-        let state = match &link.known {
-            Known::Nothing => continue,
-            Known::Missing => Verdict::Down,
-            Known::There(facts) if link::is_up(facts) => Verdict::Up,
-            Known::There(_) => Verdict::Down,
-        };
-        if tracked.weight.value != 0 {
-            bonus = bonus.saturating_add(contribution(tracked.weight, state));
-        } else if is_fault(tracked.weight, state) {
-            faults.push(match (&link.known, state) {
-                (Known::Missing, _) => Fault::LinkMissing(tracked.link),
-                (_, Verdict::Up) => Fault::LinkUp(tracked.link),
-                _ => Fault::LinkDown(tracked.link),
-            });
+impl Sum {
+    fn links(&mut self, conf: &Instance, links: &Links) {
+        for tracked in &conf.track_links {
+            let Some(link) = links.at(tracked.link) else { continue };
+            let (state, down) = match &link.known {
+                Known::Nothing => continue,
+                Known::Missing => (Verdict::Down, Fault::LinkMissing(tracked.link)),
+                Known::There(facts) if link::is_up(facts) => (Verdict::Up, Fault::LinkDown(tracked.link)),
+                Known::There(_) => (Verdict::Down, Fault::LinkDown(tracked.link)),
+            };
+            self.add(tracked.weight, state, down, Fault::LinkUp(tracked.link));
         }
     }
-    for tracked in &conf.track_scripts {
-        let Some(script) = scripts.at(tracked.script) else { continue };
-        if tracked.weight.value != 0 {
-            bonus = bonus.saturating_add(contribution(tracked.weight, script.verdict));
-        } else if script.verdict == Verdict::Awaited {
-            waiting = Waiting::Yes;
-        } else if is_fault(tracked.weight, script.verdict) {
-            faults.push(Fault::Script(tracked.script));
+
+    fn scripts(&mut self, conf: &Instance, scripts: &Table<TrackScriptIdx, Script>) {
+        for tracked in &conf.track_scripts {
+            let Some(script) = scripts.at(tracked.script) else { continue };
+            if tracked.weight.value == 0 && script.verdict == Verdict::Awaited {
+                self.waiting = Waiting::Yes;
+            }
+            let fault = Fault::Script(tracked.script);
+            self.add(tracked.weight, script.verdict, fault, fault);
         }
     }
-    let port = port(conf, links, &mut faults);
-    (Appraisal { faults, waiting, priority: conf.priority, port }, bonus)
+
+    fn bfds(&mut self, live: &Live, tracked: Tracked<'_>) {
+        for used in &live.options.track_bfds {
+            let Some(session) = tracked.bfds.at(used.bfd) else { continue };
+            let state = match session.standing() {
+                Standing::Up => Verdict::Up,
+                Standing::Down => Verdict::Down,
+                Standing::Fresh if live.state == State::Master => Verdict::Up,
+                Standing::Fresh => tracked.fresh,
+            };
+            self.add(used.weight, state, Fault::BfdDown(used.bfd), Fault::BfdUp(used.bfd));
+        }
+    }
+
+    /// With a weight a thing changes the priority; without, it is a fault: `down` when it is down, `up` when it is up and tracked in
+    /// reverse.
+    fn add(&mut self, weight: Weight, state: Verdict, down: Fault, up: Fault) {
+        if weight.value != 0 {
+            self.bonus = self.bonus.saturating_add(contribution(weight, state));
+        } else if is_fault(weight, state) {
+            self.faults.push(if state == Verdict::Up { up } else { down });
+        }
+    }
 }
 
 /// What a weighted thing adds. COMPAT: a positive weight counts while it is up, a negative one while it is down; `reverse`

@@ -4,6 +4,7 @@ pub mod advert;
 pub mod ah;
 pub mod arp;
 pub mod auth;
+pub mod bfd;
 pub mod checksum;
 pub mod hmac;
 pub mod ip;

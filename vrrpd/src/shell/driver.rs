@@ -4,6 +4,7 @@
 //! out what they want before anything is read; then the supervisor, ipvsd and a bounded number of packets of each interface.
 
 use super::arrival::Arrival;
+use super::bfd::{self, BfdSockets};
 use super::later::{Later, Piece};
 use super::outbox::{Outbox, Packets};
 use super::receiver::Received;
@@ -20,6 +21,7 @@ use ipc::report::Line;
 use ipc::time::Mono;
 use ipc::tracked;
 use mio::Token;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
 use vrrpd::io::{Action, Event};
@@ -66,10 +68,12 @@ struct Driver {
     ipvs: Peer<VrrpToIpvs, IpvsToVrrp>,
     router: Router,
     sockets: Sockets,
+    bfd: BfdSockets,
     outbox: Outbox,
     later: Later,
     actions: Vec<Action>,
     packets: Vec<Received>,
+    bfd_packets: Vec<bfd::Received>,
     arrival: Arrival,
     /// When the router was last told the time of day.
     clock_told: Option<Mono>,
@@ -98,10 +102,12 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         ipvs: Peer::new(Role::Ipvs, IPVS),
         router: Router::default(),
         sockets: Sockets::default(),
+        bfd: BfdSockets::default(),
         outbox: Outbox::default(),
         later: Later::default(),
         actions: Vec::new(),
         packets: Vec::new(),
+        bfd_packets: Vec::new(),
         arrival: Arrival::default(),
         clock_told: None,
         configured: Generation::default(),
@@ -109,6 +115,7 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         supervisor: Supervisor::There,
         told_ipvsd: Mono::ZERO,
     };
+    driver.step(clock(), Event::Chance(RandomState::new().build_hasher().finish()));
     let mut ready = Vec::new();
     while driver.turn(&mut ready)? {}
     Ok(())
@@ -120,6 +127,7 @@ impl Driver {
         let due = self.router.deadline();
         let now = self.events.wait(self.deadline(due), ready)?;
         self.tell_clock(now);
+        self.read_bfd(now, ready);
         if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
             self.read_packets(now, ready);
         }
@@ -136,6 +144,7 @@ impl Driver {
             self.carry_out(now);
         }
         self.sockets.retry(now, &mut self.events, &mut self.outbox.lines);
+        self.bfd.retry(now, &mut self.events, &mut self.outbox.lines);
         self.read_supervisor(now);
         self.read_ipvs(now);
         self.carry_out(now);
@@ -171,7 +180,10 @@ impl Driver {
             Life::Stopping(end) | Life::Stopped(end) => Some(end),
         };
         let later = self.later.due();
-        [router, self.sockets.deadline(), self.child.deadline(), end, later, self.warning()].into_iter().flatten().min()
+        [router, self.sockets.deadline(), self.bfd.deadline(), self.child.deadline(), end, later, self.warning()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// When ipvsd is to be told that an instance becomes master; `None` when it is awake for that already.
@@ -254,6 +266,21 @@ impl Driver {
         self.packets = packets;
     }
 
+    /// Takes the packets of BFD, before any timer is looked at: a detection time may be shorter than this process sleeps, and a packet that
+    /// came in time counts. They are taken out of `ready`.
+    fn read_bfd(&mut self, now: Mono, ready: &mut Vec<Ready>) {
+        let mut packets = core::mem::take(&mut self.bfd_packets);
+        ready.retain(|ready| !self.bfd.ready(*ready, &mut self.events, &mut packets));
+        if !packets.is_empty() {
+            self.arrival.look();
+        }
+        for packet in packets.drain(..) {
+            let at = self.arrival.at(packet.stamp, now);
+            self.step(at, Event::Bfd(packet.heard));
+        }
+        self.bfd_packets = packets;
+    }
+
     /// Begins to say goodbye; once is enough.
     fn stop(&mut self, now: Mono, mode: StopMode) {
         if self.life == Life::Running {
@@ -275,6 +302,7 @@ impl Driver {
             self.sockets.listen(now, wanted, &mut self.events, &mut lines);
         }
         self.send(now, after, &mut lines);
+        self.carry_out_bfd(now, &mut lines);
         self.tell_ipvsd(now);
         let last = core::mem::take(&mut self.outbox.last_words);
         for of_one in last.chunk_by(|(a, _), (b, _)| a == b) {
@@ -295,6 +323,21 @@ impl Driver {
         }
         for up in core::mem::take(&mut self.outbox.ups) {
             self.say(up);
+        }
+    }
+
+    /// Sends on the sockets that are there, opens and closes, and sends the rest: the same reasons as with adverts.
+    fn carry_out_bfd(&mut self, now: Mono, lines: &mut Vec<Line>) {
+        let packets = core::mem::take(&mut self.outbox.bfd);
+        let (before, after): (Vec<_>, Vec<_>) = packets.into_iter().partition(|(peer, _)| self.bfd.is_open(peer));
+        for (peer, bytes) in before {
+            self.bfd.send(now, &peer, &bytes, lines);
+        }
+        if let Some(wanted) = self.outbox.bfd_listen.take() {
+            self.bfd.listen(now, wanted, &mut self.events, lines);
+        }
+        for (peer, bytes) in after {
+            self.bfd.send(now, &peer, &bytes, lines);
         }
     }
 

@@ -1,6 +1,7 @@
 //! The shell of vrrpd: sockets, event loop, system calls. Read from [`driver`].
 
 pub mod arrival;
+mod bfd;
 pub mod driver;
 pub mod later;
 pub mod link;

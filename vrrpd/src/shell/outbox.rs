@@ -1,5 +1,5 @@
 //! The actions of one turn, gathered so that each kind costs as few system calls as possible, and carried out in the order of
-//! their urgency: adverts, gratuitous ARP, ipvsd, scripts, supervisor; log lines and further copies of a gratuitous ARP may come
+//! their urgency: adverts, gratuitous ARP, BFD, ipvsd, scripts, supervisor; log lines and further copies of a gratuitous ARP may come
 //! later ([`super::later`]).
 //!
 //! Within a kind the order of the core is kept. Between kinds it is kept where it means something: an advert precedes the message
@@ -11,7 +11,7 @@ use ipc::msg::control::{FromVrrp, Up};
 use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::report::Line;
 use std::collections::{BTreeMap, HashSet};
-use vrrpd::io::{Action, Listen};
+use vrrpd::io::{Action, BfdPeer, Listen};
 
 /// By interface index: adverts, frames.
 pub type Packets = BTreeMap<u32, (Vec<Packet>, Vec<Packet>)>;
@@ -21,6 +21,10 @@ pub type Packets = BTreeMap<u32, (Vec<Packet>, Vec<Packet>)>;
 pub struct Outbox {
     /// Only the last counts.
     pub listen: Option<Vec<Listen>>,
+    /// Only the last counts.
+    pub bfd_listen: Option<Vec<BfdPeer>>,
+    /// BFD packets, in order.
+    pub bfd: Vec<(BfdPeer, Vec<u8>)>,
     /// What is sent.
     pub packets: Packets,
     /// Frames that are in `packets` already, again.
@@ -73,6 +77,8 @@ impl Outbox {
                 Action::Announce { ifindex, frame } => {
                     self.announce(ifindex, frame);
                 }
+                Action::BfdListen(wanted) => self.bfd_listen = Some(wanted),
+                Action::Bfd { peer, bytes } => self.bfd.push((peer, bytes)),
                 Action::ToIpvs(message) => self.ipvs.push(message),
                 Action::Run(run) => self.words.push(FromVrrp::Run(run)),
                 Action::RunOfLeft { left, run } => self.last_words.push((left, FromVrrp::Run(run))),

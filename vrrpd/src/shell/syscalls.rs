@@ -6,6 +6,8 @@ const AF_INET: u32 = libc::AF_INET.cast_unsigned();
 const AF_INET6: u32 = libc::AF_INET6.cast_unsigned();
 const AF_PACKET: u32 = libc::AF_PACKET.cast_unsigned();
 const RAW: u32 = (libc::SOCK_RAW | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
+const DATAGRAM: u32 = (libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
+const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();
 const VRRP: u32 = 112;
 const AH: u32 = 51;
 const RAW_SEND_ONLY: u32 = libc::IPPROTO_RAW.cast_unsigned();
@@ -20,11 +22,13 @@ pub const CALLS: &[Call] = &[
             &[Arg::Is(0, AF_INET), Arg::Is(1, RAW), Arg::Is(2, RAW_SEND_ONLY)],
             &[Arg::Is(0, AF_INET6), Arg::Is(1, RAW), Arg::Is(2, VRRP)],
             &[Arg::Is(0, AF_INET6), Arg::Is(1, RAW), Arg::Is(2, RAW_SEND_ONLY)],
+            &[Arg::Is(0, AF_INET), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
+            &[Arg::Is(0, AF_INET6), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
             &[Arg::Is(0, AF_PACKET), Arg::Is(1, RAW), Arg::Is(2, 0)],
         ],
-        "shell::link::open: receive adverts, send adverts, send gratuitous ARP and neighbour advertisements",
+        "shell::link::open: receive adverts, send adverts, send gratuitous ARP and neighbour advertisements; shell::bfd::udp",
     ),
-    call("bind", "shell::sys::bind_to_link"),
+    call("bind", "shell::sys::bind_to_link, shell::bfd"),
     call_if(
         "setsockopt",
         &[
@@ -36,8 +40,8 @@ pub const CALLS: &[Call] = &[
             &[Arg::Is(1, libc::IPPROTO_IP.cast_unsigned())],
             &[Arg::Is(1, libc::IPPROTO_IPV6.cast_unsigned())],
         ],
-        "shell::link, shell::receiver: device, priority, buffers, times; header included, groups, all, loop, destination, hops",
+        "shell::link, shell::receiver, shell::bfd: device, priority, buffers, times; header included, groups, all, loop, destination, hops",
     ),
-    call("recvmmsg", "shell::receiver::Receiver::receive"),
+    call("recvmmsg", "shell::receiver::Receiver::receive, shell::bfd::receive"),
     call("sendmmsg", "shell::sys::send_many"),
 ];

@@ -12,10 +12,17 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::vrrp::{Instance, Switch, SyncGroup};
+use ipc::config::vrrp::{Instance, Switch, SyncGroup, Weight};
 use ipc::config::vrrp_options::{GroupOptions, InstanceOptions};
 use ipc::config::{Bundle, InstanceIdx};
 use ipc::table::{Index, Table};
+
+/// Whether a member of a group has priority 255: then nothing that the group tracks has a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner {
+    InGroup,
+    NotInGroup,
+}
 
 impl Resolver<'_, '_> {
     /// Makes the groups and ties their members to them. `places` are the blocks of `bundle.vrrp.instances`, in its order.
@@ -65,13 +72,15 @@ impl Resolver<'_, '_> {
             if self.scripts.groups.push(block.name.value.clone()).is_err() {
                 continue;
             }
+            let is_owner = |m: &InstanceIdx| bundle.vrrp.instances.at(*m).is_some_and(|i| i.priority == 255);
+            let owner = if members.iter().any(is_owner) { Owner::InGroup } else { Owner::NotInGroup };
             for member in members {
                 if let Some(instance) = bundle.vrrp.instances.at_mut(member) {
                     instance.group = Some(index);
                 }
                 let own = places.get(member.to_usize()).and_then(|d| d.more.notify_priority_changes);
                 if let Some(options) = bundle.vrrp.options.at_mut(member) {
-                    self.group_options(block, own, draft, processes, options);
+                    self.group_options(block, own, draft, processes, owner, options);
                 }
             }
         }
@@ -84,6 +93,7 @@ impl Resolver<'_, '_> {
         own: Option<Switch>,
         all: &All,
         processes: &Processes,
+        owner: Owner,
         options: &mut InstanceOptions,
     ) {
         if let (None, Some(told)) = (own, block.notify_priority_changes) {
@@ -92,22 +102,19 @@ impl Resolver<'_, '_> {
         if block.tracking_weight == Switch::Off {
             options.track_processes.retain(|t| t.weight.value == 0);
             super::options::unweigh_files(&mut options.track_files);
+            options.track_bfds.retain(|t| t.weight.value == 0);
         }
-        for used in self.process_uses(&block.track_processes, processes) {
-            if !options.track_processes.iter().any(|t| t.process == used.process) {
-                options.track_processes.push(used);
-            }
-        }
+        let mut used = self.process_uses(&block.track_processes, processes);
+        used.iter_mut().filter(|_| owner == Owner::InGroup).for_each(|t| t.weight.value = 0);
+        give(&mut options.track_processes, &used, |t| t.process, |t| t.weight);
         for used in self.file_uses(&block.track_files, all) {
             if !options.track_files.iter().any(|t| t.file == used.file) {
                 options.track_files.push(used);
             }
         }
-        for used in self.bfd_uses(&block.track_bfds, all) {
-            if !options.track_bfds.iter().any(|t| t.bfd == used.bfd) {
-                options.track_bfds.push(used);
-            }
-        }
+        let mut used = self.bfd_uses(&block.track_bfds, all);
+        used.iter_mut().filter(|_| owner == Owner::InGroup).for_each(|t| t.weight.value = 0);
+        give(&mut options.track_bfds, &used, |t| t.bfd, |t| t.weight);
     }
 
     fn members(
@@ -209,6 +216,17 @@ impl Resolver<'_, '_> {
                 seen.extend(first.then_some(*link));
                 first
             });
+        }
+    }
+}
+
+/// Gives a member what its group tracks: it overrides what the member tracks itself, unless that has no weight.
+fn give<T: Copy, I: PartialEq>(own: &mut Vec<T>, group: &[T], what: fn(&T) -> I, weight: fn(&T) -> Weight) {
+    for given in group {
+        match own.iter_mut().find(|t| what(t) == what(given)) {
+            Some(own) if weight(own).value == 0 => {}
+            Some(own) => *own = *given,
+            None => own.push(*given),
         }
     }
 }

@@ -12,6 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use ipc::config::bfd::Told;
 use ipc::config::file::FileWeight;
 use ipc::config::script::{Asker, ScriptKind};
 use ipc::config::vrrp::{Instance, Preemption, Switch, VrrpConfig, Weight};
@@ -119,6 +120,13 @@ impl Resolver<'_, '_> {
                 self.no_such(line, "bfd_instance", all.bfds.iter().map(|b| b.name.value.as_str()));
                 continue;
             };
+            if block.told == Told::Checker {
+                // COMPAT: keepalived 2.2.7, measured.
+                let message = format!("`bfd_instance {}` is for checkers alone", line.name.value);
+                let ignored = Diagnostic::warning(Code::CONFLICT, line.span, message).label("ignored");
+                self.r.diags.push(ignored.help("say `vrrp` in its block as well, or leave `checker` out"));
+                continue;
+            }
             let own = block.weight.unwrap_or(super::trackers::FAULT);
             let bfd = BfdIdx::from_usize(place);
             list.extend(bfd.map(|bfd| TrackBfdUse { bfd, weight: line.weight.unwrap_or(own) }));

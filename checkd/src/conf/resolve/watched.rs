@@ -40,6 +40,7 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(Diagnostic::error(Code::TOO_MANY, b.span, message).label("ignored"));
             }
         }
+        self.scripts.bfds = u32::try_from(bundle.check.bfds.len()).unwrap_or(u32::MAX);
         bundle.vrrp.files = bundle.check.files.clone();
         bundle.vrrp.bfds = bundle.check.bfds.clone();
         for g in &draft.server_groups {
