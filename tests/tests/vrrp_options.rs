@@ -1,16 +1,19 @@
 //! IPv6, and what an instance may ask for beside the protocol: each a row of its own.
 
-use ipc::config::vrrp::{Auth, Switch, VrrpConfig};
-use ipc::config::vrrp_options::{AntiReplay, Hmac, HmacKey, HmacMode, InstanceOptions, NotifyDeleted};
-use ipc::config::{Generation, ScriptIdx, Secret};
-use ipc::msg::control::{Cause, NotifyState};
+use ipc::config::vrrp::{Auth, Peer, Switch, Transport, UnicastSources, Version, VrrpConfig};
+use ipc::config::vrrp_options::{AntiReplay, Hmac, HmacKey, HmacMode, InstanceOptions, NotifyDeleted, OldChecksum};
+use ipc::config::{Generation, InstanceIdx, ScriptIdx, Secret};
+use ipc::machine::Machine;
+use ipc::msg::control::{Cause, News, NotifyState, Outcome, ProbeEnded};
 use ipc::msg::vips::{Forwarding, IpvsToVrrp};
-use std::net::Ipv4Addr;
+use ipc::net::Family;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tests::frame::neighbour_advertisement;
-use tests::router::{Bench, adverts, announcements, config, facts, instance, instance6, lines};
+use tests::router::{Bench, adverts, announcements, config, facts, instance, instance6, lines, track, track_script};
 use vrrpd::fsm::instance::State;
 use vrrpd::io::{Action, Event, Way};
+use vrrpd::packet::advert::{self, Sum};
 
 fn with(options: InstanceOptions, conf: ipc::config::vrrp::Instance) -> VrrpConfig {
     VrrpConfig { options: [options].into_iter().collect(), ..config(vec![conf]) }
@@ -192,4 +195,128 @@ fn an_authentication_header_goes_on_counting() {
     assert_eq!((new.live(0).stats.advert_rcvd, new.live(0).stats.auth_failure), (3, 3), "each counts once");
     let bytes = advert(new.expire()).expect("an advert");
     assert_eq!(sequence(&bytes), 4);
+}
+
+/// An instance with `timer_expired_backup 200` and the default of an interval of a second, which is master.
+fn held_up() -> Bench {
+    let options = InstanceOptions { timer_expired_backup: Some(200), ..InstanceOptions::default() };
+    let mut bench = Bench::start(with(options, instance(1, 100)));
+    bench.to_master();
+    bench
+}
+
+/// Three intervals and the skew time of priority 200 (56/256 s) from the last advert, one interval before the next was due.
+const PATIENCE: Duration = Duration::from_micros(2_218_750);
+
+#[test]
+fn a_master_that_was_not_run_for_too_long_is_backup_without_a_word() {
+    let mut bench = held_up();
+    bench.now = bench.router.deadline().unwrap() + PATIENCE;
+    let out = bench.event(Event::Timeout).to_vec();
+    assert_eq!((bench.state(0), adverts(&out)), (State::Master, vec![100]), "in time");
+
+    bench.now = bench.live(0).timer.unwrap() + PATIENCE + Duration::from_nanos(1);
+    let out = bench.event(Event::Timeout).to_vec();
+    assert_eq!((bench.state(0), adverts(&out)), (State::Backup, vec![]));
+    assert!(lines(&out).iter().any(|line| line.contains("backing off")), "{:?}", lines(&out));
+    assert_eq!(bench.until_deadline(), Duration::from_micros(3_609_375), "a whole Master_Down_Interval");
+}
+
+#[test]
+fn what_it_hears_after_such_a_time_is_not_answered() {
+    let mut bench = held_up();
+    bench.now = bench.live(0).timer.unwrap() + PATIENCE + Duration::from_millis(1);
+    let out = bench.hear(50, 9).to_vec();
+    assert_eq!((bench.state(0), adverts(&out)), (State::Backup, vec![]));
+    // Without the option the lower priority is told who is master.
+    let mut bench = Bench::one(instance(1, 100));
+    bench.to_master();
+    bench.now = bench.live(0).timer.unwrap() + Duration::from_secs(60);
+    let out = bench.hear(50, 9).to_vec();
+    assert_eq!((bench.state(0), adverts(&out)), (State::Master, vec![100]));
+}
+
+#[test]
+fn the_checksum_of_an_old_unicast_peer_is_learned() {
+    let mut conf = instance(1, 100);
+    conf.version = Version::V3;
+    let peer = IpAddr::from([10, 0, 0, 9]);
+    let peers = vec![Peer { addr: peer, min_ttl: 0, max_ttl: 255 }];
+    conf.transport = Transport::Unicast { peers, ttl: 255, sources: UnicastSources::Any };
+    let advert = |sum| {
+        let body = advert::Outgoing {
+            version: Version::V3,
+            vrid: 1,
+            priority: 0,
+            interval: Duration::from_secs(1),
+            addrs: &[conf.vips[0].addr],
+            auth_type: 0,
+            auth_data: [0; 8],
+            checksum_as_v2: Switch::Off,
+        }
+        .body(Family::V4);
+        let destination = IpAddr::from([10, 0, 0, 10]);
+        advert::Envelope { source: peer, destination, ttl: 255, id: 1, sum, trailer: None, ah: None }.seal(&body)
+    };
+    let sent = |actions: &[Action]| {
+        let sum = |action: &Action| match action {
+            Action::Transmit { bytes, destination, .. } => {
+                let form = [Sum::Pseudo, Sum::Old];
+                form.into_iter().find(|form| form.over(IpAddr::from([10, 0, 0, 10]), *destination, &bytes[20..]) == 0)
+            }
+            _ => None,
+        };
+        actions.iter().find_map(sum)
+    };
+    let mut bench = Bench::start(config(vec![conf.clone()]));
+    bench.event(Event::Packet { ifindex: 2, bytes: advert(Sum::Old) });
+    let out = bench.expire().to_vec();
+    assert_eq!((bench.state(0), sent(&out)), (State::Master, Some(Sum::Old)));
+
+    let mut bench = Bench::start(config(vec![conf.clone()]));
+    bench.event(Event::Packet { ifindex: 2, bytes: advert(Sum::Pseudo) });
+    let out = bench.expire().to_vec();
+    assert_eq!(sent(&out), Some(Sum::Pseudo));
+
+    for (old_unicast_checksum, expected) in [(OldChecksum::Always, Sum::Old), (OldChecksum::Never, Sum::Pseudo)] {
+        let options = InstanceOptions { old_unicast_checksum, ..InstanceOptions::default() };
+        let mut bench = Bench::start(with(options, conf.clone()));
+        bench.event(Event::Packet { ifindex: 2, bytes: advert(Sum::Old) });
+        let out = bench.expire().to_vec();
+        assert_eq!(sent(&out), Some(expected), "{old_unicast_checksum:?}");
+    }
+}
+
+fn told(actions: &[Action]) -> Vec<News> {
+    actions.iter().filter_map(|action| if let Action::Tell(news) = action { Some(*news) } else { None }).collect()
+}
+
+#[test]
+fn a_priority_that_changes_is_told_where_it_is_asked_for() {
+    for switch in [Switch::On, Switch::Off] {
+        let mut conf = instance(1, 100);
+        conf.track_scripts = vec![track(0, -20)];
+        let options = InstanceOptions { notify_priority_changes: switch, ..InstanceOptions::default() };
+        let mut config = with(options, conf);
+        config.track_scripts = [track_script(0)].into_iter().collect();
+        config.globals.news = Switch::On;
+        let mut bench = Bench::start(config);
+        let of = |state, priority| News::Instance { instance: InstanceIdx(0), state, priority };
+        let failed = ProbeEnded { script: ScriptIdx(100), outcome: Outcome::Exited(1) };
+        let news = told(bench.event(Event::ProbeEnded(failed)));
+        let expected = [of(NotifyState::BackupPriority, 80)];
+        assert_eq!(news, expected[..usize::from(switch == Switch::On)]);
+        bench.to_master();
+        let better = ProbeEnded { script: ScriptIdx(100), outcome: Outcome::Exited(0) };
+        let news = told(bench.event(Event::ProbeEnded(better)));
+        let expected = [of(NotifyState::MasterPriority, 100)];
+        assert_eq!(news, expected[..usize::from(switch == Switch::On)]);
+    }
+}
+
+#[test]
+fn nobody_is_told_who_does_not_listen() {
+    let mut bench = Bench::one(instance(1, 100));
+    bench.to_master();
+    assert_eq!(told(&bench.stop().to_vec()), []);
 }

@@ -150,7 +150,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "old_unicast_checksum",
         Args::Count(0, 1),
         "[never]",
-        "the checksum of version 3 unicast adverts of keepalived before 1.3.6 is accepted; never: it is not",
+        "the checksum of version 3 unicast adverts of keepalived before 1.3.6 is sent; without it only to peers that have it; never: not taken either",
         |r, s, i: &mut Instance| {
             i.more.old_unicast_checksum = match s.word(1) {
                 None => OldChecksum::Always,
@@ -158,9 +158,8 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
                 Some(word) => return r.bad(word, "`never`"),
             };
         },
-    )
-    .not_yet(),
-    Keyword::new("timer_expired_backup", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup; the number is the priority it then has", expired).or("| 2.2.8").not_yet(),
+    ),
+    Keyword::new("timer_expired_backup", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup; the number is the highest priority that another router can have", expired).or("| 2.2.8"),
     Keyword::new("thread_timer_expired", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup", expired)
         .old_name_of("timer_expired_backup"),
     Keyword::flag(

@@ -1,6 +1,7 @@
 //! Who wins: what an advert means to a BACKUP and to a MASTER (RFC 9568 §6.4.2, §6.4.3; keepalived's additions are marked).
 
 use super::instance::{Claim, Input, Instance, MasterSeen, Scene};
+use crate::packet::advert::Sum;
 use crate::packet::receive::{self, Addresses, Guard, Heard, Packet, Receiver};
 use crate::stats::{Reject, count};
 use alloc::format;
@@ -45,15 +46,27 @@ impl Instance {
             priority: self.priority,
             addrs: &self.sorted,
             list: self.compares_list(source),
+            old_checksum: self.options.old_unicast_checksum,
         };
         let judged = receive::judge(receiver, packet, &mut guard);
         self.signatures = signatures;
         match judged {
             Ok(heard) => {
+                self.adopt_sum(heard.sum, source, scene);
                 self.ah_sequence = heard.sequence.map_or(self.ah_sequence, |heard| heard.max(self.ah_sequence));
                 self.step(Input::Heard(heard), scene);
             }
             Err(why) => self.reject(why, source, scene),
+        }
+    }
+
+    /// A unicast peer that is older than keepalived 1.3.6 takes no other checksum than its own: from now on it gets that.
+    fn adopt_sum(&mut self, heard: Sum, source: IpAddr, scene: &mut Scene<'_>) {
+        if heard == Sum::Old && self.old_sum == Switch::Off {
+            self.old_sum = Switch::On;
+            let text =
+                format!("({}) {source} has the checksum of old releases: ours is the same from now on", self.conf.name);
+            scene.out.log(Level::Info, text);
         }
     }
 

@@ -15,7 +15,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::InstanceIdx;
 use ipc::config::vrrp::{Instance as Conf, Switch, Version, Wanted};
-use ipc::config::vrrp_options::InstanceOptions;
+use ipc::config::vrrp_options::{InstanceOptions, OldChecksum};
 use ipc::msg::vips::Presence;
 use ipc::net::Family;
 use ipc::time::Mono;
@@ -143,6 +143,8 @@ pub struct Instance {
     pub(super) signatures: Option<Signatures>,
     /// Last sequence number of an authentication header, sent or heard. COMPAT: keepalived has one for both.
     pub(super) ah_sequence: u32,
+    /// `old_unicast_checksum`, or a peer needs it.
+    pub(super) old_sum: Switch,
     /// When it last answered a rival.
     pub(super) answered: Option<Mono>,
     /// Reasons that the log has told since the last change of state or master.
@@ -199,6 +201,7 @@ impl Instance {
             ip_id: 0,
             signatures: Signatures::new(&conf, options.hmac.as_ref()),
             ah_sequence: 0,
+            old_sum: old_sum(&options),
             answered: None,
             told: 0,
             told_since: Mono::ZERO,
@@ -302,4 +305,9 @@ impl Instance {
             Version::V3 => interval.max(MIN_ADVERT_INT),
         };
     }
+}
+
+/// What `old_unicast_checksum` says before a peer has been heard.
+pub(super) fn old_sum(options: &InstanceOptions) -> Switch {
+    if options.old_unicast_checksum == OldChecksum::Always { Switch::On } else { Switch::Off }
 }

@@ -161,6 +161,7 @@ mod tests {
     use super::*;
     use alloc::vec;
     use ipc::config::vrrp::Link;
+    use ipc::config::vrrp_global::VrrpGlobals;
     use ipc::config::vrrp_track::GarpGroup;
 
     const INSTANCE: InstanceIdx = InstanceIdx(0);
@@ -170,16 +171,15 @@ mod tests {
     }
 
     fn paces(groups: &[&[u16]], global: u64) -> Paces {
-        let mut config = VrrpConfig::default();
-        config.links = (0..3).map(|n| Link { name: alloc::format!("e{n}"), origin: Default::default() }).collect();
-        config.globals.garp_interval = Duration::from_millis(global);
+        let links = (0..3).map(|n| Link { name: alloc::format!("e{n}"), origin: Default::default() }).collect();
+        let globals = VrrpGlobals { garp_interval: Duration::from_millis(global), ..VrrpGlobals::default() };
         let group = |links: &&[u16]| GarpGroup {
             garp_interval: Duration::from_millis(100),
             gna_interval: Duration::ZERO,
             links: links.iter().map(|n| LinkIdx(*n)).collect(),
         };
-        config.garp_groups = groups.iter().map(group).collect();
-        Paces::new(&config)
+        let garp_groups = groups.iter().map(group).collect();
+        Paces::new(&VrrpConfig { links, globals, garp_groups, ..VrrpConfig::default() })
     }
 
     /// What is announced in each of these milliseconds.

@@ -24,6 +24,9 @@ impl Instance {
         };
         self.index = fresh.index;
         self.conf = fresh.conf;
+        if self.options.old_unicast_checksum != fresh.options.old_unicast_checksum {
+            self.old_sum = fresh.old_sum;
+        }
         self.options = fresh.options;
         self.index_addrs();
         self.unsay();

@@ -1,14 +1,16 @@
 //! Sending adverts.
 
 use super::instance::{Instance, Scene};
+use super::timers;
 use super::track::Carrier;
 use crate::packet::advert::{self, Envelope, Sum};
 use crate::packet::auth;
 use crate::stats::count;
 use alloc::format;
 use core::net::IpAddr;
-use ipc::config::vrrp::{Auth, Transport};
+use ipc::config::vrrp::{Auth, Switch, Transport};
 use ipc::report::Level;
+use ipc::time::Mono;
 
 /// The sequence number of an authentication header at which a master stops. COMPAT: keepalived 2.4.3.
 const AH_LAST: u32 = 0xffff_fffd;
@@ -21,6 +23,16 @@ impl Instance {
         self.send_advert(scene);
         let next = due + self.advert_int();
         self.timer = Some(if next > scene.now { next } else { scene.now + self.advert_int() });
+    }
+
+    /// `timer_expired_backup`: whether this master was silent for so long that another one, with the priority that is configured, may have
+    /// taken over. COMPAT: keepalived 2.4.3: three intervals and the other's skew time since the last advert.
+    pub(super) fn was_silent(&self, now: Mono) -> bool {
+        let (Some(others), Some(due)) = (self.options.timer_expired_backup, self.timer) else { return false };
+        let interval = self.advert_int();
+        let patience = interval.saturating_mul(2) + timers::skew_time(self.conf.version, others, interval);
+        // The last advert was one interval before this one was due.
+        now.since(due) > patience
     }
 
     /// An advert out of turn; the next one is an interval later.
@@ -59,7 +71,7 @@ impl Instance {
         let body = packet.body(self.conf.family);
         // One signature does for all destinations.
         let trailer = self.signatures.as_mut().and_then(|own| own.sign(port.source, &body, scene.day));
-        let sum = Sum::of(self.conf.version, self.conf.v3_checksum_as_v2);
+        let sum = self.sum();
         let key = auth::ah_key(&self.conf.auth);
         let mut to = |destination: IpAddr, ttl| {
             let ah = key.as_ref().map(|key| (key, ah));
@@ -72,6 +84,18 @@ impl Instance {
         }
         count(&mut self.stats.advert_sent);
         Sent::Yes
+    }
+
+    /// What the checksum covers.
+    fn sum(&self) -> Sum {
+        match Sum::of(self.conf.version, self.conf.v3_checksum_as_v2) {
+            Sum::Pseudo if self.old_sum == Switch::On && self.is_unicast() => Sum::Old,
+            sum => sum,
+        }
+    }
+
+    fn is_unicast(&self) -> bool {
+        matches!(self.conf.transport, Transport::Unicast { .. })
     }
 
     /// The sequence number of the next authentication header. COMPAT: the last numbers are not used: RFC 2402 §2.5 forbids that they

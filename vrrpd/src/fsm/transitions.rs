@@ -64,7 +64,12 @@ impl Instance {
 
             // RFC 9568 §6.4.3 Active.
             (State::Master, Input::Appraised(appraisal)) => self.reappraise(appraisal, scene),
+            (State::Master, Input::Expired) if self.was_silent(scene.now) => self.step_back(scene),
             (State::Master, Input::Expired) => self.advertise_on_time(scene),
+            (State::Master, Input::Heard(heard)) if self.was_silent(scene.now) => {
+                self.step_back(scene);
+                self.step(Input::Heard(heard), scene);
+            }
             (State::Master, Input::Heard(heard)) => self.master_hears(heard, scene),
             (State::Master, Input::Follow(Follow::ToBackup)) => self.enter_backup(BackupFrom::Group, scene),
             (State::Master, Input::Follow(Follow::Announce)) => self.garp_lower_prio(scene),
@@ -159,6 +164,14 @@ impl Instance {
         self.wants = Wanted::Backup;
         self.enter_backup(BackupFrom::Master, scene);
         self.accept(heard, scene);
+    }
+
+    /// `timer_expired_backup`: no advert was sent for so long that there may be another master; who listens finds out.
+    fn step_back(&mut self, scene: &mut Scene<'_>) {
+        let text = format!("({}) was not run for too long, another router may be master; backing off", self.conf.name);
+        scene.out.log(Level::Warning, text);
+        self.wants = Wanted::Backup;
+        self.enter_backup(BackupFrom::Master, scene);
     }
 
     fn enter_master(&mut self, from: MasterFrom, scene: &mut Scene<'_>) {

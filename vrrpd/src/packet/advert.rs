@@ -75,7 +75,12 @@ pub enum Sum {
     Plain,
     /// The packet and a pseudo-header.
     Pseudo,
+    /// The same with VRRP's group for the destination, whatever that is. COMPAT: keepalived before 1.3.6, unicast over IPv4.
+    Old,
 }
+
+/// What [`Sum::Old`] takes for the destination. COMPAT: keepalived 2.2.7, `old_unicast_checksum`.
+const OLD_DESTINATION: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18));
 
 impl Sum {
     /// RFC 3768 §5.3.8, RFC 9568 §5.2.8, `v3_checksum_as_v2`.
@@ -90,7 +95,12 @@ impl Sum {
     pub fn over(self, source: IpAddr, destination: IpAddr, vrrp: &[u8]) -> u16 {
         match self {
             Sum::Plain if source.is_ipv4() => checksum::plain(vrrp),
-            Sum::Plain | Sum::Pseudo => checksum::with_pseudo_header(source, destination, super::PROTOCOL, vrrp),
+            Sum::Old if source.is_ipv4() => {
+                checksum::with_pseudo_header(source, OLD_DESTINATION, super::PROTOCOL, vrrp)
+            }
+            Sum::Plain | Sum::Pseudo | Sum::Old => {
+                checksum::with_pseudo_header(source, destination, super::PROTOCOL, vrrp)
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::stats::Reject;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use ipc::config::vrrp::{Auth, Instance, Switch, Transport, UnicastSources, Version};
+use ipc::config::vrrp_options::OldChecksum;
 use ipc::net::Family;
 
 /// What the receiver knows.
@@ -21,6 +22,8 @@ pub struct Receiver<'a> {
     pub addrs: &'a [IpAddr],
     /// Whether the address list is compared, not only its length (`skip_check_adv_addr`).
     pub list: Switch,
+    /// `old_unicast_checksum`
+    pub old_checksum: OldChecksum,
 }
 
 /// A packet that counts.
@@ -36,6 +39,8 @@ pub struct Heard {
     pub addrs: Addresses,
     /// Sequence number of its authentication header.
     pub sequence: Option<u32>,
+    /// What its checksum covers.
+    pub sum: Sum,
 }
 
 /// What else guards an instance, with its memory of what was heard before.
@@ -121,7 +126,7 @@ pub fn judge(receiver: Receiver<'_>, packet: &Packet<'_>, guard: &mut Guard<'_>)
     if header.total_len != expected {
         return Err(Reject::TotalLength);
     }
-    check_sum(conf, header, vrrp)?;
+    let sum = check_sum(receiver, header, vrrp)?;
     if header.destination.is_multicast() != is_multicast(conf) {
         return Err(Reject::Destination);
     }
@@ -135,6 +140,7 @@ pub fn judge(receiver: Receiver<'_>, packet: &Packet<'_>, guard: &mut Guard<'_>)
         interval: advert.interval(),
         addrs: compare(receiver, &advert),
         sequence: header.ah.map(|ah| ah.sequence),
+        sum,
     })
 }
 
@@ -199,15 +205,20 @@ fn check_ah(
     Ok(())
 }
 
-/// The checksum. With `v3_checksum_as_v2` both forms count: a pair is switched over one at a time.
-fn check_sum(conf: &Instance, header: &ip::Incoming, vrrp: &[u8]) -> Result<(), Reject> {
-    let is_good = |sum: Sum| sum.over(header.source, header.destination, vrrp) == 0;
-    let good = match (conf.version, conf.v3_checksum_as_v2) {
-        (Version::V2, _) => is_good(Sum::Plain),
-        (Version::V3, Switch::Off) => is_good(Sum::Pseudo),
-        (Version::V3, Switch::On) => is_good(Sum::Plain) || is_good(Sum::Pseudo),
+/// The checksum. With `v3_checksum_as_v2` both forms count: a pair is switched over one at a time. COMPAT: from a unicast peer over IPv4
+/// that of old releases counts as well.
+fn check_sum(receiver: Receiver<'_>, header: &ip::Incoming, vrrp: &[u8]) -> Result<Sum, Reject> {
+    let conf = receiver.conf;
+    let forms: &[Sum] = match (conf.version, conf.v3_checksum_as_v2) {
+        (Version::V2, _) => &[Sum::Plain],
+        (Version::V3, Switch::On) => &[Sum::Plain, Sum::Pseudo],
+        (Version::V3, Switch::Off) if is_multicast(conf) || receiver.old_checksum == OldChecksum::Never => {
+            &[Sum::Pseudo]
+        }
+        (Version::V3, Switch::Off) => &[Sum::Pseudo, Sum::Old],
     };
-    if good { Ok(()) } else { Err(Reject::Checksum) }
+    let is_good = |sum: &&Sum| sum.over(header.source, header.destination, vrrp) == 0;
+    forms.iter().find(is_good).copied().ok_or(Reject::Checksum)
 }
 
 /// `check_unicast_src` and the TTL range of the peer.

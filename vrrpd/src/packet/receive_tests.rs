@@ -80,7 +80,11 @@ fn packet(conf: &Instance, destination: IpAddr) -> Vec<u8> {
 
 fn receive(conf: &Instance, priority: u8, bytes: &[u8]) -> Result<Heard, Reject> {
     let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
-    judge(Receiver { conf, priority, addrs: &OURS, list: Switch::On }, &packet, &mut Guard::default())
+    judge(
+        Receiver { conf, priority, addrs: &OURS, list: Switch::On, old_checksum: OldChecksum::Detect },
+        &packet,
+        &mut Guard::default(),
+    )
 }
 
 /// Writes `value` at `at` of the VRRP part and makes the checksum right again (version 2).
@@ -93,6 +97,30 @@ fn patched(mut bytes: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
     bytes
 }
 
+/// COMPAT: the first packet of Debian's keepalived 2.2.7 with `old_unicast_checksum`, from 10.9.0.1 to 10.9.0.2.
+#[test]
+fn the_checksum_of_old_releases() {
+    let bytes = [
+        0x45, 0xc0, 0, 0x20, 0, 1, 0, 0, 0xff, 0x70, 0xa6, 0x98, 10, 9, 0, 1, 10, 9, 0, 2, 0x31, 0x33, 0xff, 1, 0, 0x64,
+        0xda, 0x60, 10, 9, 0, 100,
+    ];
+    let packet = Packet::parse(&bytes).unwrap();
+    let mut conf = v3();
+    let peers = vec![Peer { addr: IpAddr::from([10, 9, 0, 1]), min_ttl: 0, max_ttl: 255 }];
+    conf.transport = Transport::Unicast { peers, ttl: 255, sources: UnicastSources::Any };
+    let addrs = [IpAddr::from([10, 9, 0, 100])];
+    let judged = |conf: &Instance, old_checksum| {
+        let receiver = Receiver { conf, priority: 100, addrs: &addrs, list: Switch::On, old_checksum };
+        judge(receiver, &packet, &mut Guard::default()).map(|heard| heard.sum)
+    };
+    assert_eq!(judged(&conf, OldChecksum::Detect), Ok(Sum::Old));
+    assert_eq!(judged(&conf, OldChecksum::Always), Ok(Sum::Old));
+    assert_eq!(judged(&conf, OldChecksum::Never), Err(Reject::Checksum));
+    assert_eq!(judged(&v3(), OldChecksum::Detect), Err(Reject::Checksum), "only unicast ever had it");
+    let vrrp = &bytes[20..];
+    assert_eq!(Sum::Old.over(IpAddr::from([10, 9, 0, 1]), IpAddr::from([10, 9, 0, 2]), vrrp), 0);
+}
+
 #[test]
 fn what_is_sent_is_heard() {
     for conf in [v2(), v3(), conf(Version::V2, Auth::None)] {
@@ -103,6 +131,7 @@ fn what_is_sent_is_heard() {
             interval: Duration::from_secs(1),
             addrs: Addresses::Same,
             sequence: None,
+            sum: Sum::of(conf.version, Switch::Off),
         };
         assert_eq!(heard, expected);
     }
@@ -266,7 +295,11 @@ fn ah_packet(sequence: u32) -> Vec<u8> {
 fn receive_ah(bytes: &[u8], last: u32) -> Result<Heard, Reject> {
     let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
     let mut guard = Guard { last_ah: Some(last), ..Guard::default() };
-    judge(Receiver { conf: &ah(), priority: 100, addrs: &OURS, list: Switch::On }, &packet, &mut guard)
+    judge(
+        Receiver { conf: &ah(), priority: 100, addrs: &OURS, list: Switch::On, old_checksum: OldChecksum::Detect },
+        &packet,
+        &mut guard,
+    )
 }
 
 #[test]
@@ -319,7 +352,8 @@ fn ipv6() {
     };
     let receive = |bytes: &[u8]| {
         let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
-        let receiver = Receiver { conf: &conf, priority: 100, addrs: &OURS6, list: Switch::On };
+        let receiver =
+            Receiver { conf: &conf, priority: 100, addrs: &OURS6, list: Switch::On, old_checksum: OldChecksum::Detect };
         judge(receiver, &packet, &mut Guard::default())
     };
     let good = with(255);
@@ -340,7 +374,7 @@ fn address_lists() {
     let with = |addrs: &[IpAddr], list| {
         let bytes = packet(&conf, GROUP);
         let packet = Packet::parse(&bytes).unwrap();
-        let receiver = Receiver { conf: &conf, priority: 100, addrs, list };
+        let receiver = Receiver { conf: &conf, priority: 100, addrs, list, old_checksum: OldChecksum::Detect };
         judge(receiver, &packet, &mut Guard::default()).unwrap().addrs
     };
     let other = IpAddr::from(Ipv4Addr::new(10, 0, 0, 102));
@@ -406,9 +440,9 @@ proptest! {
             let packet = Packet::parse(&bytes).unwrap();
             let mut sorted = addrs.clone();
             sorted.sort_unstable();
-            let receiver = Receiver { conf: &conf, priority: 100, addrs: &sorted, list: Switch::On };
+            let receiver = Receiver { conf: &conf, priority: 100, addrs: &sorted, list: Switch::On, old_checksum: OldChecksum::Detect };
             let heard = judge(receiver, &packet, &mut Guard::default());
-            let expected = Heard { source: SENDER, priority, interval: conf.advert_int, addrs: Addresses::Same, sequence: None };
+            let expected = Heard { source: SENDER, priority, interval: conf.advert_int, addrs: Addresses::Same, sequence: None, sum: Sum::of(conf.version, conf.v3_checksum_as_v2) };
             prop_assert_eq!(heard, Ok(expected));
             prop_assert_eq!(packet.vrid(), vrid);
         }
