@@ -8,6 +8,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use ipc::config::check::CheckConfig;
+use ipc::config::global::Mail;
 
 /// A mail to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +26,11 @@ pub struct Letter {
 impl Letter {
     /// A mail in the name of a configuration; `None` where nobody wants one.
     pub fn new(config: &CheckConfig, about: &str, body: &str) -> Option<Letter> {
-        let mail = &config.mail;
-        let router = &config.router_id;
+        Letter::of(&config.mail, &config.router_id, about, body)
+    }
+
+    /// The same with these settings.
+    pub fn of(mail: &Mail, router: &str, about: &str, body: &str) -> Option<Letter> {
         if mail.server.is_none() || mail.to.is_empty() {
             return None;
         }

@@ -21,6 +21,7 @@ mod reload;
 mod scripts;
 mod standing;
 mod stop;
+mod vrrp_mails;
 mod weights;
 
 pub use conversation::ANSWER_WAIT;
@@ -43,6 +44,7 @@ use ipc::report::{Level, Line};
 use ipc::time::Mono;
 use live::Live;
 use mails::Mails;
+use vrrp_mails::Correspondence;
 
 /// The machine.
 #[derive(Debug)]
@@ -64,6 +66,7 @@ pub struct Engine {
     mails: Mails,
     /// The numbers in the files of the generation that counts.
     files: BTreeMap<FileIdx, i32>,
+    correspondence: Correspondence,
 }
 
 /// Whether it was said that certificates are not looked at.
@@ -82,6 +85,8 @@ enum Stage {
     Asking { configured: Box<Configured>, since: Mono },
     /// Checks are made.
     Live(Box<Live>),
+    /// Checks are over; mails may still be delivered until then.
+    Leaving { until: Mono },
     /// Nothing is done any more.
     Stopped,
 }
@@ -112,13 +117,14 @@ impl Engine {
             unverified: Unverified::NotSaid,
             mails: Mails::default(),
             files: BTreeMap::new(),
+            correspondence: Correspondence::default(),
         }
     }
 
     /// The generation that counts.
     pub fn generation(&self) -> Option<Generation> {
         match &self.stage {
-            Stage::Idle | Stage::Stopped => None,
+            Stage::Idle | Stage::Leaving { .. } | Stage::Stopped => None,
             Stage::Asking { configured, .. } => Some(configured.generation),
             Stage::Live(live) => Some(live.generation),
         }
@@ -146,10 +152,11 @@ impl Engine {
         if let Some(configured) = self.prepared.take() {
             // Those of the new generation come next, under its own indices.
             self.files.clear();
+            self.correspondence.turn(configured.generation, &configured.config);
             match core::mem::replace(&mut self.stage, Stage::Idle) {
                 Stage::Idle | Stage::Asking { .. } => self.stage = Stage::Asking { configured, since: now },
                 Stage::Live(old) => self.reload(now, *old, *configured, out),
-                Stage::Stopped => self.stage = Stage::Stopped,
+                over @ (Stage::Leaving { .. } | Stage::Stopped) => self.stage = over,
             }
             self.ask(out);
         }
@@ -162,8 +169,10 @@ impl Machine for Engine {
     type Action = Action;
 
     fn step(&mut self, now: Mono, event: Event, out: &mut Vec<Action>) {
-        if matches!(self.stage, Stage::Stopped) {
-            return;
+        match self.stage {
+            Stage::Stopped => return,
+            Stage::Leaving { until } => return self.leave(now, until, event, out),
+            Stage::Idle | Stage::Asking { .. } | Stage::Live(_) => {}
         }
         match event {
             Event::Timeout => self.tick(now, out),
@@ -179,7 +188,8 @@ impl Machine for Engine {
             Event::Probe { probe, what } if self.mails.has(probe) => self.mail_event(now, probe, what, out),
             Event::Probe { probe, what } => self.probe(now, probe, what, out),
             Event::File { generation, file, text } => self.file(generation, file, &text, out),
-            Event::Stop(mode) => self.stop(mode, out),
+            Event::News { generation, news } => self.news(generation, news, out),
+            Event::Stop(mode) => self.stop(now, mode, out),
             Event::Dump(kind) => self.dump(now, kind, out),
             Event::ProbeEnded { generation, ended } => self.script_ended(now, generation, ended, out),
         }
@@ -188,6 +198,7 @@ impl Machine for Engine {
     fn deadline(&self) -> Option<Mono> {
         let begin = match &self.stage {
             Stage::Asking { since, .. } => Some(*since + ANSWER_WAIT),
+            Stage::Leaving { until } => Some(*until),
             Stage::Idle | Stage::Live(_) | Stage::Stopped => None,
         };
         [begin, self.deadlines.next(), self.mails.deadline()].into_iter().flatten().min()

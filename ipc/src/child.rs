@@ -25,7 +25,7 @@ mod start;
 
 pub use generations::{Age, Generations};
 pub use peer::Peer;
-pub use role::{Check, Ipvs, Protocol, Vrrp};
+pub use role::{Check, CheckOwn, Ipvs, Protocol, Vrrp};
 pub use start::{Ids, StartError, Whom, arguments, prepare, whom};
 
 use crate::channel::{Channel, ChannelError, Received};

@@ -6,6 +6,7 @@ use alloc::string::String;
 use core::fmt;
 use ipc::config::Generation;
 use ipc::config::script::ScriptConfig;
+use ipc::config::vrrp::Switch;
 
 /// A change that is under way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,9 +111,10 @@ impl Parts {
             (Daemon::Ipvs, _) | (Daemon::Vrrp | Daemon::Check, Parts::All) => true,
             // COMPAT: keepalived 2.4.3: neither -P nor -C is about BFD.
             (Daemon::Vrrp, Parts::CheckOnly) => table.bfds > 0,
-            (Daemon::Check, Parts::VrrpOnly) => false,
             (Daemon::Vrrp, _) => !table.instances.is_empty() || table.bfds > 0,
-            (Daemon::Check, _) => table.services > 0,
+            // It is who writes mails, those about instances too.
+            (Daemon::Check, Parts::VrrpOnly) => table.vrrp_mail == Switch::On,
+            (Daemon::Check, _) => table.services > 0 || table.vrrp_mail == Switch::On,
         };
         if yes { Wanted::Yes } else { Wanted::No }
     }

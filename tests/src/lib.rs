@@ -14,6 +14,7 @@ pub mod lan;
 pub mod monitor;
 pub mod netns;
 pub mod pair;
+pub mod post;
 pub mod process;
 pub mod router;
 pub mod sim;

@@ -318,5 +318,5 @@ fn a_priority_that_changes_is_told_where_it_is_asked_for() {
 fn nobody_is_told_who_does_not_listen() {
     let mut bench = Bench::one(instance(1, 100));
     bench.to_master();
-    assert_eq!(told(&bench.stop().to_vec()), []);
+    assert_eq!(told(bench.stop()), []);
 }

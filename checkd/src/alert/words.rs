@@ -5,6 +5,7 @@ use crate::engine::smtp_failed;
 use alloc::format;
 use alloc::string::{String, ToString};
 use ipc::config::check::{Checker, CheckerKind, Real, Service};
+use ipc::msg::control::NotifyState;
 
 /// The subject about a real server, without the name of the router.
 pub fn about_real(service: &Service, real: &Real, state: &str) -> String {
@@ -14,6 +15,37 @@ pub fn about_real(service: &Service, real: &Real, state: &str) -> String {
 /// The subject about a service, without the name of the router.
 pub fn about_service(service: &Service, state: &str) -> String {
     format!("Virtualserver {} - {state}", service.label)
+}
+
+/// Subject, without the name of the router, and body about an instance that has entered a state; `None` where there is no mail.
+/// COMPAT: keepalived 2.2.7, captured; the last two 2.4.3, behaviour §10.
+pub fn about_instance(name: &str, state: NotifyState) -> Option<(String, String)> {
+    let entering = |word| format!("VRRP Instance {name} - Entering {word} state");
+    let (about, body) = match state {
+        NotifyState::Master => (entering("MASTER"), "VRRP Instance is now owning VRRP VIPs"),
+        NotifyState::Backup => (entering("BACKUP"), "VRRP Instance is no longer owning VRRP VIPs"),
+        NotifyState::Fault => (entering("FAULT"), "VRRP Instance is no longer owning VRRP VIPs"),
+        NotifyState::Stop => (format!("VRRP Instance {name} - Stopping"), "VRRP Instance stopping"),
+        NotifyState::Deleted => (format!("VRRP Instance {name} - Deleted"), "VRRP Deleted at reload"),
+        NotifyState::MasterRxLowerPri | NotifyState::MasterPriority | NotifyState::BackupPriority => return None,
+    };
+    Some((about, body.to_string()))
+}
+
+/// The same about a group.
+pub fn about_group(name: &str, state: NotifyState) -> Option<(String, String)> {
+    let word = match state {
+        NotifyState::Master => "MASTER",
+        NotifyState::Backup => "BACKUP",
+        NotifyState::Fault => "FAULT",
+        NotifyState::Stop
+        | NotifyState::Deleted
+        | NotifyState::MasterRxLowerPri
+        | NotifyState::MasterPriority
+        | NotifyState::BackupPriority => return None,
+    };
+    let body = format!("All VRRP group instances are now in {word} state");
+    Some((format!("VRRP Group {name} - Entering {word} state"), body))
 }
 
 /// A checker has its server up again.

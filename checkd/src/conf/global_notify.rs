@@ -97,21 +97,18 @@ pub static NOTIFY: &[Keyword<Global>] = &[
     Keyword::switch("smtp_alert", "mail about instances, groups, virtual and real servers", |r, s, d: &mut Global| {
         d.mail.alert = r.switch(s).or(d.mail.alert);
     })
-    .or("off, except for real servers")
-    .not_yet(),
+    .or("off, except for real servers"),
     Keyword::switch("smtp_alert_vrrp", "mail about instances and groups", |r, s, d: &mut Global| {
         d.mail.alert_vrrp = r.switch(s).or(d.mail.alert_vrrp);
     })
-    .or("that of smtp_alert")
-    .not_yet(),
+    .or("that of smtp_alert"),
     Keyword::switch("smtp_alert_checker", "mail about virtual and real servers", |r, s, d: &mut Global| {
         d.mail.alert_checker = r.switch(s).or(d.mail.alert_checker);
     })
     .or("that of smtp_alert"),
     Keyword::flag("no_email_faults", "no mail when an instance enters FAULT", |_, _, d: &mut Global| {
         d.mail.no_faults = Switch::On
-    })
-    .not_yet(),
+    }),
     Keyword::switch(
         "no_checker_emails",
         "mail when a real server is added or removed, not for each of its checkers",

@@ -123,8 +123,7 @@ pub static GROUP: &[Keyword<Group>] = &[
     Keyword::switch("smtp_alert", "mail when the state changes", |r, s, g: &mut Group| {
         g.smtp_alert = r.switch(s).or(g.smtp_alert);
     })
-    .or("that of smtp_alert_vrrp")
-    .not_yet(),
+    .or("that of smtp_alert_vrrp"),
     Keyword::switch("notify_priority_changes", "the notify_priority_changes of its members", |r, s, g: &mut Group| {
         g.notify_priority_changes = r.switch(s).or(g.notify_priority_changes);
     })

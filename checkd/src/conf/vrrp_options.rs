@@ -238,6 +238,5 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     }).or("that of its group, else vrrp_notify_priority_changes"),
     Keyword::switch("smtp_alert", "mail when the state changes", |r, s, i: &mut Instance| {
         i.more.smtp_alert = r.switch(s).or(i.more.smtp_alert);
-    }).or("that of smtp_alert_vrrp")
-    .not_yet(),
+    }).or("that of smtp_alert_vrrp"),
 ];

@@ -99,7 +99,7 @@ impl Engine {
 
     pub(super) fn config(&self) -> Option<&CheckConfig> {
         match &self.stage {
-            Stage::Idle | Stage::Stopped => None,
+            Stage::Idle | Stage::Leaving { .. } | Stage::Stopped => None,
             Stage::Asking { configured, .. } => Some(&configured.config),
             Stage::Live(live) => Some(&live.config),
         }

@@ -17,7 +17,7 @@ impl Engine {
     pub(super) fn dump(&self, now: Mono, _: DumpKind, out: &mut Vec<Action>) {
         let mut text = String::new();
         match &self.stage {
-            Stage::Idle | Stage::Stopped => text.push_str("No configuration is active.\n"),
+            Stage::Idle | Stage::Leaving { .. } | Stage::Stopped => text.push_str("No configuration is active.\n"),
             Stage::Asking { configured, .. } => {
                 let generation = configured.generation.0;
                 let _ = writeln!(text, "Configuration {generation}: waiting for ipvsd to say what it holds.");

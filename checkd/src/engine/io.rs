@@ -9,7 +9,7 @@ use ipc::config::check::{CheckConfig, Checker, CheckerKind, Url};
 use ipc::config::probe::Tls;
 use ipc::config::{FileIdx, Generation};
 use ipc::machine::Timeout;
-use ipc::msg::control::{DumpKind, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::control::{DumpKind, News, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::report::Line;
 
@@ -98,6 +98,13 @@ pub enum Event {
         generation: Generation,
         /// What it says.
         message: IpvsToCheck,
+    },
+    /// An instance or a group has changed, in the words of that generation.
+    News {
+        /// Whose indices these are.
+        generation: Generation,
+        /// What.
+        news: News,
     },
     /// [`Action::Compose`] was carried out.
     Composed {

@@ -1,4 +1,4 @@
-//! Mails about servers and services. They never keep a check waiting: at most [`SENDING_LIMIT`] connections of their own, at most
+//! Mails on their way, and those about servers and services. They never keep a check waiting: at most [`SENDING_LIMIT`] connections of their own, at most
 //! [`WAITING_LIMIT`] mails behind them; of more, the oldest are lost, and that is said.
 
 use super::{Action, Engine, ProbeEvent, ProbeId, Route, Stage, Transport};
@@ -44,6 +44,11 @@ struct Sending {
 impl Mails {
     pub(super) fn deadline(&self) -> Option<Mono> {
         self.sending.values().map(|sending| sending.deadline).min()
+    }
+
+    /// Whether nothing is under way.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.sending.is_empty()
     }
 
     pub(super) fn has(&self, id: ProbeId) -> bool {
@@ -106,11 +111,11 @@ impl Engine {
 
     fn send_mails(&mut self, now: Mono, out: &mut Vec<Action>) {
         while self.mails.sending.len() < SENDING_LIMIT {
-            let Stage::Live(live) = &self.stage else { return };
+            let Some(post) = &self.correspondence.current else { return };
             let Some((letter, message)) = self.mails.waiting.pop_front() else { break };
-            let mail = &live.config.mail;
+            let mail = &post.mail;
             let Some(server) = mail.server else { continue };
-            let helo = mail.helo.as_deref().unwrap_or(&live.config.router_id);
+            let helo = mail.helo.as_deref().unwrap_or(&post.router_id);
             let timeout = mail.timeout.max(Duration::from_secs(1));
             let sending =
                 Sending { delivery: Delivery::new(helo, &letter, &message), server, timeout, deadline: now + timeout };

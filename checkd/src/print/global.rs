@@ -49,6 +49,7 @@ impl Printer<'_> {
             // By Printer::identity, fifos, process.
             identity: _,
             fifos: _,
+            vrrp_mail: _, // what smtp_alert means
             lvs_names: _, // labels of what is printed
             child_wait: _,
             process: _,

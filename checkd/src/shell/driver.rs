@@ -7,7 +7,7 @@
 use super::prober::Prober;
 use checkd::engine::Event;
 use core::time::Duration;
-use ipc::child::{self, Check, Child, Peer};
+use ipc::child::{self, Check, CheckOwn, Child, Peer};
 use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready};
 use ipc::msg::Role;
@@ -139,7 +139,12 @@ impl Driver {
                     self.step(now, Event::File { generation, file, text });
                 }
                 child::Event::Stop(mode) => self.step(now, Event::Stop(mode)),
-                child::Event::Other(generation, ended) => self.step(now, Event::ProbeEnded { generation, ended }),
+                child::Event::Other(generation, CheckOwn::ProbeEnded(ended)) => {
+                    self.step(now, Event::ProbeEnded { generation, ended });
+                }
+                child::Event::Other(generation, CheckOwn::News(news)) => {
+                    self.step(now, Event::News { generation, news });
+                }
                 // Nobody is left to be told anything.
                 child::Event::SupervisorGone => {
                     self.step(now, Event::Stop(StopMode { vips: AtStop::Keep, ipvs: AtStop::Keep }));

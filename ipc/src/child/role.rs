@@ -5,7 +5,7 @@ use crate::config::ipvs::IpvsConfig;
 use crate::config::vrrp::VrrpConfig;
 use crate::msg::Role;
 use crate::msg::control::{
-    Down, FromCheck, FromIpvs, FromVrrp, Loaded, Module, ProbeEnded, ToCheck, ToIpvs, ToVrrp, Up,
+    Down, FromCheck, FromIpvs, FromVrrp, Loaded, Module, News, ProbeEnded, ToCheck, ToIpvs, ToVrrp, Up,
 };
 use core::fmt::Debug;
 use serde::Serialize;
@@ -61,18 +61,28 @@ impl Protocol for Vrrp {
 #[derive(Debug)]
 pub enum Check {}
 
+/// What is said to checkd alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckOwn {
+    /// A probe's run ended.
+    ProbeEnded(ProbeEnded),
+    /// An instance or a group has changed.
+    News(News),
+}
+
 impl Protocol for Check {
     type To = ToCheck;
     type From = FromCheck;
-    type Own = ProbeEnded;
+    type Own = CheckOwn;
     type Slice = CheckConfig;
     const ROLE: Role = Role::Check;
     const IDENT: &'static str = "Holdfast_healthcheckers";
 
-    fn split(message: ToCheck) -> Result<Down, ProbeEnded> {
+    fn split(message: ToCheck) -> Result<Down, CheckOwn> {
         match message {
             ToCheck::Control(down) => Ok(down),
-            ToCheck::ProbeEnded(ended) => Err(ended),
+            ToCheck::ProbeEnded(ended) => Err(CheckOwn::ProbeEnded(ended)),
+            ToCheck::News(news) => Err(CheckOwn::News(news)),
         }
     }
 

@@ -5,7 +5,7 @@ use super::file::{FileWeight, TrackFile};
 use super::global::Mail;
 use super::probe::{DnsType, LaterKind, Misc, Regex, Tls, TlsContext, Udp};
 use super::vrrp::Switch;
-use super::{BfdIdx, CheckerIdx, FileIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
+use super::{BfdIdx, CheckerIdx, FileIdx, GroupIdx, InstanceIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -36,10 +36,30 @@ pub struct CheckConfig {
     pub log_all_failures: Switch,
     /// `rs_init_notifies`
     pub rs_init_notifies: Switch,
+    /// Who is written about of instances and groups; empty when nobody is.
+    pub vrrp_mail: VrrpMail,
     /// Whether the supervisor is told of changes, for FIFOs ([`crate::msg::control::News`]).
     pub news: Switch,
     /// `checker_merge no`: checkers with equal parameters each probe for themselves. Not keepalived's, which knows nothing else.
     pub separate: Switch,
+}
+
+/// Names for mails about VRRP, row for row with the tables of vrrpd.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VrrpMail {
+    /// `vrrp_instance` blocks.
+    pub instances: Table<InstanceIdx, Correspondent>,
+    /// `vrrp_sync_group` blocks.
+    pub groups: Table<GroupIdx, Correspondent>,
+}
+
+/// An instance or a group that may be written about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correspondent {
+    /// Its name.
+    pub name: String,
+    /// `smtp_alert`
+    pub alert: Switch,
 }
 
 /// A virtual server as the checker sees it.

@@ -39,6 +39,8 @@ pub struct ScriptConfig {
     pub identity: Identity,
     /// Notify FIFOs.
     pub fifos: Fifos,
+    /// Whether checkd is told of instances and groups, for mails: then it runs, whatever else there is for it.
+    pub vrrp_mail: Switch,
     /// What services and real servers are called in FIFOs.
     pub lvs_names: LvsNames,
     /// `child_wait_time`: how long children may take to stop, default 5 s.

@@ -166,7 +166,7 @@ pub struct Vip {
 }
 
 /// Whether something is done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Switch {
     /// Not done.
     #[default]

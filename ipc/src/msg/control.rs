@@ -81,6 +81,8 @@ pub enum ToCheck {
     Control(Down),
     /// A [`Cause::Probe`] run ended.
     ProbeEnded(ProbeEnded),
+    /// vrrpd tells of an instance or a group that somebody wants mail about; under the generation of the indices, which may be the last one.
+    News(News),
 }
 
 /// checkd to the supervisor.

@@ -169,6 +169,8 @@ pub enum Action {
     OpenFifo(Kind, Generation, Fifo),
     /// Write a line to a FIFO, after those that wait.
     WriteFifo(Kind, Vec<u8>),
+    /// Pass a change of an instance or a group on to checkd, which writes mails about it.
+    PassOn(Generation, News),
     /// Close a FIFO and remove it, if it was made here.
     CloseFifo(Kind),
     /// Tell the service manager.

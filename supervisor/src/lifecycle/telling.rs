@@ -1,10 +1,12 @@
-//! Notify FIFOs: opened before a generation counts, written while it does, closed at the end.
+//! Changes that are told of: to notify FIFOs, which are opened before a generation counts, written while it does and closed at the end;
+//! to checkd, which writes mails.
 
 use super::{Action, Lifecycle};
 use crate::daemon::Daemon;
 use crate::fifo::{self, Kind};
 use alloc::vec::Vec;
 use ipc::config::Generation;
+use ipc::config::vrrp::Switch;
 use ipc::msg::control::News;
 use ipc::time::Mono;
 
@@ -63,6 +65,10 @@ impl Lifecycle {
         let line = table.map(|table| fifo::line(table, daemon, news));
         match line {
             Some(Ok((kinds, text))) => {
+                let mailed = table.is_some_and(|table| table.vrrp_mail == Switch::On) && daemon == Daemon::Vrrp;
+                if mailed && self.children.at(Daemon::Check).at_work().is_some_and(|a| a.may_speak_of(generation)) {
+                    out.push(Action::PassOn(generation, news));
+                }
                 for kind in kinds.into_iter().filter(|kind| self.fifos.is_open(*kind)) {
                     out.push(Action::WriteFifo(kind, text.clone().into_bytes()));
                 }

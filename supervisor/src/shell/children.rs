@@ -93,6 +93,14 @@ impl Control {
         }
     }
 
+    /// Passes a change on to checkd.
+    pub fn news(&mut self, generation: Generation, news: News) -> Result<(), ChannelError> {
+        match self {
+            Control::Check(c) => c.send(generation, vec![ToCheck::News(news)]),
+            Control::Ipvs(_) | Control::Vrrp(_) => Ok(()),
+        }
+    }
+
     /// Answers a request for a module; only ipvsd makes any.
     pub fn module(&mut self, generation: Generation, module: Module, loaded: Loaded) -> Result<(), ChannelError> {
         match self {

@@ -2,3 +2,4 @@
 
 mod announcing;
 mod fifos;
+mod mails;

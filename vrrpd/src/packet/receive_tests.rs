@@ -101,8 +101,8 @@ fn patched(mut bytes: Vec<u8>, at: usize, value: u8) -> Vec<u8> {
 #[test]
 fn the_checksum_of_old_releases() {
     let bytes = [
-        0x45, 0xc0, 0, 0x20, 0, 1, 0, 0, 0xff, 0x70, 0xa6, 0x98, 10, 9, 0, 1, 10, 9, 0, 2, 0x31, 0x33, 0xff, 1, 0, 0x64,
-        0xda, 0x60, 10, 9, 0, 100,
+        0x45, 0xc0, 0, 0x20, 0, 1, 0, 0, 0xff, 0x70, 0xa6, 0x98, 10, 9, 0, 1, 10, 9, 0, 2, 0x31, 0x33, 0xff, 1, 0,
+        0x64, 0xda, 0x60, 10, 9, 0, 100,
     ];
     let packet = Packet::parse(&bytes).unwrap();
     let mut conf = v3();

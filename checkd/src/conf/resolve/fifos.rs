@@ -5,12 +5,15 @@ use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::global_notify::Fifo as Draft;
 use alloc::format;
+use alloc::string::String;
 use ipc::config::Bundle;
+use ipc::config::check::{Correspondent, VrrpMail};
 use ipc::config::identity::{Fifo, Fifos};
 use ipc::config::lvs::Lvs;
 use ipc::config::script::{Asker, LvsNames, ScriptKind};
 use ipc::config::vrrp::Switch;
 use ipc::msg::compile::Parts;
+use ipc::table::Table;
 
 impl Resolver<'_, '_> {
     /// COMPAT: keepalived 2.4.3, keywords §3.2: a FIFO of VRRP or of servers that is the common one is dropped.
@@ -26,7 +29,9 @@ impl Resolver<'_, '_> {
     pub(super) fn listeners(&mut self, bundle: &mut Bundle) {
         let Fifos { all, vrrp, lvs, states_on_reload } = &self.scripts.fifos;
         let anybody = |own: &Option<Fifo>| if all.is_some() || own.is_some() { Switch::On } else { Switch::Off };
-        bundle.vrrp.globals.news = anybody(vrrp);
+        bundle.check.vrrp_mail = correspondents(bundle);
+        self.scripts.vrrp_mail = if bundle.check.vrrp_mail == VrrpMail::default() { Switch::Off } else { Switch::On };
+        bundle.vrrp.globals.news = anybody(vrrp).max(self.scripts.vrrp_mail);
         bundle.vrrp.globals.news_on_reload = *states_on_reload;
         bundle.check.news = anybody(lvs);
         if bundle.check.news == Switch::On {
@@ -82,4 +87,29 @@ impl Resolver<'_, '_> {
         }
         lvs
     }
+}
+
+/// Who is written about, when there is anybody to write to and anything to write about.
+fn correspondents(bundle: &Bundle) -> VrrpMail {
+    let mail = &bundle.check.mail;
+    let vrrp = &bundle.vrrp;
+    let of = |name: &String, alert: Option<Switch>| Correspondent {
+        name: name.clone(),
+        alert: alert.unwrap_or(Switch::Off),
+    };
+    let instances: Table<_, _> = vrrp
+        .instances
+        .iter()
+        .map(|(index, instance)| of(&instance.name, vrrp.options.at(index).map(|options| options.smtp_alert)))
+        .collect();
+    let groups: Table<_, _> = vrrp
+        .groups
+        .iter()
+        .map(|(index, group)| of(&group.name, vrrp.group_options.at(index).map(|options| options.smtp_alert)))
+        .collect();
+    let anybody = instances.rows().iter().chain(groups.rows()).any(|who| who.alert == Switch::On);
+    if mail.server.is_none() || mail.to.is_empty() || !anybody {
+        return VrrpMail::default();
+    }
+    VrrpMail { instances, groups }
 }

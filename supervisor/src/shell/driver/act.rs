@@ -101,6 +101,12 @@ impl Driver {
             Action::OpenFifo(kind, generation, fifo) => self.open_fifo(kind, generation, &fifo),
             Action::WriteFifo(kind, line) => self.write_fifo(kind, line),
             Action::CloseFifo(kind) => self.close_fifo(kind),
+            Action::PassOn(generation, news) => {
+                if let Some(running) = self.children.get_mut(&Daemon::Check) {
+                    let sent = running.control.news(generation, news);
+                    self.note(Daemon::Check, sent);
+                }
+            }
             Action::Tell(told) => notify::tell(told),
             Action::Log(line) => self.setup.logger.log(&line),
             Action::Exit(code) => self.exit = Some(code),
