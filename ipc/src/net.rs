@@ -40,7 +40,7 @@ impl Family {
 }
 
 /// An address with its prefix length (0..=32 or 0..=128).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Prefix {
     /// The address, host bits included.
     pub addr: IpAddr,

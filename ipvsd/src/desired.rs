@@ -1,6 +1,6 @@
 //! What the peers want of the ledger now.
 
-use crate::ledger::{DestKey, Ledger};
+use crate::ledger::{DestKey, Ledger, Owner};
 use crate::plan::Removal;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
@@ -40,11 +40,23 @@ pub enum Answer {
     Given(Applied),
 }
 
+/// Whether static addresses, routes and rules are wanted: nobody has to say so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Statics {
+    /// As long as the daemon runs.
+    #[default]
+    Wanted,
+    /// It ends.
+    Unwanted,
+}
+
 /// What the peers want.
 #[derive(Clone, Debug, Default)]
 pub struct Desired {
     /// By instance; missing is [`Vips::default`].
     vips: BTreeMap<InstanceIdx, Vips>,
+    /// Whether static addresses, routes and rules are to go: the end has begun.
+    pub statics: Statics,
     reals: BTreeMap<RealIdx, Standing>,
     weights: BTreeMap<RealIdx, u32>,
     sorry: BTreeMap<ServiceIdx, Standing>,
@@ -63,6 +75,24 @@ impl Desired {
     /// What is wanted for an instance.
     pub fn vips(&self, idx: InstanceIdx) -> Vips {
         self.vips.get(&idx).copied().unwrap_or_default()
+    }
+
+    /// What is wanted of somebody's addresses, routes and rules; `None`: it has never been said.
+    pub fn want(&self, owner: Owner) -> Option<Presence> {
+        match (owner, self.statics) {
+            (Owner::Statics, Statics::Wanted) => Some(Presence::Present),
+            (Owner::Statics, Statics::Unwanted) => Some(Presence::Absent),
+            (Owner::Instance(idx), _) => self.vips(idx).want,
+        }
+    }
+
+    /// Whether what is somebody's may be removed; `said`: whether vrrpd has said everything.
+    pub fn removal(&self, owner: Owner, said: Removal) -> Removal {
+        match owner {
+            Owner::Statics => Removal::Allowed,
+            Owner::Instance(idx) if self.vips(idx).overdue == Removal::Allowed => Removal::Allowed,
+            Owner::Instance(_) => said,
+        }
     }
 
     /// The same, to change it. The caller has checked the index.
@@ -160,24 +190,24 @@ impl Desired {
             orphan_addrs: self.orphan_addrs.clone(),
             outdated_addrs: self.outdated_addrs.clone(),
             orphan_services: self.orphan_services.clone(),
+            statics: self.statics,
             ..Desired::default()
         };
         for (idx, vips) in self.all_vips() {
-            let Some(instance) = old.instance(idx) else { continue };
-            if let Some(same) = new.instance_named(&instance.name) {
+            if let Some(same) = old.instance(idx).and_then(|i| new.instance_named(&i.name)) {
                 *next.vips_mut(same) = Vips { answer: Answer::NotAsked, ..*vips };
             }
-            if vips.want == Some(Presence::Present) {
-                for spec in &instance.addrs {
-                    let Some(link) = old.link(spec.link) else { continue };
-                    let (addr, len) = (spec.prefix.addr, spec.prefix.len);
-                    let name = (link.to_string(), addr, len);
-                    match (old.record(link, addr, len), new.record(link, addr, len)) {
-                        (_, None) => next.orphan_addrs.insert(name),
-                        (Some(old), Some(new)) if !looks_the_same(old, new) => next.outdated_addrs.insert(name),
-                        (_, Some(_)) => false,
-                    };
-                }
+        }
+        for owner in old.owners().filter(|owner| self.want(*owner) == Some(Presence::Present)) {
+            for spec in old.addrs_of(owner) {
+                let Some(link) = old.link(spec.link) else { continue };
+                let (addr, len) = (spec.prefix.addr, spec.prefix.len);
+                let name = (link.to_string(), addr, len);
+                match (old.record(link, addr, len), new.record(link, addr, len)) {
+                    (_, None) => next.orphan_addrs.insert(name),
+                    (Some(old), Some(new)) if !looks_the_same(old, new) => next.outdated_addrs.insert(name),
+                    (_, Some(_)) => false,
+                };
             }
         }
         let known = |(link, addr, len): &AddrName| new.record(link, *addr, *len).is_some();

@@ -1,26 +1,46 @@
 //! What the process knows, as text.
 
 use crate::desired::Desired;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Owner};
 use crate::observed::{Counted, Network, Table};
+use crate::path::Row;
 use crate::plan::addrs;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use ipc::config::ipvs::ServiceKey;
 
-/// One line per thing: instances with their addresses, interfaces, services with their real servers.
-pub fn text(ledger: &Ledger, desired: &Desired, network: &Network, table: &Table, counted: &Counted) -> String {
+/// One line per thing: instances with their addresses, routes, interfaces, services with their real servers.
+pub fn text(
+    ledger: &Ledger,
+    desired: &Desired,
+    network: &Network,
+    paths: &[Row],
+    table: &Table,
+    counted: &Counted,
+) -> String {
     let mut text = String::from("------< Addresses >------\n");
-    for (idx, instance) in ledger.instances() {
-        let vips = desired.vips(idx);
-        let want = vips.want.map_or_else(|| String::from("not said"), |w| format!("{w:?}"));
-        text.push_str(&format!(" VRRP Instance = {}, wanted {want}\n", instance.name));
-        for spec in &instance.addrs {
+    for owner in ledger.owners() {
+        let want = desired.want(owner).map_or_else(|| String::from("not said"), |w| format!("{w:?}"));
+        match owner {
+            Owner::Statics if ledger.addrs_of(owner).is_empty() => continue,
+            Owner::Statics => text.push_str(" Static\n"),
+            Owner::Instance(_) => {
+                text.push_str(&format!(" VRRP Instance = {}, wanted {want}\n", ledger.name_of(owner)));
+            }
+        }
+        for spec in ledger.addrs_of(owner) {
             let there = addrs::resolve(ledger, network, spec).is_some_and(|key| network.has(&key));
             let link = ledger.link(spec.link).unwrap_or_default();
             let state = if there { "present" } else { "absent" };
             text.push_str(&format!("   {} dev {link}, {state}\n", spec.prefix));
         }
+    }
+    text.push_str("------< Routes and rules >------\n");
+    for row in paths {
+        let users: Vec<&str> = row.users.iter().map(|owner| ledger.name_of(*owner)).collect();
+        let users = if users.is_empty() { String::from("nobody any more") } else { users.join(", ") };
+        text.push_str(&format!("   {}, of {users}, {:?}\n", row.path, row.standing));
     }
     text.push_str("------< Interfaces >------\n");
     for (_, name) in ledger.links() {

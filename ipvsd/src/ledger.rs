@@ -4,14 +4,17 @@
 mod marks;
 
 use crate::filter::Element;
+use crate::path::{self, PathRecord};
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::filter::Filter;
 use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Real, Service, ServiceKey};
 use ipc::config::lvs::Lvs;
+use ipc::config::route::{Route, Rule, StaticAddr};
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
 
 /// IFNAMSIZ and IP_VS_SCHEDNAME_MAXLEN without their closing zero.
@@ -20,12 +23,25 @@ const NAME_LIMIT: usize = 15;
 /// What makes a destination of the kernel the same destination, over generations as well.
 pub type DestKey = (ServiceKey, IpAddr, u16);
 
+/// Who has something put into the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    /// `static_ipaddress`, `static_routes`, `static_rules`: there as long as the daemon runs.
+    Statics,
+    /// An instance: there while it is master.
+    Instance(InstanceIdx),
+}
+
 /// A configuration that has been checked, with its lookups.
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     config: IpvsConfig,
-    /// Every record of an address: instance and place in its list.
-    virtual_addrs: BTreeMap<IpAddr, Vec<(InstanceIdx, usize)>>,
+    /// `static_ipaddress` in the words of an instance's addresses.
+    statics: Vec<AddrSpec>,
+    /// Every record of an address: whose, and its place in the list.
+    addrs: BTreeMap<IpAddr, Vec<(Owner, usize)>>,
+    /// Every record of a route or a rule, statics first.
+    paths: Vec<PathRecord>,
     /// The kernel's services in the order of the configuration.
     keys: Vec<ServiceKey>,
     users: BTreeMap<ServiceKey, Users>,
@@ -55,12 +71,20 @@ impl Ledger {
         for (_, link) in config.links.iter() {
             name(&link.name).map_err(|why| format!("{}: interface name {:?} {why}", link.origin, link.name))?;
         }
-        for (idx, instance) in config.instances.iter() {
-            for (record, spec) in instance.addrs.iter().enumerate() {
-                let why = |why| format!("{}: address {} of {}: {why}", spec.origin, spec.prefix, instance.name);
+        ledger.statics = config.statics.addrs.iter().map(spec_of).collect();
+        let statics = [(Owner::Statics, "static_ipaddress", &ledger.statics)];
+        let instances = config.instances.iter().map(|(idx, i)| (Owner::Instance(idx), i.name.as_str(), &i.addrs));
+        for (owner, name, addrs) in statics.into_iter().chain(instances) {
+            for (record, spec) in addrs.iter().enumerate() {
+                let why = |why| format!("{}: address {} of {name}: {why}", spec.origin, spec.prefix);
                 address(&config, spec).map_err(why)?;
-                ledger.virtual_addrs.entry(spec.prefix.addr).or_default().push((idx, record));
+                ledger.addrs.entry(spec.prefix.addr).or_default().push((owner, record));
             }
+        }
+        let instances = config.instances.iter().map(|(idx, i)| (Owner::Instance(idx), &i.routes, &i.rules));
+        let statics = [(Owner::Statics, &config.statics.routes, &config.statics.rules)];
+        for (owner, routes, rules) in statics.into_iter().chain(instances) {
+            paths(&config, owner, routes, rules, &mut ledger.paths)?;
         }
         for (idx, service) in config.services.iter() {
             check_service(service).map_err(|why| format!("{}: virtual_server: {why}", service.origin))?;
@@ -117,13 +141,52 @@ impl Ledger {
 
     /// Whether some instance may put that address somewhere.
     pub fn is_virtual(&self, addr: IpAddr) -> bool {
-        self.virtual_addrs.contains_key(&addr)
+        self.addrs.get(&addr).is_some_and(|all| all.iter().any(|(owner, _)| *owner != Owner::Statics))
+    }
+
+    /// Everybody who may have addresses, statics first.
+    pub fn owners(&self) -> impl Iterator<Item = Owner> {
+        [Owner::Statics].into_iter().chain(self.instances().map(|(idx, _)| Owner::Instance(idx)))
+    }
+
+    /// The addresses of somebody, in order.
+    pub fn addrs_of(&self, owner: Owner) -> &[AddrSpec] {
+        match owner {
+            Owner::Statics => &self.statics,
+            Owner::Instance(idx) => self.instance(idx).map_or(&[], |i| i.addrs.as_slice()),
+        }
+    }
+
+    /// Whose it is, for messages.
+    pub fn name_of(&self, owner: Owner) -> &str {
+        match owner {
+            Owner::Statics => "static",
+            Owner::Instance(idx) => self.instance(idx).map_or("an earlier configuration", |i| i.name.as_str()),
+        }
+    }
+
+    /// The owner of that name in an earlier ledger, here.
+    pub fn same_owner(&self, earlier: &Ledger, owner: Owner) -> Option<Owner> {
+        match owner {
+            Owner::Statics => Some(Owner::Statics),
+            Owner::Instance(idx) => self.instance_named(&earlier.instance(idx)?.name).map(Owner::Instance),
+        }
+    }
+
+    /// Every record of a route or a rule, statics first.
+    pub fn paths(&self) -> &[PathRecord] {
+        &self.paths
+    }
+
+    /// Whether somebody has routes or rules.
+    pub fn has_paths_of(&self, owner: Owner) -> bool {
+        self.paths.iter().any(|record| record.owner == owner)
     }
 
     /// The records of an address.
-    pub fn records_of(&self, addr: IpAddr) -> impl Iterator<Item = (InstanceIdx, &AddrSpec)> {
-        let places = self.virtual_addrs.get(&addr).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|(idx, record)| Some((*idx, self.instance(*idx)?.addrs.get(*record)?)))
+    pub fn records_of(&self, addr: IpAddr) -> impl Iterator<Item = (Owner, &AddrSpec)> {
+        let places = self.addrs.get(&addr).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|(owner, record)| Some((*owner, self.addrs_of(*owner).get(*record)?)))
     }
 
     /// The first record that puts that address with that prefix length on that interface.
@@ -249,6 +312,39 @@ fn address(config: &IpvsConfig, spec: &AddrSpec) -> Result<(), String> {
         Some(label) => name(label).map_err(|why| format!("label {label:?} {why}")),
         None => Ok(()),
     }
+}
+
+/// A static address in the words of an instance's.
+fn spec_of(addr: &StaticAddr) -> AddrSpec {
+    AddrSpec {
+        prefix: addr.prefix,
+        link: addr.link,
+        broadcast: addr.broadcast,
+        scope: addr.scope,
+        label: addr.label.clone(),
+        more: addr.more,
+        origin: addr.origin.clone(),
+    }
+}
+
+/// The routes and rules of somebody.
+fn paths(
+    config: &IpvsConfig,
+    owner: Owner,
+    routes: &[Route],
+    rules: &[Rule],
+    paths: &mut Vec<PathRecord>,
+) -> Result<(), String> {
+    let names = |idx| config.links.at(idx).map(|l| l.name.to_string());
+    let routes = routes.iter().map(|r| (path::of_route(r, &names), &r.tracked, &r.origin));
+    let rules = rules.iter().map(|r| (path::of_rule(r, &names), &r.tracked, &r.origin));
+    for (path, tracked, origin) in routes.chain(rules) {
+        let Some(path) = path else {
+            return Err(format!("{origin}: its interface is not in the table of interfaces"));
+        };
+        paths.push(PathRecord { path: Arc::new(path), owner, tracked: tracked.clone(), origin: origin.clone() });
+    }
+    Ok(())
 }
 
 fn check_service(service: &Service) -> Result<(), String> {

@@ -24,6 +24,7 @@ pub mod ledger;
 pub mod link;
 pub mod netlink;
 pub mod observed;
+pub mod path;
 pub mod patience;
 pub mod plan;
 pub mod reconcile;

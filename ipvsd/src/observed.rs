@@ -24,6 +24,8 @@ pub struct LinkFact {
     pub mtu: u32,
     /// Whether IPv6 packets are forwarded from it.
     pub forwarding: Forwarding,
+    /// The table of one that is a VRF.
+    pub vrf_table: Option<u32>,
 }
 
 /// What makes an address the same address: interface, address, prefix length.
@@ -46,6 +48,8 @@ pub struct AddrFact {
     pub scope: u8,
     /// IFA_PROTO: who put it there, 0 unknown.
     pub owner: u8,
+    /// The other end, of an address that has one.
+    pub peer: Option<IpAddr>,
 }
 
 /// An IPVS service as the kernel shows it.
@@ -296,6 +300,11 @@ impl Network {
         self.addrs.contains_key(key)
     }
 
+    /// The other end of an address that is there and has one.
+    pub fn peer(&self, key: &AddrKey) -> Option<IpAddr> {
+        self.addrs.get(key)?.fact.peer
+    }
+
     /// The addresses of an interface, in the kernel's order.
     pub fn on(&self, ifindex: u32) -> impl Iterator<Item = &AddrFact> {
         let first = AddrKey { ifindex, addr: IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), len: 0 };
@@ -378,7 +387,7 @@ mod tests {
 
     fn addr(n: u8) -> AddrFact {
         let key = AddrKey { ifindex: 2, addr: IpAddr::V4(Ipv4Addr::new(10, 0, 0, n)), len: 24 };
-        AddrFact { key, scope: 0, owner: 0 }
+        AddrFact { key, scope: 0, owner: 0, peer: None }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! When something is tried again, and how often it is complained about.
 
+use crate::path::Path;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::ipvs::ServiceKey;
@@ -13,10 +15,12 @@ use crate::observed::{AddrKey, DaemonState};
 pub const LONGEST: Duration = Duration::from_secs(60);
 
 /// One thing in the kernel that is changed by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Item {
     /// An address on an interface.
     Addr(AddrKey),
+    /// A route or a rule.
+    Path(Arc<Path>),
     /// An IPVS service.
     Service(ServiceKey),
     /// A destination of an IPVS service.
@@ -55,7 +59,7 @@ struct Wait {
 pub struct Patience {
     /// Requests that the kernel refused: again after 1, 2, 4 … 60 s.
     refused: BTreeMap<Item, Wait>,
-    /// Addresses that somebody else removes: put back after 0, 1, 2, 4 … 60 s, from 0 again when it was quiet for
+    /// Addresses, routes and rules that somebody else removes: put back after 0, 1, 2, 4 … 60 s, from 0 again when it was quiet for
     /// longer than a minute.
     removed: BTreeMap<Item, Wait>,
 }
@@ -100,6 +104,15 @@ impl Patience {
         let stays = |item: &Item| !matches!(item, Item::Addr(key) if key.ifindex == ifindex);
         self.refused.retain(|item, _| stays(item));
         self.removed.retain(|item, _| stays(item));
+    }
+
+    /// Interfaces or addresses have changed: what the kernel refused of routes may be had now.
+    pub fn retry_paths(&mut self) {
+        for (item, wait) in &mut self.refused {
+            if matches!(item, Item::Path(_)) {
+                wait.until = None;
+            }
+        }
     }
 
     /// Whether nothing waits or is remembered.

@@ -1,8 +1,10 @@
 //! The difference between what is desired and what is observed, in the order in which it is made good: [`addrs`] for
-//! addresses, [`services`] for IPVS, [`whole`] for what concerns IPVS as a whole, [`filter`] for the packet filter.
+//! addresses, [`paths`] for routes and rules, [`services`] for IPVS, [`whole`] for what concerns IPVS as a whole, [`filter`] for the
+//! packet filter.
 
 pub mod addrs;
 pub mod filter;
+pub mod paths;
 pub mod services;
 pub mod whole;
 
@@ -24,18 +26,18 @@ pub enum Removal {
     NotYet,
 }
 
-/// What a plan for IPVS is made from.
+/// What a plan is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub struct View<'a, T: ?Sized> {
     /// What is authorised.
     pub ledger: &'a Ledger,
     /// What of it is wanted.
     pub desired: &'a Desired,
     /// What is there.
-    pub table: &'a Table,
+    pub there: &'a T,
     /// What has to wait.
     pub patience: &'a Patience,
-    /// What checkd has said.
+    /// Whether the peer that decides has said everything.
     pub removal: Removal,
 }
 
@@ -91,14 +93,14 @@ pub struct IpvsPlan {
 
 impl IpvsPlan {
     /// One more change, unless it has to wait.
-    fn push(&mut self, view: &View<'_>, op: IpvsOp) {
+    fn push(&mut self, view: &View<'_, Table>, op: IpvsOp) {
         if view.patience.allows(&op.item()) {
             self.ops.push(op);
         }
     }
 
     /// This is as it should be.
-    fn settled(&mut self, view: &View<'_>, item: Item) {
+    fn settled(&mut self, view: &View<'_, Table>, item: Item) {
         if !view.patience.is_empty() {
             self.settled.push(item);
         }

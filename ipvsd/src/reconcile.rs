@@ -115,6 +115,7 @@ impl Reconciler {
             self.ipvs.replan();
         }
         self.release_overdue(out);
+        self.say_restored(out);
         self.route.expire(self.now);
         self.ipvs.expire(self.now);
         self.filter.expire(self.now);

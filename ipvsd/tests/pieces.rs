@@ -98,6 +98,7 @@ impl World {
             mac,
             mtu: 1500,
             forwarding: Forwarding::No,
+            vrf_table: None,
         };
         for what in [Some(link), None] {
             let seq = requests(&ask)[0];

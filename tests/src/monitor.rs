@@ -17,12 +17,26 @@ pub struct Monitor {
 impl Monitor {
     /// Starts one on `host`.
     pub fn start(host: &Host) -> Outcome<Self> {
+        Self::run(host, &["-4", "-o", "monitor", "address"])
+    }
+
+    /// Starts one that reports changes of other kinds too, as `ip monitor` names them.
+    pub fn of(host: &Host, kinds: &[&str]) -> Outcome<Self> {
+        Self::run(host, &[&["-o", "monitor"], kinds].concat())
+    }
+
+    fn run(host: &Host, arguments: &[&str]) -> Outcome<Self> {
         let directory = Directory::new()?;
         let output = File::create(directory.file("changes"))?;
-        let process = host.netns.command("ip").args(["-4", "-o", "monitor", "address"]).stdout(output).spawn()?;
+        let process = host.netns.command("ip").args(arguments).stdout(output).spawn()?;
         // It says nothing when it has subscribed; this is long enough on every machine seen so far.
         std::thread::sleep(Duration::from_millis(300));
         Ok(Monitor { process, directory })
+    }
+
+    /// All changes so far.
+    pub fn lines(&self) -> Outcome<Vec<String>> {
+        Ok(fs::read_to_string(self.directory.file("changes"))?.lines().map(str::to_owned).collect())
     }
 
     /// The changes so far that name `address`, one line each; removals begin with `Deleted`.

@@ -29,7 +29,7 @@ pub struct Address {
     pub scope: u8,
     /// `label`
     pub label: Option<String>,
-    /// Options that have no effect yet.
+    /// The other options.
     pub more: AddrMore,
     /// `no_track`: the interface's state does not matter.
     pub no_track: Switch,
@@ -135,7 +135,7 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, whose: Whose) -> Option<Address>
             }
         };
         *flag = Switch::On;
-        if whose == Whose::Instance {
+        if option.text() == "use_vmac" {
             no_effect_yet(r, option.span, option.text());
         }
     }
@@ -151,7 +151,6 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, whose: Whose) -> Option<Address>
     Some(address)
 }
 
-/// Lines of `static_ipaddress` have one warning for the whole block.
 fn no_effect_yet(r: &mut Reader<'_>, span: Span, name: &str) {
     let message = format!("`{name}` is read but has no effect yet");
     r.diags.push(Diagnostic::warning(Code::NO_EFFECT, span, message));
@@ -193,7 +192,7 @@ fn option_value(
                 address.label = Some(label.value);
             }
         }
-        "peer" => peer(r, option, value, address, whose),
+        "peer" => peer(r, option, value, address),
         "track_group" if whose == Whose::Static => address.group = r.text(value),
         "track_group" => {
             let message = "`track_group` is for static addresses; it is ignored here";
@@ -206,9 +205,6 @@ fn option_value(
             };
             if v6 {
                 address.more.preferred_lft = lifetime.or(address.more.preferred_lft);
-                if whose == Whose::Instance {
-                    no_effect_yet(r, option.span.to(value.span), name);
-                }
             } else {
                 let message = "`preferred_lft` is for IPv6 addresses; it is ignored here";
                 r.diags.push(Diagnostic::warning(Code::CONFLICT, option.span, message));
@@ -218,7 +214,7 @@ fn option_value(
 }
 
 /// COMPAT: the prefix length is the peer's: the address itself has none.
-fn peer(r: &mut Reader<'_>, option: Word<'_>, value: Word<'_>, address: &mut Address, whose: Whose) {
+fn peer(r: &mut Reader<'_>, option: Word<'_>, value: Word<'_>, address: &mut Address) {
     let Some(peer) = prefix(r, value) else { return };
     let own = address.prefix;
     if peer.addr.is_ipv4() != own.addr.is_ipv4() {
@@ -231,11 +227,7 @@ fn peer(r: &mut Reader<'_>, option: Word<'_>, value: Word<'_>, address: &mut Add
         return;
     }
     address.more.peer = Some(peer.addr);
-    if whose == Whose::Static {
-        address.prefix.len = peer.len;
-    } else {
-        no_effect_yet(r, option.span.to(value.span), "peer");
-    }
+    address.prefix.len = peer.len;
 }
 
 fn v4_only(r: &mut Reader<'_>, option: Word<'_>) {

@@ -123,8 +123,7 @@ pub static IDENTITY: &[Keyword<Global>] = &[
             fill(&mut d.identity.default_interface, s.word(1).and_then(|w| r.link_name(w)).map(|n| n.value));
         },
     )
-    .or("eth0")
-    .not_yet(),
+    .or("eth0"),
     Keyword::flag("process_names", "the children are named after what they do", |_, _, d: &mut Global| {
         d.identity.names = Switch::On;
     })

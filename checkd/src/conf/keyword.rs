@@ -5,6 +5,7 @@
 
 use super::diag::{Code, Diagnostic, Diagnostics};
 use super::names::Names;
+use super::rule::Unordered;
 use super::source::{Sources, Span};
 use super::tree::Statement;
 use alloc::format;
@@ -21,6 +22,8 @@ pub struct Reader<'a> {
     pub names: &'a Names,
     /// How the keyword that is being read is written, for messages about its words.
     pub usage: Option<(&'static str, &'static str)>,
+    /// Rules that nobody gave a preference.
+    pub unordered: Unordered,
 }
 
 /// A value with the words that gave it.

@@ -197,7 +197,8 @@ impl Parsed {
     pub fn finish(self, names: &Names) -> Compiled {
         let Parsed { facts, mode, sources, mut diags, tree, uses } = self;
         root::hide_secrets(&tree, &mut diags);
-        let mut reader = Reader { diags: &mut diags, sources: &sources, names, usage: None };
+        let mut reader =
+            Reader { diags: &mut diags, sources: &sources, names, usage: None, unordered: Default::default() };
         let draft = root::read(&mut reader, &tree);
         let (bundle, files) = resolve::resolve(&mut reader, &tree, &draft, &facts, mode);
         if facts.parts == Parts::Both {

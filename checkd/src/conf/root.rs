@@ -131,8 +131,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
             address::statics(r, s, &mut d.static_addrs);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "static_routes",
         Args::Flag,
@@ -142,8 +141,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
             route::records(r, s, Switch::On, &mut d.static_routes);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "static_rules",
         Args::Flag,
@@ -153,8 +151,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
             rule::records(r, s, Switch::On, &mut d.static_rules);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "track_group",
         Args::Count(1, 1),

@@ -17,7 +17,7 @@ use ipc::net::{Family, Prefix};
 pub type Route = ipc::config::route::Route<At<String>, At<String>>;
 
 /// COMPAT: what is tracked is marked as keepalived's own (rtnetlink(7) `RTPROT_KEEPALIVED`).
-const TRACKED_PROTOCOL: u8 = 18;
+pub const TRACKED_PROTOCOL: u8 = 18;
 
 const TYPES: [(&str, RouteType); 10] = [
     ("unicast", RouteType::Unicast),
@@ -135,7 +135,10 @@ fn empty(r: &Reader<'_>, s: Statement<'_>) -> Route {
 /// What is known of a line before it ends.
 #[derive(Default)]
 struct Seen {
+    /// `inet`, `inet6`
     family: Option<Family>,
+    /// That of the first next hop.
+    via: Option<Family>,
     group: Option<At<String>>,
 }
 
@@ -160,8 +163,10 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<Route
         r.diags.push(Diagnostic::error(Code::INCOMPLETE, s.whole(), message).label("this line is ignored"));
         return None;
     };
-    route.family = seen.family.unwrap_or(Family::of(to.addr));
-    // `default` is written before the next hop that says which family it is of.
+    // `default` is written before the next hop that says which family it is of; any other destination says it itself, so that an IPv4
+    // route may lead over an IPv6 router (RFC 5549).
+    let said = if to.len > 0 { Some(Family::of(to.addr)) } else { seen.via };
+    route.family = seen.family.or(said).unwrap_or(Family::of(to.addr));
     route.to = if to.len == 0 { hop::any(route.family) } else { to };
     fits(r, s, &route)?;
     route.tracked.group = group(r, seen.group, statics, route.hop.link.is_some(), "`dev`");
@@ -224,7 +229,7 @@ fn one(
         "inet6" => seen.family = Some(Family::V6),
         "via" | "gw" | "dev" | "oif" | "onlink" | "encap" | "realms" => {
             let via = hop::option(r, option, options, &mut route.hop)?;
-            seen.family = seen.family.or(via);
+            seen.via = seen.via.or(via);
         }
         "or" | "nexthop" => {
             if name == "or" {
@@ -236,7 +241,7 @@ fn one(
                 }
             }
             let via = hop::several(r, option, options, &mut route.hops)?;
-            seen.family = seen.family.or(via);
+            seen.via = seen.via.or(via);
         }
         "no_track" => route.tracked.no_track = Switch::On,
         "add" => route.placement = Placement::Add,

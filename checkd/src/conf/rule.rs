@@ -5,6 +5,7 @@ use super::hop::any;
 use super::keyword::{At, Reader, no_block};
 use super::names::NameOf;
 use super::options::{Options, destination, number, protocol, realms, table, tos, unknown, up_to};
+use super::route::TRACKED_PROTOCOL;
 use super::tree::{Statement, Word};
 use alloc::format;
 use alloc::string::String;
@@ -16,8 +17,28 @@ use ipc::net::Family;
 /// A rule as it is written.
 pub type Rule = ipc::config::route::Rule<At<String>, At<String>>;
 
-/// Where preferences begin that nobody wrote. COMPAT: counting down.
+/// Where preferences begin that nobody wrote.
 const PREFERENCE: u32 = 16_384;
+
+/// How many rules of the file have no preference of their own, by family.
+#[derive(Debug, Default)]
+pub struct Unordered {
+    v4: u32,
+    v6: u32,
+}
+
+impl Reader<'_> {
+    /// COMPAT: keepalived 2.2.7: counting down over the whole file, each family by itself.
+    fn next_preference(&mut self, family: Family) -> u32 {
+        let count = match family {
+            Family::V4 => &mut self.unordered.v4,
+            Family::V6 => &mut self.unordered.v6,
+        };
+        let next = PREFERENCE.saturating_sub(*count);
+        *count = count.saturating_add(1);
+        next
+    }
+}
 
 const KNOWN: &[&str] = &[
     "inet",
@@ -65,8 +86,7 @@ pub fn records(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch, list: &mut
         no_block(r, line);
         let Some((mut rule, preference)) = record(r, line, statics) else { continue };
         rule.preference = preference.unwrap_or_else(|| {
-            let taken = list.iter().map(|known| known.preference).filter(|p| *p <= PREFERENCE).min();
-            let next = taken.map_or(PREFERENCE, |p| p.saturating_sub(1));
+            let next = r.next_preference(rule.family);
             let message = format!("this rule has no `preference`; {next} is taken");
             r.diags.push(Diagnostic::error(Code::INCOMPLETE, line.whole(), message).help(format!("preference {next}")));
             next
@@ -168,6 +188,10 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<(Rule
         return None;
     };
     rule.action = action;
+    if rule.tracked.no_track == Switch::Off {
+        // COMPAT: keepalived 2.2.7 marks the rules that it watches, whatever `protocol` says.
+        rule.protocol = Some(TRACKED_PROTOCOL);
+    }
     Some((rule, preference))
 }
 

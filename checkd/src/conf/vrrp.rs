@@ -398,13 +398,11 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     Keyword::new("virtual_routes", Args::Flag, "", "routes of the master, one a line", |r, s, i: &mut Instance| {
         route::records(r, s, Switch::Off, &mut i.routes);
     })
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new("virtual_rules", Args::Flag, "", "routing rules of the master, one a line", |r, s, i: &mut Instance| {
         rule::records(r, s, Switch::Off, &mut i.rules);
     })
-    .block()
-    .not_yet(),
+    .block(),
 ];
 
 /// What an advert interval becomes in a version, and what is said when that is another. COMPAT: keepalived 2.4.3, keywords §10.1.

@@ -192,7 +192,8 @@ pub fn readers(text: &[u8]) {
     let (sources, tree, mut diags) = parsed(text);
     root::hide_secrets(&tree, &mut diags);
     let names = checkd::conf::names::Names::default();
-    let mut reader = Reader { diags: &mut diags, sources: &sources, names: &names, usage: None };
+    let mut reader =
+        Reader { diags: &mut diags, sources: &sources, names: &names, usage: None, unordered: Default::default() };
     root::read(&mut reader, &tree);
     sound(&diags, &sources);
 }

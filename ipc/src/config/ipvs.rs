@@ -25,7 +25,7 @@ pub struct IpvsConfig {
     pub reals: Table<RealIdx, Real>,
     /// `virtual_server_group` blocks, as they are written; a service of one has its own [`Service::keys`].
     pub groups: Table<ServerGroupIdx, ServiceGroup>,
-    /// What is always there; not installed yet. `track_group`s are vrrpd's.
+    /// What is always there. `track_group`s are vrrpd's.
     pub statics: Statics,
     /// `lvs_…` of `global_defs`
     pub lvs: Lvs,
@@ -40,9 +40,9 @@ pub struct InstanceAddrs {
     pub name: String,
     /// `virtual_ipaddress` then `virtual_ipaddress_excluded`, in order.
     pub addrs: Vec<AddrSpec>,
-    /// `virtual_routes`, in order; not installed yet.
+    /// `virtual_routes`, in order.
     pub routes: Vec<Route>,
-    /// `virtual_rules`, in order; not installed yet.
+    /// `virtual_rules`, in order.
     pub rules: Vec<Rule>,
     /// How long the addresses stay when vrrpd is gone: less than a backup needs to take over.
     pub hold: Duration,
@@ -63,13 +63,13 @@ pub struct AddrSpec {
     pub scope: u8,
     /// `label`, at most 15 bytes.
     pub label: Option<String>,
-    /// Options that have no effect yet.
+    /// The other options.
     pub more: AddrMore,
     /// The line that asks for it.
     pub origin: Origin,
 }
 
-/// Options of an address that have no effect yet.
+/// Options of an address that are seldom used. [`AddrMore::use_vmac`] has no effect yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddrMore {
     /// `peer`: the other end; the prefix length is the peer's.

@@ -59,7 +59,7 @@ crate::index! {
 pub struct Generation(pub u32);
 
 /// Where in the configuration something was asked for, for messages about it at run time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Origin {
     /// File as the user named it.
     pub file: String,

@@ -1,5 +1,5 @@
 //! Addresses, routes and rules that are always there (`static_ipaddress`, `static_routes`, `static_rules`) or move with an instance
-//! (`virtual_routes`, `virtual_rules`). Read and checked; ipvsd does not install routes and rules yet.
+//! (`virtual_routes`, `virtual_rules`).
 //!
 //! Tables, protocols and realms are the numbers the kernel wants. `L` is an interface and `G` a track group: indices here, names with
 //! their places while the compiler has not resolved them.
@@ -44,7 +44,7 @@ pub struct StaticAddr {
 }
 
 /// Whose state an address, a route or a rule has a say in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Tracked<G = TrackGroupIdx> {
     /// `no_track`
     pub no_track: Switch,
@@ -59,7 +59,7 @@ impl<G> Default for Tracked<G> {
 }
 
 /// Type of a route (rtnetlink(7) `RTN_…`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the words of ip-route(8)")]
 pub enum RouteType {
@@ -77,7 +77,7 @@ pub enum RouteType {
 }
 
 /// How a route is put beside others of its destination.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Placement {
     /// `add`: fails when one is there.
     Add,
@@ -89,7 +89,7 @@ pub enum Placement {
 }
 
 /// A line of `static_routes` or `virtual_routes`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Route<L = LinkIdx, G = TrackGroupIdx> {
     /// Family of the destination.
     pub family: Family,
@@ -136,7 +136,7 @@ pub struct Route<L = LinkIdx, G = TrackGroupIdx> {
 }
 
 /// A next hop.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Hop<L = LinkIdx> {
     /// `via`
     pub via: Option<IpAddr>,
@@ -159,7 +159,7 @@ impl<L> Default for Hop<L> {
 }
 
 /// `encap`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Encap {
     /// `encap ip` and `encap ip6`
     Ip(TunnelKey),
@@ -170,7 +170,7 @@ pub enum Encap {
 }
 
 /// Key of an IP tunnel.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TunnelKey {
     /// `ip` or `ip6`.
     pub family: Family,
@@ -189,7 +189,7 @@ pub struct TunnelKey {
 }
 
 /// A metric of a route with its number in the kernel (rtnetlink(7) `RTAX_…`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Metric {
     /// Which.
     pub kind: MetricKind,
@@ -200,7 +200,7 @@ pub struct Metric {
 }
 
 /// The metrics that are numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(u8)]
 #[expect(missing_docs, reason = "the words of ip-route(8)")]
 pub enum MetricKind {
@@ -222,7 +222,7 @@ pub enum MetricKind {
 }
 
 /// What a rule does with a packet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum RuleAction {
     /// `table N`; 0 with `l3mdev`.
     Table(u32),
@@ -239,7 +239,7 @@ pub enum RuleAction {
 }
 
 /// A line of `static_rules` or `virtual_rules`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Rule<L = LinkIdx, G = TrackGroupIdx> {
     /// Family.
     pub family: Family,

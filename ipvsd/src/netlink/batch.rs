@@ -1,12 +1,16 @@
 //! Many requests in few writes.
 
 use super::Bus;
+use super::paths::Request;
 use alloc::vec::Vec;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, NetlinkMessage, NetlinkSerializable};
 
 /// Most bytes in one write. The kernel takes as much as the send buffer holds (212,992 bytes by default); a third of it
 /// leaves room for its bookkeeping.
 pub const WRITE_LIMIT: usize = 60 * 1024;
+
+/// Bytes of a netlink header.
+const HEADER: usize = 16;
 
 /// What kind of request: decides the flags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,22 @@ impl Batch {
         message.finalize();
         let mut bytes = alloc::vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
+        self.append(bytes);
+    }
+
+    /// Appends a request that is bytes already.
+    pub fn push_request(&mut self, seq: u32, kind: Kind, request: &Request) {
+        let Ok(length) = u32::try_from(request.payload.len().saturating_add(HEADER)) else { return };
+        let mut bytes = length.to_ne_bytes().to_vec();
+        bytes.extend_from_slice(&request.kind.to_ne_bytes());
+        bytes.extend_from_slice(&(kind.flags() | request.flags).to_ne_bytes());
+        bytes.extend_from_slice(&seq.to_ne_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.extend_from_slice(&request.payload);
+        self.append(bytes);
+    }
+
+    fn append(&mut self, bytes: Vec<u8>) {
         match self.writes.last_mut() {
             Some(last) if last.len().saturating_add(bytes.len()) <= WRITE_LIMIT => {
                 // Netlink messages are aligned to four bytes; all that are made here are so by their attributes.

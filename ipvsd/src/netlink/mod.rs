@@ -1,12 +1,15 @@
 //! Netlink as bytes: requests are made and replies are read here, nothing is sent.
 //!
 //! [`batch`] puts many requests into few writes; [`reply`] cuts what was received into facts; [`route`] knows links and
-//! addresses, [`ipvs`] the generic netlink family of IPVS, [`genl`] how a family's number is asked for, [`nft`] the packet filter.
+//! addresses, [`paths`] routes and rules, [`attr`] how attributes are written, [`ipvs`] the generic netlink family of IPVS, [`genl`]
+//! how a family's number is asked for, [`nft`] the packet filter.
 
+pub mod attr;
 pub mod batch;
 pub mod genl;
 pub mod ipvs;
 pub mod nft;
+pub mod paths;
 pub mod reply;
 pub mod route;
 #[cfg(test)]
@@ -15,7 +18,7 @@ mod tests;
 /// Which netlink protocol a request goes to; each has its own socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bus {
-    /// NETLINK_ROUTE: links and addresses.
+    /// NETLINK_ROUTE: links, addresses, routes, rules.
     Route,
     /// NETLINK_GENERIC: IPVS.
     Generic,

@@ -1,5 +1,6 @@
 //! What the kernel said, cut into facts. Total on any bytes: what cannot be read becomes [`Fact::Unreadable`].
 
+use super::paths::{self, PathFact};
 use super::{Bus, Errno, genl, ipvs, route};
 use crate::observed::{AddrFact, AddrKey, Counts, DaemonFact, DestFact, LinkFact, ServiceFact, Timeouts};
 use alloc::string::{String, ToString};
@@ -27,6 +28,10 @@ pub enum Fact {
     AddrSeen(AddrFact, Heard),
     /// An address is gone.
     AddrGone(AddrKey, Heard),
+    /// A route of this process or of keepalived, or any rule, is there.
+    PathSeen(PathFact, Heard),
+    /// It is gone.
+    PathGone(PathFact, Heard),
     /// An IPVS service of a dump.
     ServiceSeen {
         /// Sequence number of the dump.
@@ -204,7 +209,11 @@ fn message_facts(
                 facts.push(Fact::DumpTorn { seq: header.seq });
             }
             match bus {
-                Bus::Route => facts.extend(route::fact(kind, payload, heard(socket, header))?),
+                Bus::Route => {
+                    let heard = heard(socket, header);
+                    facts.extend(route::fact(kind, payload, heard)?);
+                    facts.extend(paths::fact(kind, payload, heard)?);
+                }
                 Bus::Generic if kind == genl::CONTROL => {
                     facts.extend(genl::family(payload)?.map(|id| Fact::FamilyIs { seq: header.seq, id }));
                 }

@@ -1,10 +1,12 @@
 //! Links and addresses.
 
+use super::attr::u32_of;
 use super::reply::{Fact, Heard};
 use crate::observed::{AddrFact, AddrKey, LinkFact};
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
 use ipc::config::ipvs::AddrSpec;
+use ipc::config::vrrp::Switch;
 use ipc::msg::vips::Forwarding;
 use ipc::net::Mac;
 use netlink_packet_core::{NlaBuffer, NlasIterator, Parseable};
@@ -21,6 +23,10 @@ const RTM_DELADDR: u16 = 21;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_VRF_TABLE: u16 = 1;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_INET6_CONF: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -54,34 +60,53 @@ fn message(key: &AddrKey, scope: u8) -> AddressMessage {
     message
 }
 
-/// Puts an address on an interface. COMPAT: keepalived 2.2.7 and 2.4.3: IFA_LOCAL alone, no IFA_ADDRESS; a broadcast
-/// address only if one is configured; IPv6 without duplicate address detection, a /128 never chosen as source.
+/// Puts an address on an interface. COMPAT: keepalived 2.2.7 and 2.4.3: IFA_LOCAL alone, IFA_ADDRESS only for a peer; a broadcast
+/// address only if one is configured; IPv6 without duplicate address detection unless `-nodad` asks for it, a /128 never chosen as
+/// source unless `preferred_lft` says otherwise.
 pub fn add_addr(key: &AddrKey, spec: &AddrSpec) -> RouteNetlinkMessage {
     let mut message = message(key, spec.scope);
+    message.attributes.extend(spec.more.peer.map(AddressAttribute::Address));
+    let mut flags = flags(spec);
     match key.addr {
         IpAddr::V4(_) => {
             message.attributes.extend(spec.broadcast.map(AddressAttribute::Broadcast));
             message.attributes.extend(spec.label.clone().map(AddressAttribute::Label));
         }
         IpAddr::V6(_) => {
-            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
-            if key.len == 128 {
+            flags.set(AddressFlags::Nodad, spec.more.dad == Switch::Off);
+            let preferred = spec.more.preferred_lft.unwrap_or(if key.len == 128 { 0 } else { u32::MAX });
+            if preferred != u32::MAX {
                 let mut lifetime = CacheInfo::default();
                 lifetime.ifa_valid = u32::MAX;
-                lifetime.ifa_preferred = 0;
+                lifetime.ifa_preferred = preferred;
                 message.attributes.push(AddressAttribute::CacheInfo(lifetime));
             }
         }
+    }
+    if !flags.is_empty() {
+        message.attributes.push(AddressAttribute::Flags(flags));
     }
     message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(OWNER)));
     RouteNetlinkMessage::NewAddress(message)
 }
 
-/// Takes an address off. COMPAT: keepalived passes IFA_ADDRESS as well for IPv4.
-pub fn remove_addr(key: &AddrKey) -> RouteNetlinkMessage {
+fn flags(spec: &AddrSpec) -> AddressFlags {
+    let more = &spec.more;
+    let flags = [
+        (more.home, AddressFlags::Homeaddress),
+        (more.mngtmpaddr, AddressFlags::Managetempaddr),
+        (more.noprefixroute, AddressFlags::Noprefixroute),
+        (more.autojoin, AddressFlags::Mcautojoin),
+    ];
+    flags.into_iter().filter(|(asked, _)| *asked == Switch::On).map(|(_, flag)| flag).collect()
+}
+
+/// Takes an address off. COMPAT: keepalived passes IFA_ADDRESS as well for IPv4; that of an address with a peer is the peer
+/// (keepalived 2.2.7 passes the address, which the kernel refuses).
+pub fn remove_addr(key: &AddrKey, peer: Option<IpAddr>) -> RouteNetlinkMessage {
     let mut message = message(key, 0);
     if key.addr.is_ipv4() {
-        message.attributes.push(AddressAttribute::Address(key.addr));
+        message.attributes.push(AddressAttribute::Address(peer.unwrap_or(key.addr)));
     }
     RouteNetlinkMessage::DelAddress(message)
 }
@@ -112,6 +137,7 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
         mac: Mac::default(),
         mtu: 0,
         forwarding: Forwarding::No,
+        vrf_table: None,
     };
     for attribute in NlasIterator::new(payload.get(LINK_HEADER..).unwrap_or_default()) {
         let attribute = attribute.map_err(|e| e.to_string())?;
@@ -119,12 +145,25 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
         match attribute.kind() {
             IFLA_IFNAME => fact.name = text(value),
             IFLA_MTU => fact.mtu = value.first_chunk().map(|b| u32::from_ne_bytes(*b)).unwrap_or_default(),
+            IFLA_LINKINFO => fact.vrf_table = vrf_table(value),
             IFLA_AF_SPEC => fact.forwarding = forwarding(value),
             IFLA_ADDRESS => fact.mac = <[u8; 6]>::try_from(value).map(Mac).unwrap_or_default(),
             _ => {}
         }
     }
     Ok(if fact.name.is_empty() { None } else { Some(fact) })
+}
+
+fn inner(value: &[u8], kind: u16) -> Option<NlaBuffer<&[u8]>> {
+    NlasIterator::new(value).flatten().find(|nla| nla.kind() == kind)
+}
+
+fn vrf_table(info: &[u8]) -> Option<u32> {
+    let kind = inner(info, IFLA_INFO_KIND)?;
+    if text(kind.value()) != "vrf" {
+        return None;
+    }
+    u32_of(inner(inner(info, IFLA_INFO_DATA)?.value(), IFLA_VRF_TABLE)?.value())
 }
 
 /// The first of the IPv6 settings of an interface (DEVCONF_FORWARDING of linux/ipv6.h).
@@ -161,6 +200,7 @@ fn address(payload: &[u8]) -> Result<Option<AddrFact>, String> {
     }
     Ok(local.or(peer).map(|addr| AddrFact {
         key: AddrKey { ifindex: header.index, addr, len: header.prefix_len },
+        peer: peer.filter(|peer| *peer != addr),
         scope: u8::from(header.scope),
         owner,
     }))

@@ -103,7 +103,7 @@ fn address_requests_are_keepalived_s() {
     assert_eq!(hex(&batch.writes.concat()), [&expected, owner].concat());
 
     let mut batch = Batch::new(Bus::Route);
-    batch.push(3, Kind::Change, route::remove_addr(&key));
+    batch.push(3, Kind::Change, route::remove_addr(&key, None));
     let expected = "280000001500050003000000000000000218000003000000080002000a090001080001000a090001";
     assert_eq!(hex(&batch.writes.concat()), expected);
 
@@ -121,7 +121,7 @@ fn many_requests_go_into_few_writes() {
     let addr = IpAddr::V4(Ipv4Addr::new(10, 9, 0, 1));
     let mut batch = Batch::new(Bus::Route);
     for seq in 0..3000 {
-        batch.push(seq, Kind::Change, route::remove_addr(&AddrKey { ifindex: 3, addr, len: 24 }));
+        batch.push(seq, Kind::Change, route::remove_addr(&AddrKey { ifindex: 3, addr, len: 24 }, None));
     }
     assert_eq!(batch.writes.len(), 2);
     assert!(batch.writes.iter().all(|w| w.len() <= WRITE_LIMIT));
@@ -135,7 +135,7 @@ fn a_notification_says_whose_doing_it_is() {
     let mut batch = Batch::new(Bus::Route);
     batch.push(4, Kind::Change, route::add_addr(&key, &spec(addr, 24, None, None, 0)));
     let mut bytes = batch.writes.concat();
-    let seen = |heard| Fact::AddrSeen(AddrFact { key, scope: 0, owner: route::OWNER }, heard);
+    let seen = |heard| Fact::AddrSeen(AddrFact { key, scope: 0, owner: route::OWNER, peer: None }, heard);
     bytes[12..16].copy_from_slice(&77u32.to_ne_bytes());
     assert_eq!(facts(Socket::Monitor { own_port: 77 }, &bytes), [seen(Heard::ByOwn(4))]);
     assert_eq!(facts(Socket::Monitor { own_port: 78 }, &bytes), [seen(Heard::ByOther)]);
@@ -149,8 +149,8 @@ proptest! {
         let key = AddrKey { ifindex, addr, len };
         let mut batch = Batch::new(Bus::Route);
         batch.push(9, Kind::Change, route::add_addr(&key, &spec(addr, len, None, None, 0)));
-        batch.push(10, Kind::Change, route::remove_addr(&key));
-        let fact = AddrFact { key, scope: 0, owner: route::OWNER };
+        batch.push(10, Kind::Change, route::remove_addr(&key, None));
+        let fact = AddrFact { key, scope: 0, owner: route::OWNER, peer: None };
         let expected = [Fact::AddrSeen(fact, Heard::InDump(9)), Fact::AddrGone(key, Heard::InDump(10))];
         prop_assert_eq!(facts(ROUTE, &batch.writes.concat()), expected);
     }

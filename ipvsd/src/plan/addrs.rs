@@ -4,28 +4,27 @@
 //! hit an address that was put there a moment before. Additions come in the order of the configuration, as keepalived
 //! makes them.
 
-use super::Removal;
+use super::{Removal, View};
 use crate::desired::{AddrName, Desired};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Owner};
 use crate::observed::{AddrKey, Network};
-use crate::patience::{Item, Patience};
+use crate::patience::Item;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use ipc::config::InstanceIdx;
-use ipc::config::ipvs::{AddrSpec, InstanceAddrs};
+use ipc::config::ipvs::AddrSpec;
 use ipc::msg::vips::Presence;
 
 /// One change of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AddrOp {
-    /// Put it there, as that record of that instance says.
+    /// Put it there, as that record of that owner says.
     Add {
         /// Where and what.
         key: AddrKey,
         /// Whose.
-        instance: InstanceIdx,
-        /// Place in the instance's list.
+        owner: Owner,
+        /// Place in the owner's list.
         record: usize,
     },
     /// Take it off.
@@ -33,7 +32,7 @@ pub enum AddrOp {
         /// Where and what.
         key: AddrKey,
         /// Whose it is or was.
-        instance: Option<InstanceIdx>,
+        owner: Option<Owner>,
     },
 }
 
@@ -46,7 +45,7 @@ impl AddrOp {
     }
 }
 
-/// How an instance's addresses stand. The greatest of all its addresses counts.
+/// How somebody's addresses stand. The greatest of all its addresses counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
     /// As wanted.
@@ -65,32 +64,17 @@ pub enum State {
 pub struct AddrPlan {
     /// What is to be done, in order.
     pub ops: Vec<AddrOp>,
-    /// How the instances stand about which something was said.
-    pub states: BTreeMap<InstanceIdx, State>,
+    /// How those stand about whom something was said.
+    pub states: BTreeMap<Owner, State>,
     /// Things that are as they should be, whose failures can be forgotten.
     pub settled: Vec<Item>,
 }
 
-/// What a plan is made from.
-#[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
-    /// What the configuration authorises.
-    pub ledger: &'a Ledger,
-    /// What the peers want of it.
-    pub desired: &'a Desired,
-    /// What there is.
-    pub network: &'a Network,
-    /// What must wait.
-    pub patience: &'a Patience,
-    /// Whether something may be removed.
-    pub removal: Removal,
-}
-
 /// Plans addresses.
-pub fn plan(view: &View<'_>) -> AddrPlan {
+pub fn plan(view: &View<'_, Network>) -> AddrPlan {
     let mut draft = Draft::default();
-    for (instance, addrs) in view.ledger.instances() {
-        draft.keep(view, instance, addrs);
+    for owner in view.ledger.owners() {
+        draft.keep(view, owner);
     }
     removals(view, &draft.spared, &mut draft.plan);
     draft.finish()
@@ -98,15 +82,13 @@ pub fn plan(view: &View<'_>) -> AddrPlan {
 
 /// Plans what is missing of some instances, and nothing else; of so many of them, from the first, that there are about `limit`
 /// changes. When a thousand instances become master one after the other, this costs what is new, not what there is.
-pub fn additions(view: &View<'_>, instances: impl Iterator<Item = InstanceIdx>, limit: usize) -> AddrPlan {
+pub fn additions(view: &View<'_, Network>, owners: impl Iterator<Item = Owner>, limit: usize) -> AddrPlan {
     let mut draft = Draft::default();
-    for instance in instances {
+    for owner in owners {
         if draft.adds.len() >= limit {
             break;
         }
-        if let Some(addrs) = view.ledger.instance(instance) {
-            draft.keep(view, instance, addrs);
-        }
+        draft.keep(view, owner);
     }
     draft.finish()
 }
@@ -122,15 +104,15 @@ struct Draft {
 }
 
 impl Draft {
-    /// What an instance needs that is not to lose its addresses.
-    fn keep(&mut self, view: &View<'_>, instance: InstanceIdx, addrs: &InstanceAddrs) {
-        let want = view.desired.vips(instance).want;
+    /// What somebody needs who is not to lose his addresses.
+    fn keep(&mut self, view: &View<'_, Network>, owner: Owner) {
+        let want = view.desired.want(owner);
         if want == Some(Presence::Absent) {
             return;
         }
         let mut state = State::Settled;
-        for (record, spec) in addrs.addrs.iter().enumerate() {
-            let Some(key) = resolve(view.ledger, view.network, spec) else {
+        for (record, spec) in view.ledger.addrs_of(owner).iter().enumerate() {
+            let Some(key) = resolve(view.ledger, view.there, spec) else {
                 state = state.max(State::Stuck);
                 continue;
             };
@@ -139,7 +121,7 @@ impl Draft {
                 continue;
             }
             let name = || (view.ledger.link(spec.link).unwrap_or_default().to_string(), key.addr, key.len);
-            let there = view.network.has(&key);
+            let there = view.there.has(&key);
             let outdated = there && view.desired.outdated_addrs.contains(&name());
             if there && !outdated {
                 self.plan.settled.push(Item::Addr(key));
@@ -150,13 +132,13 @@ impl Draft {
             } else {
                 state = State::Moving;
                 if first {
-                    self.renewals.extend(outdated.then_some(AddrOp::Remove { key, instance: Some(instance) }));
-                    self.adds.push(AddrOp::Add { key, instance, record });
+                    self.renewals.extend(outdated.then_some(AddrOp::Remove { key, owner: Some(owner) }));
+                    self.adds.push(AddrOp::Add { key, owner, record });
                 }
             }
         }
         if want.is_some() {
-            self.plan.states.insert(instance, state);
+            self.plan.states.insert(owner, state);
         }
     }
 
@@ -167,10 +149,10 @@ impl Draft {
     }
 }
 
-fn removals(view: &View<'_>, spared: &BTreeSet<AddrKey>, plan: &mut AddrPlan) {
-    let View { ledger, desired, network, patience, removal } = *view;
+fn removals(view: &View<'_, Network>, spared: &BTreeSet<AddrKey>, plan: &mut AddrPlan) {
+    let View { ledger, desired, there: network, patience, removal } = *view;
     let mut gone: BTreeSet<AddrKey> = BTreeSet::new();
-    let mut remove = |key: AddrKey, instance: Option<InstanceIdx>, removal: Removal, ops: &mut Vec<AddrOp>| {
+    let mut remove = |key: AddrKey, owner: Option<Owner>, removal: Removal, ops: &mut Vec<AddrOp>| {
         if spared.contains(&key) || !network.has(&key) {
             return State::Settled;
         }
@@ -181,19 +163,18 @@ fn removals(view: &View<'_>, spared: &BTreeSet<AddrKey>, plan: &mut AddrPlan) {
             return State::Stuck;
         }
         if gone.insert(key) {
-            ops.push(AddrOp::Remove { key, instance });
+            ops.push(AddrOp::Remove { key, owner });
         }
         State::Moving
     };
-    for (instance, addrs) in ledger.instances() {
-        let vips = desired.vips(instance);
-        if vips.want != Some(Presence::Absent) {
+    for owner in ledger.owners() {
+        if desired.want(owner) != Some(Presence::Absent) {
             continue;
         }
-        let removal = if vips.overdue == Removal::Allowed { Removal::Allowed } else { removal };
-        let keys = addrs.addrs.iter().filter_map(|spec| resolve(ledger, network, spec));
-        let state = keys.map(|key| remove(key, Some(instance), removal, &mut plan.ops)).max();
-        plan.states.insert(instance, state.unwrap_or(State::Settled));
+        let removal = desired.removal(owner, removal);
+        let keys = ledger.addrs_of(owner).iter().filter_map(|spec| resolve(ledger, network, spec));
+        let state = keys.map(|key| remove(key, Some(owner), removal, &mut plan.ops)).max();
+        plan.states.insert(owner, state.unwrap_or(State::Settled));
     }
     for (link, addr, len) in &desired.orphan_addrs {
         if let Some(link) = network.link(link) {

@@ -3,7 +3,7 @@
 use super::addrs;
 use crate::desired::Desired;
 use crate::filter::{Element, Layout, Purpose, TableKey};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Owner};
 use crate::observed::Network;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -79,7 +79,10 @@ pub fn elements(view: &View<'_>, key: TableKey) -> BTreeSet<Element> {
 /// COMPAT: keepalived 2.2.7 filters before it puts an address there, until after it has removed it.
 pub fn of<'a>(view: &View<'a>, addr: IpAddr) -> impl Iterator<Item = Element> + use<'a> {
     let view = *view;
-    view.ledger.records_of(addr).filter_map(move |(idx, spec)| one(&view, idx, spec))
+    view.ledger.records_of(addr).filter_map(move |(owner, spec)| match owner {
+        Owner::Instance(idx) => one(&view, idx, spec),
+        Owner::Statics => None,
+    })
 }
 
 fn one(view: &View<'_>, idx: InstanceIdx, spec: &AddrSpec) -> Option<Element> {

@@ -7,7 +7,7 @@
 //! is removed, so that it is never without a destination that it could have.
 
 use super::{IpvsOp, IpvsPlan, Removal, View};
-use crate::observed::{DestFact, ServiceFact};
+use crate::observed::{DestFact, ServiceFact, Table};
 use crate::patience::Item;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -65,7 +65,7 @@ enum Wish {
 }
 
 /// Plans services and destinations.
-pub fn plan(view: &View<'_>, which: &Which, plan: &mut IpvsPlan) {
+pub fn plan(view: &View<'_, Table>, which: &Which, plan: &mut IpvsPlan) {
     match which {
         Which::All => {
             orphans(view, plan);
@@ -83,20 +83,20 @@ pub fn plan(view: &View<'_>, which: &Which, plan: &mut IpvsPlan) {
 }
 
 /// Plans the end: everything that is ours goes. The kernel removes the destinations of a service with it.
-pub fn release(view: &View<'_>, plan: &mut IpvsPlan) {
+pub fn release(view: &View<'_, Table>, plan: &mut IpvsPlan) {
     for key in view.ledger.keys().iter().chain(&view.desired.orphan_services) {
-        if view.table.service(key).is_some() {
+        if view.there.service(key).is_some() {
             plan.push(view, IpvsOp::RemoveService(*key));
         }
     }
 }
 
 /// Services that no configuration names any more go, once their destinations are drained.
-fn orphans(view: &View<'_>, plan: &mut IpvsPlan) {
+fn orphans(view: &View<'_, Table>, plan: &mut IpvsPlan) {
     if view.removal == Removal::NotYet {
         return;
     }
-    for key in view.desired.orphan_services.iter().filter(|key| view.table.service(key).is_some()) {
+    for key in view.desired.orphan_services.iter().filter(|key| view.there.service(key).is_some()) {
         if view.desired.draining_of(key).next().is_none() {
             plan.push(view, IpvsOp::RemoveService(*key));
         } else {
@@ -105,11 +105,11 @@ fn orphans(view: &View<'_>, plan: &mut IpvsPlan) {
     }
 }
 
-fn service(view: &View<'_>, key: &ServiceKey, plan: &mut IpvsPlan) {
+fn service(view: &View<'_, Table>, key: &ServiceKey, plan: &mut IpvsPlan) {
     let Some(first) = view.ledger.service_with(key).and_then(|idx| view.ledger.service(idx)) else { return };
     let wanted = fact(first, key);
     let item = Item::Service(*key);
-    match view.table.service(key) {
+    match view.there.service(key) {
         Some(there) if same(&there.fact, &wanted) => plan.settled(view, item),
         Some(_) => plan.push(view, IpvsOp::EditService(wanted)),
         None if !view.patience.allows(&item) => return,
@@ -118,9 +118,9 @@ fn service(view: &View<'_>, key: &ServiceKey, plan: &mut IpvsPlan) {
     dests(view, key, plan);
 }
 
-fn dests(view: &View<'_>, key: &ServiceKey, plan: &mut IpvsPlan) {
+fn dests(view: &View<'_, Table>, key: &ServiceKey, plan: &mut IpvsPlan) {
     let (order, wishes) = wishes(view, key);
-    let there = view.table.service(key).map(|s| &s.dests);
+    let there = view.there.service(key).map(|s| &s.dests);
     for at in &order {
         let Some((wish, dest)) = wishes.get(at) else { continue };
         if *wish < Wish::Inhibited {
@@ -146,7 +146,7 @@ type Wishes = BTreeMap<(IpAddr, u16), (Wish, DestFact)>;
 
 /// The destinations of a service in the order of the file, the sorry server last, then what is drained. Where two lines name the
 /// same destination (a sorry server that is a real server too, two groups that share an address) the greater wish counts.
-fn wishes(view: &View<'_>, key: &ServiceKey) -> (Vec<(IpAddr, u16)>, Wishes) {
+fn wishes(view: &View<'_, Table>, key: &ServiceKey) -> (Vec<(IpAddr, u16)>, Wishes) {
     let mut order = Vec::new();
     let mut wishes = Wishes::new();
     let mut wish = |wish: Wish, fact: DestFact| {
@@ -176,7 +176,7 @@ fn wishes(view: &View<'_>, key: &ServiceKey) -> (Vec<(IpAddr, u16)>, Wishes) {
             }
         }
     }
-    let there = view.table.service(key).map(|s| &s.dests);
+    let there = view.there.service(key).map(|s| &s.dests);
     for at in view.desired.draining_of(key) {
         if let Some(found) = there.and_then(|dests| dests.get(&at)) {
             wish(Wish::Inhibited, DestFact { weight: 0, ..*found });

@@ -1,7 +1,7 @@
 //! The plan for what concerns IPVS as a whole: timeouts, and the daemons that synchronise connections.
 
 use super::{IpvsOp, IpvsPlan, View};
-use crate::observed::{DaemonFact, DaemonState, Timeouts};
+use crate::observed::{DaemonFact, DaemonState, Table, Timeouts};
 use crate::patience::Item;
 use core::net::{IpAddr, Ipv4Addr};
 use ipc::config::lvs::{Lvs, SyncDaemon};
@@ -25,7 +25,7 @@ pub fn is_wanted(lvs: &Lvs) -> bool {
 
 /// Plans timeouts and daemons. `original` is what the timeouts were before they were first changed; `ours` are the daemons that were
 /// started here.
-pub fn plan(view: &View<'_>, original: Option<&Timeouts>, ours: &[DaemonState], plan: &mut IpvsPlan) {
+pub fn plan(view: &View<'_, Table>, original: Option<&Timeouts>, ours: &[DaemonState], plan: &mut IpvsPlan) {
     let asked = asked(view.ledger.lvs());
     timeouts(view, &over(&asked, original), plan);
     match &view.ledger.lvs().sync {
@@ -35,7 +35,7 @@ pub fn plan(view: &View<'_>, original: Option<&Timeouts>, ours: &[DaemonState], 
 }
 
 /// Plans the end.
-pub fn release(view: &View<'_>, original: Option<&Timeouts>, ours: &[DaemonState], plan: &mut IpvsPlan) {
+pub fn release(view: &View<'_, Table>, original: Option<&Timeouts>, ours: &[DaemonState], plan: &mut IpvsPlan) {
     timeouts(view, &over(&Timeouts::default(), original), plan);
     stop(view, ours, plan);
 }
@@ -66,8 +66,8 @@ pub fn are_ours(there: &Timeouts, lvs: &Lvs) -> bool {
     asked(lvs) != Timeouts::default() && agree(there, &asked(lvs))
 }
 
-fn timeouts(view: &View<'_>, wanted: &Timeouts, plan: &mut IpvsPlan) {
-    match &view.table.timeouts {
+fn timeouts(view: &View<'_, Table>, wanted: &Timeouts, plan: &mut IpvsPlan) {
+    match &view.there.timeouts {
         Some(there) if agree(there, wanted) => plan.settled(view, Item::Timeouts),
         Some(_) => plan.push(view, IpvsOp::SetTimeouts(*wanted)),
         None => {}
@@ -76,7 +76,7 @@ fn timeouts(view: &View<'_>, wanted: &Timeouts, plan: &mut IpvsPlan) {
 
 /// COMPAT: keepalived 2.4.3, behaviour §15: without an instance both daemons run; with one the first while it is master, else the
 /// second; what an earlier run has left is stopped first.
-fn daemons(view: &View<'_>, sync: &SyncDaemon, plan: &mut IpvsPlan) {
+fn daemons(view: &View<'_, Table>, sync: &SyncDaemon, plan: &mut IpvsPlan) {
     let instance = sync.instance.as_ref().map(|name| view.ledger.instance_named(name));
     let wants = |state: DaemonState| match instance {
         None => Some(true),
@@ -97,7 +97,7 @@ fn daemons(view: &View<'_>, sync: &SyncDaemon, plan: &mut IpvsPlan) {
     };
     // One goes before the other comes: a change of state is never both.
     for state in STATES {
-        let Some(there) = view.table.daemons.get(&state) else { continue };
+        let Some(there) = view.there.daemons.get(&state) else { continue };
         match wants(state) {
             Some(true) if runs_as(there, &wanted(state)) => plan.settled(view, Item::Daemon(state)),
             Some(_) => plan.push(view, IpvsOp::StopDaemon(state)),
@@ -105,14 +105,14 @@ fn daemons(view: &View<'_>, sync: &SyncDaemon, plan: &mut IpvsPlan) {
         }
     }
     for state in STATES.into_iter().filter(|state| wants(*state) == Some(true)) {
-        if view.table.daemons.get(&state).is_none_or(|there| !runs_as(there, &wanted(state))) {
+        if view.there.daemons.get(&state).is_none_or(|there| !runs_as(there, &wanted(state))) {
             plan.push(view, IpvsOp::StartDaemon(wanted(state)));
         }
     }
 }
 
-fn stop(view: &View<'_>, ours: &[DaemonState], plan: &mut IpvsPlan) {
-    for state in ours.iter().filter(|state| view.table.daemons.contains_key(state)) {
+fn stop(view: &View<'_, Table>, ours: &[DaemonState], plan: &mut IpvsPlan) {
+    for state in ours.iter().filter(|state| view.there.daemons.contains_key(state)) {
         plan.push(view, IpvsOp::StopDaemon(*state));
     }
 }

@@ -41,6 +41,7 @@ impl Reconciler {
             Some((prepared, ledger)) if prepared == generation => {
                 self.desired = self.desired.carry(self.now, &self.ledger, &ledger);
                 self.ledger = ledger;
+                self.route.paths.renew(&self.ledger);
                 // What was refused may have been put right; what is not wanted any more need not be remembered.
                 self.patience = Patience::default();
                 self.vrrp.reset();

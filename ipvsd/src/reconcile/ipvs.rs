@@ -253,7 +253,7 @@ impl Reconciler {
         let view = View {
             ledger: &self.ledger,
             desired: &self.desired,
-            table: &self.ipvs.table,
+            there: &self.ipvs.table,
             patience: &self.patience,
             removal: self.ipvs_removal(),
         };
@@ -262,7 +262,7 @@ impl Reconciler {
         if end.is_some() {
             whole::release(&view, original, ours, &mut plan);
             match self.ledger.lvs().flush_on_stop {
-                FlushOnStop::All if view.table.keys().next().is_some() => plan.ops.push(IpvsOp::Flush),
+                FlushOnStop::All if view.there.keys().next().is_some() => plan.ops.push(IpvsOp::Flush),
                 FlushOnStop::All => {}
                 FlushOnStop::No | FlushOnStop::Services => services::release(&view, &mut plan),
             }

@@ -4,6 +4,7 @@ use super::route::Work;
 use super::{Reconciler, log};
 use crate::desired::Answer;
 use crate::event::Action;
+use crate::ledger::Owner;
 use crate::link;
 use crate::patience::Item;
 use crate::plan::{Removal, addrs};
@@ -152,7 +153,7 @@ impl Reconciler {
         vips.overdue = Removal::NotYet;
         vips.answer = Answer::Owed;
         match want {
-            Presence::Present => self.route.freshen(instance),
+            Presence::Present => self.route.freshen(instance, self.paths_of(instance)),
             Presence::Absent => self.route.replan(),
         }
         self.filter_instance(instance);
@@ -160,14 +161,28 @@ impl Reconciler {
             // A daemon that synchronises connections may follow it.
             self.ipvs.replan_whole();
         }
-        if changed && let Some(addrs) = self.ledger.instance(instance) {
-            for spec in &addrs.addrs {
-                if let Some(key) = addrs::resolve(&self.ledger, &self.route.network, spec) {
-                    self.patience.forget(&Item::Addr(key));
-                    self.route.missing.remove(&key);
-                }
+        if changed {
+            self.forget_troubles(Owner::Instance(instance));
+        }
+    }
+
+    /// What was hard to do may be easy now that something else is wanted.
+    fn forget_troubles(&mut self, owner: Owner) {
+        for spec in self.ledger.addrs_of(owner) {
+            if let Some(key) = addrs::resolve(&self.ledger, &self.route.network, spec) {
+                self.patience.forget(&Item::Addr(key));
+                self.route.missing.remove(&key);
             }
         }
+        for record in self.ledger.paths().iter().filter(|record| record.owner == owner) {
+            self.patience.forget(&Item::Path(record.path.clone()));
+            self.route.paths.found(&record.path);
+        }
+    }
+
+    /// Whether an instance has routes or rules to follow its addresses.
+    fn paths_of(&self, instance: InstanceIdx) -> Work {
+        if self.ledger.has_paths_of(Owner::Instance(instance)) { Work::Due } else { Work::Done }
     }
 
     fn vrrp_synced(&mut self) {

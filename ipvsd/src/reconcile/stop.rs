@@ -1,6 +1,7 @@
 //! The end: what this process has put there is taken away, unless the supervisor says that it stays.
 
 use super::Reconciler;
+use crate::desired::Statics;
 use crate::event::Action;
 use crate::plan::Removal;
 use alloc::vec::Vec;
@@ -39,6 +40,7 @@ impl Reconciler {
             }
             vips.hold_until = None;
         }
+        self.desired.statics = Statics::Unwanted;
         self.route.replan();
         self.ipvs.stop();
     }

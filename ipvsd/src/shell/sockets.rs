@@ -1,5 +1,5 @@
-//! The netlink sockets: one for requests of links and addresses, one for what changes them, one for generic netlink, one for the packet
-//! filter.
+//! The netlink sockets: one for requests of links, addresses and routes, one for what changes them, one for generic netlink, one for
+//! the packet filter.
 //!
 //! Requests and notifications are kept apart so that a storm of notifications never costs an acknowledgement.
 
@@ -10,8 +10,10 @@ use mio::Token;
 use netlink_sys::protocols::{NETLINK_GENERIC, NETLINK_NETFILTER, NETLINK_ROUTE};
 use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt};
+use socket2::SockRef;
 use std::io;
 
+use super::notices;
 use ipc::evloop::EventLoop;
 
 /// Tokens of the sockets in the event loop.
@@ -27,8 +29,9 @@ const DATAGRAM: usize = 64 * 1024;
 /// Datagrams taken from one socket in one go.
 pub const DATAGRAMS_PER_TURN: u32 = 4096;
 
-/// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR
-const GROUPS: u32 = 0x1 | 0x10 | 0x100;
+/// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE, RTMGRP_IPV4_RULE,
+/// RTNLGRP_IPV6_RULE
+const GROUPS: u32 = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | (1 << 18);
 
 /// The sockets.
 pub struct Sockets {
@@ -54,7 +57,10 @@ impl Sockets {
     /// Opens them. Needs CAP_NET_ADMIN.
     pub fn open() -> io::Result<Self> {
         let (route, own_port) = open(NETLINK_ROUTE, 0)?;
+        // Kernels before 4.20 do not know it: they show routes of others too, which are stepped over.
+        let _ = route.set_netlink_get_strict_chk(true);
         let (monitor, _) = open(NETLINK_ROUTE, GROUPS)?;
+        SockRef::from(&monitor).attach_filter(&notices::program())?;
         let (generic, _) = open(NETLINK_GENERIC, 0)?;
         let filter = open(NETLINK_NETFILTER, 0).ok().map(|(socket, _)| socket);
         Ok(Sockets { route, monitor, generic, filter, own_port, buffer: vec![0; DATAGRAM] })

@@ -27,10 +27,13 @@ pub const CALLS: &[Call] = &[
         "setsockopt",
         &[
             &[Arg::Is(1, SOL_SOCKET), Arg::Is(2, libc::SO_RCVBUFFORCE.cast_unsigned())],
+            &[Arg::Is(1, SOL_SOCKET), Arg::Is(2, libc::SO_ATTACH_FILTER.cast_unsigned())],
+            &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_GET_STRICT_CHK.cast_unsigned())],
             &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_CAP_ACK.cast_unsigned())],
             &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_EXT_ACK.cast_unsigned())],
         ],
-        "shell::sockets::open: receive buffer, short acknowledgements with the kernel's words",
+        "shell::sockets::open: receive buffer, no notifications of others' routes, dumps of own routes alone, short acknowledgements \
+         with the kernel's words",
     ),
     call("recvfrom", "shell::sockets::receive"),
     call_if("sched_getaffinity", &[&[Arg::Is(0, 0)]], "ipc::processor::step_aside, itself only"),

@@ -70,6 +70,7 @@ impl Kernel {
             mac: Mac([2, 0, 0, 0, 0, 1]),
             mtu: 1500,
             forwarding: Forwarding::No,
+            vrf_table: None,
         })
     }
 
@@ -91,7 +92,7 @@ impl Kernel {
 
     pub fn add_behind(&mut self, key: AddrKey) {
         if self.links.contains_key(&key.ifindex) && self.addrs.insert(key) {
-            self.news.push(Fact::AddrSeen(AddrFact { key, scope: 0, owner: 0 }, Heard::ByOther));
+            self.news.push(Fact::AddrSeen(AddrFact { key, scope: 0, owner: 0, peer: None }, Heard::ByOther));
         }
     }
 
@@ -133,8 +134,9 @@ impl Kernel {
                 self.end_dump(seq, facts);
             }
             (Bus::Route, GETADDR) => {
-                let seen =
-                    |key: &AddrKey| Fact::AddrSeen(AddrFact { key: *key, scope: 0, owner: 0 }, Heard::InDump(seq));
+                let seen = |key: &AddrKey| {
+                    Fact::AddrSeen(AddrFact { key: *key, scope: 0, owner: 0, peer: None }, Heard::InDump(seq))
+                };
                 facts.extend(self.addrs.iter().map(seen));
                 self.end_dump(seq, facts);
             }
@@ -199,7 +201,7 @@ impl Kernel {
             if !self.addrs.insert(key) {
                 return Err(EEXIST);
             }
-            self.news.push(Fact::AddrSeen(AddrFact { key, scope: 0, owner: 18 }, Heard::ByOwn(seq)));
+            self.news.push(Fact::AddrSeen(AddrFact { key, scope: 0, owner: 18, peer: None }, Heard::ByOwn(seq)));
         } else {
             if !self.addrs.remove(&key) {
                 return Err(EADDRNOTAVAIL);

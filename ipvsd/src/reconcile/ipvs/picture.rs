@@ -175,6 +175,8 @@ impl Reconciler {
                 | Fact::LinkGone { .. }
                 | Fact::AddrSeen(..)
                 | Fact::AddrGone(..)
+                | Fact::PathSeen(..)
+                | Fact::PathGone(..)
                 | Fact::Lost(_)
                 | Fact::Unreadable { .. },
                 _,

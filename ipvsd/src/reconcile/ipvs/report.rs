@@ -47,7 +47,14 @@ impl Reconciler {
     /// The picture is there: whoever waits for a dump gets it.
     pub(super) fn report_taken(&mut self, table: &Table, out: &mut Vec<Action>) {
         let Some(report) = self.ipvs.report.take() else { return };
-        let text = crate::dump::text(&self.ledger, &self.desired, &self.route.network, table, &report.counted);
+        let text = crate::dump::text(
+            &self.ledger,
+            &self.desired,
+            &self.route.network,
+            self.route.paths.rows(),
+            table,
+            &report.counted,
+        );
         for _ in 0..report.dumps {
             out.push(Action::Dump(text.clone()));
         }

@@ -1,43 +1,61 @@
 //! What the kernel says to a request about an address.
 
-use super::{Extent, Reconciler, Work, log};
+use super::{Extent, Op, Reconciler, Work};
 use crate::event::Action;
+use crate::ledger::Owner;
 use crate::netlink::{Errno, route};
 use crate::observed::{AddrFact, AddrKey};
 use crate::patience::{Complaint, Item};
 use crate::plan::addrs::AddrOp;
+use crate::reconcile::log;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use ipc::config::InstanceIdx;
 use ipc::msg::vips::IpvsToVrrp;
 use ipc::report::Level;
 
 impl Reconciler {
     /// An answer to a request tells of all before it: the kernel works them off in order and says at once what it refuses.
-    pub(super) fn addrs_done_before(&mut self, seq: u32, out: &mut Vec<Action>) {
+    pub(super) fn done_before(&mut self, seq: u32) {
         let later = self.route.in_flight.split_off(&seq);
         for (seq, op) in core::mem::replace(&mut self.route.in_flight, later) {
-            self.addr_done(op, seq, out);
+            self.op_done(op, seq);
         }
     }
 
-    pub(super) fn addr_done(&mut self, op: AddrOp, seq: u32, out: &mut Vec<Action>) {
+    pub(super) fn op_done(&mut self, op: Op, seq: u32) {
+        match op {
+            Op::Addr(op) => self.addr_done(op, seq),
+            Op::Path(op) => self.path_done(op),
+        }
+        self.answered();
+    }
+
+    pub(super) fn op_refused(&mut self, op: Op, seq: u32, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
+        match op {
+            Op::Addr(op) => self.addr_refused(op, seq, errno, text, out),
+            Op::Path(op) => self.path_refused(op, errno, text, out),
+        }
+        self.answered();
+    }
+
+    fn addr_done(&mut self, op: AddrOp, seq: u32) {
         self.route.own.insert(op.key(), seq);
         match op {
             AddrOp::Remove { key, .. } => {
                 self.gone(&key);
                 self.patience.settled(&Item::Addr(key));
                 self.route.changed = Work::Due;
+                self.route.paths.look();
             }
             // An address of ours is no fact about its interface.
-            AddrOp::Add { key, instance, record } => {
-                let spec = self.ledger.instance(instance).and_then(|i| i.addrs.get(record));
-                let scope = spec.map_or(0, |s| s.scope);
-                self.route.network.addr_seen(AddrFact { key, scope, owner: route::OWNER });
+            AddrOp::Add { key, owner, record } => {
+                let spec = self.ledger.addrs_of(owner).get(record);
+                let (scope, peer) = spec.map_or((0, None), |s| (s.scope, s.more.peer));
+                self.route.network.addr_seen(AddrFact { key, scope, owner: route::OWNER, peer });
                 self.patience.settled(&Item::Addr(key));
                 if self.route.missing.remove(&key) {
-                    self.restored(key, instance, out);
+                    self.restored(key, owner);
                 }
                 if self.ledger.records_of(key.addr).nth(1).is_some() {
                     // Another instance may have waited for it.
@@ -45,7 +63,6 @@ impl Reconciler {
                 }
             }
         }
-        self.answered();
     }
 
     fn gone(&mut self, key: &AddrKey) {
@@ -56,26 +73,21 @@ impl Reconciler {
         }
     }
 
-    fn restored(&mut self, key: AddrKey, instance: InstanceIdx, out: &mut Vec<Action>) {
+    fn restored(&mut self, key: AddrKey, owner: Owner) {
         let text = format!(
             "({}) {} was removed by somebody else and has been put back",
-            self.whose(Some(instance)),
+            self.ledger.name_of(owner),
             self.place(&key)
         );
-        log(out, Level::Warning, text);
-        self.vrrp.say(IpvsToVrrp::VipsRestored { instance });
+        self.route.restored.say(self.now, Vec::from([key.ifindex]), text);
+        if let Owner::Instance(instance) = owner {
+            self.vrrp.say(IpvsToVrrp::VipsRestored { instance });
+        }
     }
 
     /// COMPAT: keepalived 2.4.3, behaviour: EEXIST on adding is success and the address is adopted; an address, or its
     /// interface, that is gone already is success on removing.
-    pub(super) fn addr_refused(
-        &mut self,
-        op: AddrOp,
-        seq: u32,
-        errno: Errno,
-        text: Option<&str>,
-        out: &mut Vec<Action>,
-    ) {
+    fn addr_refused(&mut self, op: AddrOp, seq: u32, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
         let key = op.key();
         match (op, errno.0) {
             (AddrOp::Add { .. }, libc::EEXIST) => {
@@ -83,7 +95,7 @@ impl Reconciler {
                 self.route.missing.remove(&key);
                 self.patience.settled(&Item::Addr(key));
                 if !self.route.network.has(&key) {
-                    self.route.network.addr_seen(AddrFact { key, scope: 0, owner: 0 });
+                    self.route.network.addr_seen(AddrFact { key, scope: 0, owner: 0, peer: None });
                 }
             }
             (AddrOp::Remove { .. }, libc::EADDRNOTAVAIL | libc::ENODEV | libc::ENOENT | libc::ESRCH) => {
@@ -106,31 +118,26 @@ impl Reconciler {
             }
         }
         self.route.changed = Work::Due;
-        self.answered();
     }
 
     fn complain(&self, op: AddrOp, why: &str, out: &mut Vec<Action>) {
         let place = self.place(&op.key());
         let line = match op {
-            AddrOp::Add { instance, record, .. } => {
-                let spec = self.ledger.instance(instance).and_then(|i| i.addrs.get(record));
+            AddrOp::Add { owner, record, .. } => {
+                let spec = self.ledger.addrs_of(owner).get(record);
                 let origin = spec.map(|s| format!("; {} asks for it", s.origin)).unwrap_or_default();
                 format!(
                     "({}) Cannot add {place}: {why}{origin}; trying again after 1, 2, 4 and at most every 60 seconds",
-                    self.whose(Some(instance))
+                    self.ledger.name_of(owner)
                 )
             }
-            AddrOp::Remove { instance, .. } => format!(
+            AddrOp::Remove { owner, .. } => format!(
                 "({}) Cannot remove {place}: {why}; trying again after 1, 2, 4 and at most every 60 seconds; until it is gone \
                  two machines may hold the address",
-                self.whose(instance)
+                owner.map_or("an earlier configuration", |owner| self.ledger.name_of(owner))
             ),
         };
         log(out, Level::Error, line);
-    }
-
-    fn whose(&self, instance: Option<InstanceIdx>) -> &str {
-        instance.and_then(|idx| self.ledger.instance(idx)).map_or("an earlier configuration", |i| i.name.as_str())
     }
 
     fn place(&self, key: &AddrKey) -> String {
@@ -138,7 +145,7 @@ impl Reconciler {
         format!("{}/{} on {link}", key.addr, key.len)
     }
 
-    pub(super) fn answered(&mut self) {
+    fn answered(&mut self) {
         if self.route.in_flight.is_empty() {
             self.route.answers_until = None;
             if self.route.extent == Extent::Whole {

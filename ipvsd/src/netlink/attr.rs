@@ -1,0 +1,100 @@
+//! Attributes as bytes: `length, kind, value`, each padded to four bytes (netlink(7)).
+
+use alloc::vec::Vec;
+use core::net::IpAddr;
+
+/// Attributes, one after another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attrs {
+    bytes: Vec<u8>,
+}
+
+/// NLA_F_NESTED
+const NESTED: u16 = 0x8000;
+/// Bytes before the value.
+const HEADER: usize = 4;
+
+impl Attrs {
+    /// None yet, behind a header that is written already.
+    pub fn behind(header: &[u8]) -> Attrs {
+        Attrs { bytes: header.to_vec() }
+    }
+
+    /// What was written.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// An attribute. One that is longer than an attribute can be is left out: nothing that is made here comes near.
+    pub fn put(&mut self, kind: u16, value: &[u8]) {
+        let Some(length) = value.len().checked_add(HEADER).and_then(|n| u16::try_from(n).ok()) else { return };
+        self.bytes.extend_from_slice(&length.to_ne_bytes());
+        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        self.bytes.extend_from_slice(value);
+        self.pad();
+    }
+
+    fn pad(&mut self) {
+        let whole = self.bytes.len().checked_next_multiple_of(4).unwrap_or(self.bytes.len());
+        self.bytes.resize(whole, 0);
+    }
+
+    /// A byte.
+    pub fn put_u8(&mut self, kind: u16, value: u8) {
+        self.put(kind, &[value]);
+    }
+
+    /// A number in this machine's byte order.
+    pub fn put_u16(&mut self, kind: u16, value: u16) {
+        self.put(kind, &value.to_ne_bytes());
+    }
+
+    /// A number in this machine's byte order.
+    pub fn put_u32(&mut self, kind: u16, value: u32) {
+        self.put(kind, &value.to_ne_bytes());
+    }
+
+    /// A number in the network's byte order.
+    pub fn put_be64(&mut self, kind: u16, value: u64) {
+        self.put(kind, &value.to_be_bytes());
+    }
+
+    /// An address.
+    pub fn put_addr(&mut self, kind: u16, addr: IpAddr) {
+        match addr {
+            IpAddr::V4(a) => self.put(kind, &a.octets()),
+            IpAddr::V6(a) => self.put(kind, &a.octets()),
+        }
+    }
+
+    /// Text with its closing zero.
+    pub fn put_text(&mut self, kind: u16, text: &str) {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.push(0);
+        self.put(kind, &bytes);
+    }
+
+    /// Attributes inside an attribute, marked as such.
+    pub fn put_nested(&mut self, kind: u16, inner: &Attrs) {
+        self.put(kind | NESTED, &inner.bytes);
+    }
+}
+
+/// An address of four or sixteen bytes.
+pub fn addr(value: &[u8]) -> Option<IpAddr> {
+    match value.len() {
+        4 => <[u8; 4]>::try_from(value).ok().map(IpAddr::from),
+        16 => <[u8; 16]>::try_from(value).ok().map(IpAddr::from),
+        _ => None,
+    }
+}
+
+/// A number in this machine's byte order.
+pub fn u32_of(value: &[u8]) -> Option<u32> {
+    value.first_chunk().map(|b| u32::from_ne_bytes(*b))
+}
+
+/// A number in this machine's byte order.
+pub fn u16_of(value: &[u8]) -> Option<u16> {
+    value.first_chunk().map(|b| u16::from_ne_bytes(*b))
+}

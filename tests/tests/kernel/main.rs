@@ -1,0 +1,5 @@
+//! What the kernel holds on behalf of the configuration beside virtual addresses: routes, rules, static addresses, interfaces; read back
+//! with `ip`, and compared with what Debian's keepalived makes of the same file.
+
+mod paths;
+mod state;
