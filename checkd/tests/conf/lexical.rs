@@ -153,13 +153,13 @@ fn near_keywords_are_suggested() {
 
 #[test]
 fn keywords_of_later_work_are_told_once_each() {
-    let text = instance("use_vmac vrrp.1\nuse_vmac_x\nvirtual_routes {\n192.0.2.0/24 via 192.0.2.1 dev eth0\n}");
+    let text = instance("use_vmac_addr\nuse_vmac_x\nuse_vmac_addr");
     assert_eq!(
         problems_of(&text),
         [
-            "7:1 warning[K007] `use_vmac` is read but has no effect yet",
+            "7:1 warning[K007] `use_vmac_addr` is read but has no effect yet",
             "8:1 error[K001] unknown keyword `use_vmac_x` in `vrrp_instance`",
-            "9:1 warning[K007] `virtual_routes` is read but has no effect yet"
+            "9:1 warning[K007] `use_vmac_addr` is read but has no effect yet"
         ]
     );
 }

@@ -127,7 +127,7 @@ fn routes_and_rules_that_keepalived_gets_wrong() -> Outcome {
         Shown::All,
         &[
             "10.60.0.0/16 via inet6 fe80::99 dev ens33",
-            "10.61.0.0/16 via 10.9.0.2 dev ens33 table main proto keepalived scope global rtt 100ms",
+            "10.61.0.0/16 via 10.9.0.2 dev ens33 proto keepalived scope global rtt 100ms",
         ],
     )?;
     let rules = [

@@ -214,7 +214,8 @@ impl Reconciler {
     /// Somebody else removed it, or an interface that goes down took it along: that is not known yet.
     fn path_lost(&mut self, path: Arc<Path>) {
         let wanted = |owner: &Owner| self.desired.want(*owner) == Some(Presence::Present);
-        if self.route.paths.row(&path).is_some_and(|row| row.users.iter().any(wanted)) {
+        let with_link = !paths::is_ready(&path, &self.route.network);
+        if !with_link && self.route.paths.row(&path).is_some_and(|row| row.users.iter().any(wanted)) {
             self.patience.removed(self.now, Item::Path(path.clone()));
             self.route.paths.missing.insert(path);
         }
