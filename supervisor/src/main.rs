@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let _ = ipc::sys::hear_of_children();
     let mut arguments = std::env::args_os().skip(1);
     // Its options are not this program's.
-    if arguments.next().is_some_and(|word| word == "--genhash") {
+    if arguments.next().is_some_and(|word| word == "--genhash" || word == "-T") {
         return ExitCode::from(shell::config_test::genhash(arguments));
     }
     let cli = match cli::parse(std::env::args_os()) {
@@ -38,6 +38,10 @@ fn answer(cli: &Cli) -> Option<u8> {
     }
     if let Some(word) = &cli.explain {
         return Some(shell::config_test::explain(word));
+    }
+    if cli.genhash {
+        terminal::err("holdfast: --genhash must be the first argument; what follows are genhash's\n");
+        return Some(1);
     }
     let name = cli.signum.as_deref()?;
     match cli::signum(name) {

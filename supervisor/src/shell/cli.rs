@@ -131,7 +131,7 @@ pub struct Cli {
     /// -b: accepted; there is no BFD process
     #[arg(long = "bfd_pid", value_name = "FILE")]
     pub bfd_pid: Option<PathBuf>,
-    /// -T: genhash (not built yet)
+    /// -T: be genhash; the first argument, what follows are genhash's
     #[arg(long)]
     pub genhash: bool,
     /// -a: log addresses that are added or deleted
@@ -298,8 +298,7 @@ impl Cli {
 
     /// One sentence for each option that is accepted and does nothing.
     pub fn without_effect(&self) -> Vec<String> {
-        let table: [(bool, &str); 14] = [
-            (self.genhash, "-T/--genhash: genhash is not built"),
+        let table: [(bool, &str); 13] = [
             (self.snmp, "-x/--snmp: there is no SNMP"),
             (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket: there is no SNMP"),
             (self.core_dump || self.core_dump_pattern.is_some(), "-m/-M: no core is dumped, it would hold secrets"),

@@ -12,6 +12,7 @@ use super::compile::{Compiler, Slices};
 use super::exec::Commands;
 use super::fifo::Fifo;
 use super::files;
+use super::notify::Manager;
 use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
 use super::start::IDENT;
@@ -97,6 +98,8 @@ pub struct Driver {
     watcher: Watcher,
     /// Tracked files that are to be handed out.
     handing: VecDeque<(Daemon, Generation, FileIdx)>,
+    /// The service manager.
+    manager: Manager,
     exit: Option<u8>,
 }
 
@@ -122,6 +125,7 @@ impl Driver {
             fifos: BTreeMap::new(),
             watcher: Watcher::default(),
             handing: VecDeque::new(),
+            manager: Manager::find(),
             exit: None,
         })
     }
@@ -150,13 +154,14 @@ impl Driver {
                 self.happens(Event::Timeout);
             }
             self.tend_log();
+            self.manager.turn(self.now);
         }
     }
 
     fn deadline(&self) -> Option<Mono> {
         let compiler = self.compiler.as_ref().map(|c| c.until);
         let files = [self.watcher.deadline(), self.next_handing()];
-        let others = [self.machine.deadline(), compiler, self.setup.logger.deadline()];
+        let others = [self.machine.deadline(), compiler, self.setup.logger.deadline(), self.manager.deadline()];
         others.into_iter().chain(files).flatten().min()
     }
 

@@ -5,7 +5,7 @@ use super::spawn::Process;
 use super::sys::become_member;
 use super::users::{Identity, default_identity, look_up};
 use ipc::config::identity::Fifo;
-use ipc::config::script::{Script, ScriptConfig, ScriptSecurity, SymlinkPaths};
+use ipc::config::script::{RunAs, Script, ScriptConfig, ScriptSecurity, SymlinkPaths};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, ScriptIdx};
 use ipc::msg::control::Outcome;
@@ -88,9 +88,18 @@ impl Commands {
     pub fn load(&mut self, generation: Generation, table: &ScriptConfig) -> Findings {
         let mut findings = Findings::default();
         let by_default = default_identity(table);
+        // The name service may be slow: it is asked once for each user.
+        let mut known: Vec<(RunAs, Result<Identity, String>)> = Vec::new();
         let commands = table.scripts.rows().iter().map(|script| {
             let identity = match &script.run_as {
-                Some(run_as) => look_up(run_as, table.identity.supplementary_groups),
+                Some(run_as) => match known.iter().find(|(asked, _)| asked == run_as) {
+                    Some((_, identity)) => identity.clone(),
+                    None => {
+                        let identity = look_up(run_as, table.identity.supplementary_groups);
+                        known.push((run_as.clone(), identity.clone()));
+                        identity
+                    }
+                },
                 None => by_default.clone(),
             };
             Listed { script: script.clone(), identity, complaint: None }

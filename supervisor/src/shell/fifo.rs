@@ -8,17 +8,18 @@
 //! It is opened for reading too, as keepalived does: a line waits in it for a reader to come. Nothing blocks: what does not fit waits
 //! here, at most [`WAITING_LIMIT`] lines, the oldest go first, so that the newest state is always told.
 
+use super::regular::{Found, LastLink};
 use super::users::Identity;
 use ipc::report::{Level, Line};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, fstat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{Gid, Pid, Uid, mkfifo, setfsgid, setfsuid, write};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Most lines that wait for one reader, besides the 64 KiB that the kernel keeps.
@@ -29,6 +30,7 @@ const WAITING_LIMIT: usize = 1_024;
 pub struct Fifo {
     path: PathBuf,
     fd: OwnedFd,
+    owner: Identity,
     made: Made,
     waiting: VecDeque<Vec<u8>>,
     /// How many were left out since the reader last kept up.
@@ -52,17 +54,19 @@ impl Fifo {
             Err(Errno::EACCES | Errno::EPERM) => make_beside(path, owner).map_err(|e| cannot("made", e))?,
             Err(e) => return Err(cannot("made", e)),
         };
-        let opened = with_identity(owner, || open_it(path)).or_else(|_| open_it(path));
-        let fd = opened.map_err(|e| cannot("opened", e))?;
-        let stat = fstat(&fd).map_err(|e| cannot("looked at", e))?;
-        if stat.st_mode & libc::S_IFMT != libc::S_IFIFO {
+        let found = Found::at(path, LastLink::Itself).map_err(|e| cannot("looked at", e))?;
+        if found.kind() != SFlag::S_IFIFO {
             return Err(format!("{} is there and is no FIFO", path.display()));
         }
-        if stat.st_uid != owner.uid && stat.st_uid != 0 {
-            let (theirs, wanted) = (stat.st_uid, owner.uid);
+        let (theirs, wanted) = (found.stat().st_uid, owner.uid);
+        if theirs != wanted && theirs != 0 {
             return Err(format!("{} belongs to uid {theirs}, neither to uid {wanted} nor to root", path.display()));
         }
-        Ok(Fifo { path: path.to_owned(), fd, made, waiting: VecDeque::new(), left_out: 0 })
+        // As its owner, who may be the only one that may write to it; or it is root's.
+        let opened = with_identity(owner, || found.open(OFlag::O_RDWR)).or_else(|_| found.open(OFlag::O_RDWR));
+        let fd = opened.map_err(|e| cannot("opened", e))?;
+        let own = owner.clone();
+        Ok(Fifo { path: path.to_owned(), fd, owner: own, made, waiting: VecDeque::new(), left_out: 0 })
     }
 
     /// Its descriptor, to wait for room.
@@ -106,14 +110,22 @@ impl Fifo {
     pub fn close(mut self) {
         self.flush();
         if self.made == Made::Here {
-            // Somebody may have removed it before.
-            let _ = fs::remove_file(&self.path);
+            let removed = with_identity(&self.owner, || fs::remove_file(&self.path));
+            // The owner may not where it was made in a directory of root's; elsewhere he could lead this astray.
+            if removed.is_err() && self.path.parent().is_some_and(is_roots) {
+                let _ = fs::remove_file(&self.path);
+            }
         }
     }
 }
 
-fn open_it(path: &Path) -> Result<OwnedFd, Errno> {
-    open(path, OFlag::O_RDWR | OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())
+/// Whether nobody but root can put something else in the place of a directory or of what is in it.
+fn is_roots(directory: &Path) -> bool {
+    directory.ancestors().all(|part| {
+        // In a sticky directory nobody can replace what is root's.
+        let is_safe = |mode: u32| mode & 0o022 == 0 || mode & 0o1000 != 0;
+        part.symlink_metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == 0 && is_safe(meta.mode()))
+    })
 }
 
 /// Makes it in a directory of its own and moves it. Whoever else writes into that directory in between cannot replace what the owner
@@ -157,7 +169,7 @@ mod tests {
     use super::*;
     use crate::shell::testdir::TestDir;
     use std::io::Read as _;
-    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, symlink};
+    use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, symlink};
 
     fn reader(path: &Path) -> fs::File {
         fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap()

@@ -1,6 +1,7 @@
 //! Files that the supervisor opens: dumps, the log file, pid files of children. Never a predictable name in a directory that
 //! others may write to, never through a link.
 
+use super::regular::{self, LastLink};
 use ipc::log::syslog;
 use ipc::msg::control::DumpKind;
 use nix::errno::Errno;
@@ -8,7 +9,7 @@ use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, geteuid};
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,9 @@ use supervisor::daemon::Daemon;
 
 /// Where dumps and the children's pid files go. keepalived's dumps go to /tmp, where two of its CVEs came from.
 pub const RUN_DIR: &str = "/run/holdfast";
+
+/// Longer than any pid file of a child.
+const PID_FILE_LIMIT: usize = 16;
 
 /// Makes the run directory, or says why what is there is not used.
 pub fn run_dir() -> Result<&'static Path, String> {
@@ -75,7 +79,10 @@ pub fn child_pid(path: &Path, pid: Pid) -> Result<(), String> {
 
 /// Removes the pid file of a child, if it is still the one of that child.
 pub fn forget_child_pid(path: &Path, pid: Pid) {
-    if std::fs::read_to_string(path).is_ok_and(|text| text.trim() == pid.to_string()) {
+    let mut text = [0; PID_FILE_LIMIT];
+    let Some(fd) = regular::read(path, LastLink::Itself) else { return };
+    let Ok(length) = File::from(fd).read(&mut text) else { return };
+    if text.get(..length) == Some(format!("{pid}\n").as_bytes()) {
         let _ = std::fs::remove_file(path);
     }
 }

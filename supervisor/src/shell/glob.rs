@@ -34,13 +34,13 @@ impl core::fmt::Display for GlobError {
 /// whether the file exists or not, so that opening it can say what is wrong.
 pub fn matches(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, GlobError> {
     let mut out = Vec::new();
+    let mut budget = ENTRIES_LIMIT;
     for alternative in expand(pattern)? {
         let start = base.join(&alternative);
         if !alternative.contains(['*', '?', '[', '\\']) {
             out.push(start);
             continue;
         }
-        let mut budget = ENTRIES_LIMIT;
         let mut found = walk(&alternative, base, &mut budget);
         found.sort();
         out.append(&mut found);

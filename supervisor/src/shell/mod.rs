@@ -14,6 +14,7 @@ pub mod glob;
 pub mod module;
 pub mod notify;
 pub mod pidfile;
+pub mod regular;
 pub mod security;
 pub mod signals;
 pub mod spawn;

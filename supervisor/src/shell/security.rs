@@ -3,6 +3,7 @@
 //! The path is walked as the kernel would walk it, link by link, and every directory on the way is looked at: what runs as
 //! root must not be replaceable by anybody else. The walk is repeated before each run, so what was changed after the start counts.
 
+use super::regular::{self, LastLink};
 use super::users::Identity;
 use ipc::config::script::SymlinkPaths;
 use std::ffi::{OsStr, OsString};
@@ -110,10 +111,10 @@ fn may_execute(meta: &Metadata, who: &Identity) -> bool {
 }
 
 fn how(file: &Path) -> How {
+    // What cannot be read, or is something else by now, can still be executed: execve(2) will say.
+    let Some(fd) = regular::read(file, LastLink::Itself) else { return How::Directly };
     let mut start = [0u8; 4];
-    let read = File::open(file).and_then(|mut f| f.read(&mut start));
-    match (read, start) {
-        // What cannot be read can still be executed: execve(2) will say.
+    match (File::from(fd).read(&mut start), start) {
         (Err(_), _) | (Ok(2..), [b'#', b'!', ..]) | (Ok(4), [0x7f, b'E', b'L', b'F']) => How::Directly,
         (Ok(_), _) => How::WithShell,
     }
@@ -322,5 +323,9 @@ mod tests {
         assert_eq!(how("b", "exit 3\n"), How::WithShell);
         assert_eq!(how("c", ""), How::WithShell);
         assert_eq!(judge(b"/proc/self/exe", &ROOT, SymlinkPaths::Resolve).unwrap().how, How::Directly);
+        // Its owner may have put a FIFO in its place since it was judged.
+        let swapped = dir.path().join("d");
+        nix::unistd::mkfifo(&swapped, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(super::how(&swapped), How::Directly);
     }
 }

@@ -1,5 +1,6 @@
 //! What may be a tracked file: a regular file, on a file system whose changes inotify reports, reached by no link but root's own.
 
+use super::regular::{self, Found, LastLink};
 use core::fmt;
 use ipc::config::file::InitFile;
 use ipc::config::vrrp::Switch;
@@ -72,29 +73,23 @@ pub fn resolve(path: &Path) -> (PathBuf, Option<String>) {
 
 /// Opens a regular file for reading; never a link, never anything that blocks.
 pub fn open(path: &Path) -> Option<OwnedFd> {
-    // Opening alone may do something to a device.
-    path.symlink_metadata().ok().filter(std::fs::Metadata::is_file)?;
-    let flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-    let file = File::from(open_file(path, flags, Mode::empty()).ok()?);
-    file.metadata().ok().filter(std::fs::Metadata::is_file)?;
-    Some(file.into())
+    regular::read(path, LastLink::Itself)
 }
 
 /// Writes a file at the start. COMPAT: keepalived 2.2.7, measured: mode 0600, the number and a newline.
 pub fn init(path: &Path, init: InitFile) -> Result<(), String> {
-    let common = OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
     let cannot = |what: &str, e: &dyn fmt::Display| format!("{} cannot be {what}: {e}", path.display());
-    let there = path.symlink_metadata().is_ok();
-    if there && init.overwrite == Switch::Off {
-        return Ok(());
-    }
-    let flags = if there { common } else { common | OFlag::O_CREAT | OFlag::O_EXCL };
-    let opened = open_file(path, flags, Mode::S_IRUSR | Mode::S_IWUSR);
-    let mut file = File::from(opened.map_err(|e| cannot(if there { "opened" } else { "made" }, &e.desc()))?);
-    let is_file = file.metadata().is_ok_and(|meta| meta.is_file());
-    if !is_file {
-        return Err(format!("{} is no regular file", path.display()));
-    }
+    let opened = match Found::at(path, LastLink::Itself) {
+        Ok(_) if init.overwrite == Switch::Off => return Ok(()),
+        Ok(found) if found.is_regular() => found.open(OFlag::O_WRONLY).map_err(|e| cannot("opened", &e.desc())),
+        Ok(_) => return Err(format!("{} is no regular file", path.display())),
+        Err(Errno::ENOENT) => {
+            let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
+            open_file(path, flags, Mode::S_IRUSR | Mode::S_IWUSR).map_err(|e| cannot("made", &e.desc()))
+        }
+        Err(e) => return Err(cannot("looked at", &e.desc())),
+    };
+    let mut file = File::from(opened?);
     file.set_len(0).and_then(|()| writeln!(file, "{}", init.value)).map_err(|e| cannot("written", &e))
 }
 
@@ -103,20 +98,6 @@ mod tests {
     use super::*;
     use crate::shell::testdir::TestDir;
     use std::os::unix::fs::symlink;
-
-    #[test]
-    fn only_regular_files_are_opened() {
-        let dir = TestDir::new("trackable");
-        let path = |name: &str| dir.path().join(name);
-        std::fs::write(path("file"), "1").unwrap();
-        symlink(path("file"), path("link")).unwrap();
-        nix::unistd::mkfifo(&path("fifo"), Mode::S_IRUSR).unwrap();
-        assert!(open(&path("file")).is_some());
-        for not in ["link", "fifo", "missing", "."] {
-            assert!(open(&path(not)).is_none(), "{not}");
-        }
-        assert!(open(Path::new("/dev/null")).is_none());
-    }
 
     #[test]
     fn a_link_counts_as_what_it_leads_to_if_it_is_roots() {

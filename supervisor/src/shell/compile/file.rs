@@ -1,11 +1,12 @@
 //! Opening a configuration file. The name may come from a process that reads text, so nothing is opened that opening does something
-//! to: a FIFO, a device (`/dev/watchdog`!), a socket.
+//! to.
 
+use crate::shell::regular::{Found, LastLink};
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open};
-use nix::sys::stat::{Mode, SFlag, fstat};
+use nix::fcntl::OFlag;
+use nix::sys::stat::SFlag;
 use std::fmt;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 /// Why a file cannot be given.
@@ -32,23 +33,16 @@ fn because(why: &str) -> Unusable {
 
 /// Opens a regular file for reading. COMPAT: keepalived 2.2.7 takes no executable file for a configuration, not even as the main one.
 pub fn open_regular(path: &Path) -> Result<OwnedFd, Unusable> {
-    // First only the name: what it is can be asked without opening it.
-    let named = open(path, OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).map_err(|e| match e {
+    let found = Found::at(path, LastLink::Followed).map_err(|e| match e {
         Errno::ENOENT if path.symlink_metadata().is_ok() => because("it is a link to nothing"),
         Errno::ENOENT => Unusable::Missing,
         other => because(other.desc()),
     })?;
-    let stat = fstat(named.as_fd()).map_err(|e| because(e.desc()))?;
-    match SFlag::from_bits_truncate(stat.st_mode & SFlag::S_IFMT.bits()) {
-        SFlag::S_IFREG if stat.st_mode & 0o111 != 0 => {
+    match found.kind() {
+        SFlag::S_IFREG if found.stat().st_mode & 0o111 != 0 => {
             Err(because("it is executable, as no configuration is: it is something else, or chmod a-x makes it one"))
         }
-        SFlag::S_IFREG => {
-            // The same file, whatever has that name by now.
-            let again = format!("/proc/self/fd/{}", named.as_raw_fd());
-            let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
-            open(again.as_str(), flags, Mode::empty()).map_err(|e| because(e.desc()))
-        }
+        SFlag::S_IFREG => found.open(OFlag::O_RDONLY).map_err(|e| because(e.desc())),
         SFlag::S_IFDIR => Err(because("it is a directory")),
         _ => Err(because("it is no regular file")),
     }

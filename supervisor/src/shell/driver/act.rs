@@ -3,7 +3,7 @@
 use super::super::accounts::Whom;
 use super::super::children::{Control, Running, program};
 use super::super::compile::{Compiler, Order};
-use super::super::{files, module, notify};
+use super::super::{files, module};
 use super::take::breach;
 use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_token};
 use ipc::channel::{ChannelError, pair};
@@ -107,7 +107,7 @@ impl Driver {
                     self.note(Daemon::Check, sent);
                 }
             }
-            Action::Tell(told) => notify::tell(told),
+            Action::Tell(told) => self.manager.tell(self.now, told),
             Action::Log(line) => self.setup.logger.log(&line),
             Action::Exit(code) => self.exit = Some(code),
         }
