@@ -6,7 +6,7 @@ use ipc::config::vrrp::{
 };
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, ScriptIdx, TrackScriptIdx};
 use ipc::machine::Machine;
-use ipc::msg::control::{AtStop, Cause, NotifyState, StopMode};
+use ipc::msg::control::{AtStop, Cause, NotifyState, Outcome, ProbeEnded, StopMode};
 use ipc::msg::vips::{Applied, Arp, Forwarding, IpvsToVrrp, LinkFacts, LinkState, Multicast, Presence, VrrpToIpvs};
 use ipc::net::{Family, Mac};
 use ipc::table::Table;
@@ -120,6 +120,12 @@ pub fn track_script(n: u16) -> TrackScript {
 /// Tracks script `n` with a weight.
 pub fn track(n: u16, value: i16) -> TrackScriptUse {
     TrackScriptUse { script: TrackScriptIdx(n), weight: Weight { value, reverse: Switch::Off } }
+}
+
+/// The end of a run of the first generation.
+pub fn probe_ended(script: u16, status: u8) -> Event {
+    let ended = ProbeEnded { script: ScriptIdx(script), outcome: Outcome::Exited(status) };
+    Event::ProbeEnded { generation: Generation(1), ended }
 }
 
 /// Facts of `eth0`, up, with this address.

@@ -1,11 +1,11 @@
 //! Sync groups: together or not at all.
 
 use ipc::config::vrrp::{SyncGroup, VrrpConfig, Wanted};
-use ipc::config::{GroupIdx, InstanceIdx, ScriptIdx};
-use ipc::msg::control::{Cause, NotifyState, Outcome, ProbeEnded};
+use ipc::config::{GroupIdx, InstanceIdx};
+use ipc::msg::control::{Cause, NotifyState};
 use std::net::Ipv4Addr;
 use std::time::Duration;
-use tests::router::{Bench, NOTIFY, adverts, config, instance, lines, peer_advert, track, track_script};
+use tests::router::{Bench, NOTIFY, adverts, config, instance, lines, peer_advert, probe_ended, track, track_script};
 use vrrpd::fsm::instance::State;
 use vrrpd::io::{Action, Event};
 
@@ -25,7 +25,7 @@ fn pair(wanted: Wanted) -> VrrpConfig {
 }
 
 fn probe(status: u8) -> Event {
-    Event::ProbeEnded(ProbeEnded { script: ScriptIdx(100), outcome: Outcome::Exited(status) })
+    probe_ended(100, status)
 }
 
 fn started() -> Bench {

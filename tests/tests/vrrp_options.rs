@@ -4,13 +4,15 @@ use ipc::config::vrrp::{Auth, Peer, Switch, Transport, UnicastSources, Version, 
 use ipc::config::vrrp_options::{AntiReplay, Hmac, HmacKey, HmacMode, InstanceOptions, NotifyDeleted, OldChecksum};
 use ipc::config::{Generation, InstanceIdx, ScriptIdx, Secret};
 use ipc::machine::Machine;
-use ipc::msg::control::{Cause, News, NotifyState, Outcome, ProbeEnded};
+use ipc::msg::control::{Cause, News, NotifyState};
 use ipc::msg::vips::{Forwarding, IpvsToVrrp};
 use ipc::net::Family;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tests::frame::neighbour_advertisement;
-use tests::router::{Bench, adverts, announcements, config, facts, instance, instance6, lines, track, track_script};
+use tests::router::{
+    Bench, adverts, announcements, config, facts, instance, instance6, lines, probe_ended, track, track_script,
+};
 use vrrpd::fsm::instance::State;
 use vrrpd::io::{Action, Event, Way};
 use vrrpd::packet::advert::{self, Sum};
@@ -302,13 +304,11 @@ fn a_priority_that_changes_is_told_where_it_is_asked_for() {
         config.globals.news = Switch::On;
         let mut bench = Bench::start(config);
         let of = |state, priority| News::Instance { instance: InstanceIdx(0), state, priority };
-        let failed = ProbeEnded { script: ScriptIdx(100), outcome: Outcome::Exited(1) };
-        let news = told(bench.event(Event::ProbeEnded(failed)));
+        let news = told(bench.event(probe_ended(100, 1)));
         let expected = [of(NotifyState::BackupPriority, 80)];
         assert_eq!(news, expected[..usize::from(switch == Switch::On)]);
         bench.to_master();
-        let better = ProbeEnded { script: ScriptIdx(100), outcome: Outcome::Exited(0) };
-        let news = told(bench.event(Event::ProbeEnded(better)));
+        let news = told(bench.event(probe_ended(100, 0)));
         let expected = [of(NotifyState::MasterPriority, 100)];
         assert_eq!(news, expected[..usize::from(switch == Switch::On)]);
     }

@@ -251,7 +251,8 @@ impl World {
             }
             Deed::Probe { n, status } => {
                 let script = ScriptIdx(100 + n);
-                self.step(Event::ProbeEnded(ProbeEnded { script, outcome: Outcome::Exited(status) }));
+                let (generation, outcome) = (self.generation, Outcome::Exited(status));
+                self.step(Event::ProbeEnded { generation, ended: ProbeEnded { script, outcome } });
             }
             Deed::Bfd { bytes } => {
                 let heard = BfdHeard { hops: BfdHops::Single, from: NEIGHBOR, to: None, ttl: 255, bytes };

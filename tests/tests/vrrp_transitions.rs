@@ -3,13 +3,13 @@
 use ipc::config::vrrp::{Peer, Preemption, Switch, Transport, UnicastSources, Version, Wanted, Weight};
 use ipc::config::{InstanceIdx, Secret};
 use ipc::machine::Machine;
-use ipc::msg::control::{AtStop, NotifyState, Outcome, ProbeEnded, StopMode, Up};
+use ipc::msg::control::{AtStop, NotifyState, StopMode, Up};
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence, VrrpToIpvs};
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tests::router::{
-    Bench, GROUP, adverts, announcements, config, facts, instance, lines, notifications, peer_advert, probes, track,
-    track_script, wants,
+    Bench, GROUP, adverts, announcements, config, facts, instance, lines, notifications, peer_advert, probe_ended,
+    probes, track, track_script, wants,
 };
 use vrrpd::fsm::instance::State;
 use vrrpd::io::{Action, Event, Way};
@@ -529,9 +529,7 @@ fn fault_two_reasons_are_two_reasons() {
     one.track_scripts = vec![track(0, 0), track(1, 0)];
     conf.instances = [one].into_iter().collect();
     let mut bench = Bench::start(conf);
-    let end = |n: u16, status| {
-        Event::ProbeEnded(ProbeEnded { script: ipc::config::ScriptIdx(100 + n), outcome: Outcome::Exited(status) })
-    };
+    let end = |n: u16, status| probe_ended(100 + n, status);
     assert_eq!(bench.state(0), State::Init, "held until both have spoken");
     bench.event(end(0, 1));
     bench.event(end(1, 1));
@@ -550,9 +548,7 @@ fn fault_by_script_resigns_twice() {
     one.track_scripts = vec![track(0, 0)];
     conf.instances.push(one).unwrap();
     let mut bench = Bench::start(conf);
-    let end = |status| {
-        Event::ProbeEnded(ProbeEnded { script: ipc::config::ScriptIdx(100), outcome: Outcome::Exited(status) })
-    };
+    let end = |status| probe_ended(100, status);
     bench.event(end(0));
     assert_eq!(bench.state(0), State::Backup);
     bench.to_master();
@@ -569,9 +565,7 @@ fn weight_changes_the_priority_and_moves_the_running_timer() {
     one.track_scripts = vec![track(0, -20)];
     conf.instances.push(one).unwrap();
     let mut bench = Bench::start(conf);
-    let end = |status| {
-        Event::ProbeEnded(ProbeEnded { script: ipc::config::ScriptIdx(100), outcome: Outcome::Exited(status) })
-    };
+    let end = |status| probe_ended(100, status);
     assert_eq!(bench.state(0), State::Backup, "a weighted script is not waited for");
     bench.event(end(0));
     assert_eq!(bench.live(0).priority, 100);
@@ -594,9 +588,7 @@ fn reverse_weight_counts_the_other_way() {
     one.track_scripts[0].weight = Weight { value: 20, reverse: Switch::On };
     conf.instances.push(one).unwrap();
     let mut bench = Bench::start(conf);
-    let end = |status| {
-        Event::ProbeEnded(ProbeEnded { script: ipc::config::ScriptIdx(100), outcome: Outcome::Exited(status) })
-    };
+    let end = |status| probe_ended(100, status);
     bench.event(end(0));
     assert_eq!(bench.live(0).priority, 80);
     bench.event(end(1));
@@ -612,8 +604,24 @@ fn an_owner_keeps_its_priority_whatever_is_tracked() {
     one.track_scripts = vec![track(0, -50)];
     conf.instances.push(one).unwrap();
     let mut bench = Bench::start(conf);
-    bench.event(Event::ProbeEnded(ProbeEnded { script: ipc::config::ScriptIdx(100), outcome: Outcome::Exited(1) }));
+    bench.event(probe_ended(100, 1));
     assert_eq!(bench.live(0).priority, 255);
+}
+
+#[test]
+fn a_run_of_another_generation_says_nothing() {
+    let mut conf = config(Vec::new());
+    conf.track_scripts.push(track_script(0)).unwrap();
+    let mut one = instance(1, 100);
+    one.track_scripts = vec![track(0, 0)];
+    conf.instances.push(one).unwrap();
+    let mut bench = Bench::start(conf.clone());
+    bench.event(probe_ended(100, 0));
+    assert_eq!(bench.state(0), State::Backup);
+    bench.reload(conf);
+    // Its index may be another script's by now.
+    bench.event(probe_ended(100, 1));
+    assert_eq!(bench.state(0), State::Backup);
 }
 
 #[test]
@@ -621,7 +629,7 @@ fn scripts_run_from_start_to_start() {
     let mut conf = config(vec![instance(1, 100)]);
     conf.track_scripts.push(track_script(0)).unwrap();
     let mut bench = Bench::start(conf);
-    let end = || Event::ProbeEnded(ProbeEnded { script: ipc::config::ScriptIdx(100), outcome: Outcome::Exited(0) });
+    let end = || probe_ended(100, 0);
     assert_eq!(probes(bench.expire()), [100]);
     bench.pass(ms(400));
     bench.event(end());

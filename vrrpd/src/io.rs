@@ -55,7 +55,12 @@ pub enum Event {
     /// Random bits; said once, before anything else.
     Chance(u64),
     /// A track script ended.
-    ProbeEnded(ProbeEnded),
+    ProbeEnded {
+        /// The generation that asked for it.
+        generation: Generation,
+        /// Which, and how.
+        ended: ProbeEnded,
+    },
     /// A `track_file` as it is now.
     File {
         /// The generation whose file it is.

@@ -94,12 +94,14 @@ impl Machine for Router {
             }
             Event::Bfd(heard) => self.running(now, |active, env| active.bfd_packet(&heard, env)),
             Event::Chance(bits) => self.chance = Chance::new(bits),
-            Event::ProbeEnded(ended) => self.running(now, |active, env| active.probe_ended(ended, env)),
-            Event::File { generation, file, text } => {
-                if self.active.as_ref().is_some_and(|active| active.generation == generation) {
-                    self.running(now, |active, env| active.file(file, &text, env));
-                }
+            // An index of another generation means something else: around a reload there are some.
+            Event::ProbeEnded { generation, ended } if self.is_current(generation) => {
+                self.running(now, |active, env| active.probe_ended(ended, env));
             }
+            Event::File { generation, file, text } if self.is_current(generation) => {
+                self.running(now, |active, env| active.file(file, &text, env));
+            }
+            Event::ProbeEnded { .. } | Event::File { .. } => {}
             Event::Stop(mode) => self.stop(now, mode),
             Event::Dump(kind) => self.dump(now, kind),
         }
@@ -132,6 +134,10 @@ impl Router {
             phase: Phase::Running,
             effects: Effects::default(),
         }
+    }
+
+    fn is_current(&self, generation: Generation) -> bool {
+        self.active.as_ref().is_some_and(|active| active.generation == generation)
     }
 
     /// The running generation, for tests and dumps.

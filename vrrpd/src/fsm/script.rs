@@ -66,7 +66,8 @@ impl Script {
         Script { conf, verdict, count, next: None, running: Running::No, last: None }
     }
 
-    /// The same script with the configuration of a new generation: the result is kept, scaled to the new `rise` and `fall`.
+    /// The same script with the configuration of a new generation: the result is kept, scaled to the new `rise` and `fall`. It runs at
+    /// once if its interval is another one, or if the supervisor has ended a run of the old generation, whose result will not come.
     pub fn reconfigured(&self, conf: TrackScript) -> Self {
         let mut script = self.clone();
         script.count = match self.verdict {
@@ -74,7 +75,9 @@ impl Script {
             Verdict::Down => 0,
             Verdict::Awaited | Verdict::Unknown => conf.rise.saturating_sub(1),
         };
-        // Runs of the old generation were ended by the supervisor, their results will not come.
+        if self.running != Running::No || self.conf.interval != conf.interval {
+            script.next = None;
+        }
         script.running = Running::No;
         script.conf = conf;
         script

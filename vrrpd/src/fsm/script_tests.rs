@@ -54,6 +54,25 @@ fn whatever_is_not_exit_0_is_a_failure() {
 }
 
 #[test]
+fn a_reload_runs_at_once_what_it_ended_or_times_anew() {
+    let at = |ms| Mono::ZERO + Duration::from_millis(ms);
+    let mut asked = script(1, 1, Switch::Off);
+    asked.start(at(0));
+    asked.expire(at(0), &mut Effects::default());
+    let next_after = |old: &Script, conf: TrackScript| {
+        let mut new = old.reconfigured(conf);
+        new.start(at(100));
+        new.deadline()
+    };
+    let (conf, slower) = (asked.conf.clone(), TrackScript { interval: Duration::from_secs(120), ..asked.conf.clone() });
+    assert_eq!(next_after(&asked, conf.clone()), Some(at(100)), "its run was ended");
+    asked.ended(Outcome::Exited(0), &mut Effects::default());
+    assert_eq!(next_after(&asked, conf.clone()), asked.deadline(), "unchanged");
+    assert_ne!(asked.deadline(), Some(at(100)));
+    assert_eq!(next_after(&asked, slower), Some(at(100)), "another interval");
+}
+
+#[test]
 fn a_reload_keeps_the_result() {
     let mut up = script(1, 1, Switch::Off);
     up.ended(Outcome::Exited(0), &mut Effects::default());

@@ -219,7 +219,7 @@ impl Driver {
                     self.step(now, Event::File { generation, file, text });
                 }
                 child::Event::Stop(mode) => self.stop(now, mode),
-                child::Event::Other(_, ended) => self.step(now, Event::ProbeEnded(ended)),
+                child::Event::Other(generation, ended) => self.step(now, Event::ProbeEnded { generation, ended }),
                 child::Event::SupervisorGone => {
                     self.supervisor = Supervisor::Gone;
                     self.stop(now, StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
