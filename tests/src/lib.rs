@@ -8,6 +8,7 @@ pub mod config;
 pub mod daemon;
 pub mod failure;
 pub mod frame;
+pub mod frr;
 pub mod http;
 pub mod lab;
 pub mod lan;

@@ -1,7 +1,7 @@
 //! The dumps against what keepalived 2.2.7 writes for one instance that is master.
 
 use ipc::msg::control::DumpKind;
-use tests::router::{Bench, instance};
+use tests::router::{Bench, config, instance};
 use vrrpd::io::{Action, Event};
 
 fn dump(bench: &mut Bench, kind: DumpKind) -> String {
@@ -50,7 +50,8 @@ VRRP Instance: VI_51
 fn json_has_the_keys_that_exporters_read() {
     let text = dump(&mut master(), DumpKind::Json);
     for part in [
-        "[{\"data\":{\"iname\":\"VI_51\",\"ifp_ifname\":\"eth0\",",
+        "[{\"data\":{\"iname\":\"VI_51\",\"vmac_ifname\":\"\",",
+        "\"ifp_ifname\":\"eth0\",",
         "\"garp_delay\":5,",
         "\"adver_int\":1,",
         "\"vipset\":true,",
@@ -60,7 +61,8 @@ fn json_has_the_keys_that_exporters_read() {
         "\"state\":2,\"wantstate\":2,\"version\":2,",
         "\"vips\":[\"10.0.51.100 dev eth0 set\"],\"evips\":[]},",
         "\"stats\":{\"advert_rcvd\":0,\"advert_sent\":2,\"become_master\":1,",
-        "\"pri_zero_sent\":0}}]\n",
+        "\"pri_zero_sent\":0,\"hmac_missing\":0,",
+        "\"hmac_replayed\":0}}]\n",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
@@ -75,4 +77,13 @@ fn data_names_state_and_reasons() {
     }
     bench.ipvs(ipc::msg::vips::IpvsToVrrp::LinkGone { name: "eth0".into() });
     assert!(dump(&mut bench, DumpKind::Data).contains("   Fault: interface eth0 does not exist"));
+}
+
+#[test]
+fn json_version_2_wraps_version_1() {
+    let mut conf = config(vec![instance(51, 100)]);
+    let one = dump(&mut Bench::start(conf.clone()), DumpKind::Json);
+    conf.globals.json_version = 2;
+    let two = dump(&mut Bench::start(conf), DumpKind::Json);
+    assert_eq!(two, format!("{{\"vrrp\":{},\"track_process\":[]}}\n", one.trim_end()));
 }

@@ -17,6 +17,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::vrrp::{Switch, SyncGroup};
+use ipc::config::vrrp_track::TrackProcess;
 use ipc::config::{BfdIdx, FileIdx, Generation, GroupIdx, InstanceIdx, LinkIdx, TrackScriptIdx};
 use ipc::msg::control::{Cause, News, NotifyState, ProbeEnded, Run};
 use ipc::msg::vips::{LinkFacts, Presence, VrrpToIpvs};
@@ -80,6 +81,10 @@ pub struct Active {
     pub unknown: Unknown,
     /// By interface and virtual router.
     pub(crate) routes: BTreeMap<Route, Vec<InstanceIdx>>,
+    /// `json_version`
+    pub json_version: u8,
+    /// `vrrp_track_process` blocks, for dumps.
+    pub track_processes: Vec<TrackProcess>,
     /// Announcements that keep a distance.
     pub paces: Paces,
     queue: Queue,
@@ -107,6 +112,8 @@ impl Active {
             strays: Strays::default(),
             unknown: Unknown::default(),
             routes: BTreeMap::new(),
+            json_version: 1,
+            track_processes: Vec::new(),
             paces: Paces::default(),
             queue: Queue::default(),
         };

@@ -1,4 +1,6 @@
-//! The texts of the dump signals: `keepalived.data`, `keepalived.stats` and `keepalived.json` (version 1).
+//! The texts of the dump signals: `keepalived.data`, `keepalived.stats` and `keepalived.json` ([`json`]).
+
+pub mod json;
 
 use crate::active::Active;
 use crate::fsm::instance::{Instance, State};
@@ -6,7 +8,7 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 use core::time::Duration;
-use ipc::config::vrrp::{Preemption, Switch, Transport, Version, Vip, Wanted};
+use ipc::config::vrrp::{Preemption, Transport, Version, Vip, Wanted};
 use ipc::time::Mono;
 
 /// The counters of every instance. COMPAT: keepalived 2.2.7, layout of SIGUSR2, compared with its output.
@@ -110,101 +112,31 @@ fn write_instance(text: &mut String, active: &Active, instance: &Instance, now: 
             writeln!(text, "     {}", place(active, instance, vip))?;
         }
     }
+    if instance.options.hmac.is_some() {
+        write_hmac(text, instance)?;
+    }
     for fault in &instance.faults {
         writeln!(text, "   Fault: {}", fault.describe(conf, active.tracked()))?;
     }
     Ok(())
 }
 
-/// One array of objects with `data` and `stats`. COMPAT: the keys of keepalived's JSON version 1, as far as Holdfast has the thing;
-/// `last_transition` is missing, because it is a time of day, which is not known here.
-pub fn json(active: &Active) -> String {
-    let mut text = String::from("[");
-    for (n, instance) in active.instances.rows().iter().enumerate() {
-        if n > 0 {
-            text.push(',');
-        }
-        text.push_str("{\"data\":{");
-        json_data(&mut text, active, instance);
-        text.push_str("},\"stats\":{");
-        json_stats(&mut text, instance);
-        text.push_str("}}");
-    }
-    text.push_str("]\n");
-    text
-}
-
-fn json_data(text: &mut String, active: &Active, instance: &Instance) {
-    let conf = &instance.conf;
-    string(text, "iname", &conf.name);
-    string(text, "ifp_ifname", active.links.name(conf.link));
-    let delay = match conf.preemption {
-        Preemption::Preempt { delay } => delay,
-        Preemption::NoPreempt => Duration::ZERO,
-    };
-    let durations = [
-        ("garp_delay", conf.garp.delay),
-        ("garp_refresh", conf.garp.refresh),
-        ("garp_lower_prio_delay", conf.garp.lower_prio_delay),
-        ("adver_int", conf.advert_int),
-        ("master_adver_int", instance.master_interval),
-        ("preempt_delay", delay),
-    ];
-    for (key, duration) in durations {
-        member(text, key, Seconds(duration));
-    }
-    member(text, "vipset", instance.state == State::Master);
-    member(text, "nopreempt", conf.preemption == Preemption::NoPreempt);
-    let numbers = [
-        ("skip_check_adv_addr", switch(conf.skip_check_adv_addr)),
-        ("master_priority", instance.master.map_or(0, |master| u64::from(master.priority))),
-        ("garp_rep", u64::from(conf.garp.repeat)),
-        ("garp_refresh_rep", u64::from(conf.garp.refresh_repeat)),
-        ("garp_lower_prio_rep", u64::from(conf.garp.lower_prio_repeat)),
-        ("lower_prio_no_advert", switch(conf.lower_prio_no_advert)),
-        ("higher_prio_send_advert", switch(conf.higher_prio_send_advert)),
-        ("vrid", u64::from(conf.vrid)),
-        ("base_priority", u64::from(conf.priority)),
-        ("effective_priority", u64::from(instance.priority)),
-        ("state", u64::from(instance.state.number())),
-        ("wantstate", u64::from(wants(instance).number())),
-        ("version", u64::from(version(instance))),
-    ];
-    for (key, number) in numbers {
-        member(text, key, number);
-    }
-    for (key, vips) in [("vips", &conf.vips), ("evips", &conf.excluded)] {
-        comma(text);
-        let _ = write!(text, "\"{key}\":[");
-        for (n, vip) in vips.iter().enumerate() {
-            let separator = if n > 0 { "," } else { "" };
-            let _ = write!(text, "{separator}\"{}\"", place(active, instance, vip));
-        }
-        text.push(']');
-    }
-}
-
-fn json_stats(text: &mut String, instance: &Instance) {
+/// `auth_hmac`: what came of the signatures.
+fn write_hmac(text: &mut String, instance: &Instance) -> core::fmt::Result {
     let stats = &instance.stats;
-    let numbers = [
-        ("advert_rcvd", stats.advert_rcvd),
-        ("advert_sent", stats.advert_sent),
-        ("become_master", stats.become_master),
-        ("release_master", stats.release_master),
-        ("packet_len_err", stats.packet_len_err),
-        ("advert_interval_err", stats.advert_interval_err),
-        ("ip_ttl_err", stats.ip_ttl_err),
-        ("invalid_type_rcvd", stats.invalid_type_rcvd),
-        ("addr_list_err", stats.addr_list_err),
-        ("invalid_authtype", stats.invalid_authtype),
-        ("authtype_mismatch", stats.authtype_mismatch),
-        ("auth_failure", stats.auth_failure),
-        ("pri_zero_rcvd", stats.pri_zero_rcvd),
-        ("pri_zero_sent", stats.pri_zero_sent),
+    let counters = [
+        ("Missing", stats.hmac_missing),
+        ("Malformed", stats.hmac_malformed),
+        ("Stale", stats.hmac_stale),
+        ("Unknown key", stats.hmac_unknown_key),
+        ("Invalid", stats.hmac_invalid),
+        ("Replayed", stats.hmac_replayed),
     ];
-    for (key, number) in numbers {
-        member(text, key, number);
+    writeln!(text, "   HMAC authentication:")?;
+    if let Some(skew) = instance.clock_skew() {
+        writeln!(text, "     Clock skew of the last sender = {} secs", Seconds(skew))?;
     }
+    counters.iter().try_for_each(|(name, count)| writeln!(text, "     {name} = {count}"))
 }
 
 fn version(instance: &Instance) -> u8 {
@@ -246,35 +178,4 @@ impl core::fmt::Display for Seconds {
             micros => write!(f, "{}.{micros:06}", self.0.as_secs()),
         }
     }
-}
-
-fn switch(switch: Switch) -> u64 {
-    u64::from(switch == Switch::On)
-}
-
-/// A comma, unless this is the first member.
-fn comma(text: &mut String) {
-    if !text.ends_with('{') {
-        text.push(',');
-    }
-}
-
-fn member(text: &mut String, key: &str, value: impl core::fmt::Display) {
-    comma(text);
-    let _ = write!(text, "\"{key}\":{value}");
-}
-
-fn string(text: &mut String, key: &str, value: &str) {
-    comma(text);
-    let _ = write!(text, "\"{key}\":\"");
-    for c in value.chars() {
-        match c {
-            '"' | '\\' => text.extend(['\\', c]),
-            c if c.is_control() => {
-                let _ = write!(text, "\\u{:04x}", u32::from(c));
-            }
-            c => text.push(c),
-        }
-    }
-    text.push('"');
 }

@@ -180,6 +180,8 @@ pub fn activate(
     let mut active = Active::new(generation, fresh, groups, scripts, files, bfds, links);
     active.unknown.log = config.globals.log_unknown_vrids;
     active.paces = Paces::new(&config);
+    active.json_version = config.globals.json_version;
+    active.track_processes = config.track_processes.rows().to_vec();
     active.start(now);
     active
 }

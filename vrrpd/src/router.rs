@@ -395,7 +395,9 @@ impl Router {
         let text = match kind {
             DumpKind::Data => dump::data(active, now),
             DumpKind::Stats | DumpKind::StatsClear => dump::stats(active),
-            DumpKind::Json => dump::json(active),
+            DumpKind::Json => {
+                dump::json::text(active, dump::json::Moment { now, day: self.epoch + now.since(Mono::ZERO) })
+            }
         };
         if kind == DumpKind::StatsClear {
             active.clear_stats();

@@ -285,7 +285,6 @@ pub static IDENTITY: &[Keyword<Global>] = &[
             put(&mut d.identity.json_version, r.number(s.word(1), 1..=2));
         },
     )
-    .not_yet()
     .or("1"),
     path!("iproute_usr_dir", "PATH", "where the distribution keeps rt_tables and the like", iproute_usr_dir, absolute)
         .or("/usr/share/iproute2")

@@ -34,6 +34,7 @@ impl Printer<'_> {
             notify_priority_changes,
             news: _,           // what Printer::fifos prints means it
             news_on_reload: _, // the same
+            json_version: _,   // by Printer::identity
             dynamic_interfaces,
             linkbeat_polling: _, // outside `global_defs`
             firewall: filter,

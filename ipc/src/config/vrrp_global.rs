@@ -39,6 +39,8 @@ pub struct VrrpGlobals {
     pub news: Switch,
     /// `fifo_write_vrrp_states_on_reload`
     pub news_on_reload: Switch,
+    /// `json_version`, 1 or 2; 0 when unset, which is 1.
+    pub json_version: u8,
     /// `dynamic_interfaces`: interfaces need not be there when the configuration is read.
     pub dynamic_interfaces: Switch,
     /// `linkbeat_use_polling`, outside all blocks.

@@ -3,3 +3,4 @@
 mod announcing;
 mod fifos;
 mod mails;
+mod words;

@@ -23,6 +23,9 @@ const REMARK_INTERVAL: u32 = 1 << 29;
 /// The same, for a rival with our own address.
 const REMARK_TWIN: u32 = 1 << 28;
 
+/// The same, for a clock that is far from ours.
+const REMARK_SKEW: u32 = 1 << 27;
+
 /// An owner's view of the owner's right. COMPAT: keepalived 2.4.3: of two routers with priority 255 the one with the lower
 /// address backs off; if the other one's rival does not, it gives up its ownership in turn (priority 254).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +56,29 @@ impl Instance {
         match judged {
             Ok(heard) => {
                 self.adopt_sum(heard.sum, source, scene);
+                self.remark_skew(source, scene);
                 self.ah_sequence = heard.sequence.map_or(self.ah_sequence, |heard| heard.max(self.ah_sequence));
                 self.step(Input::Heard(heard), scene);
             }
             Err(why) => self.reject(why, source, scene),
+        }
+    }
+
+    /// How far the clock of the last sender that signed well is from ours.
+    pub fn clock_skew(&self) -> Option<Duration> {
+        self.signatures.as_ref().map(|signatures| signatures.skew)
+    }
+
+    /// `auth_hmac`: half of `time_window` is used up. Said before the other half is, for then nothing counts any more.
+    fn remark_skew(&mut self, source: IpAddr, scene: &mut Scene<'_>) {
+        let far = self.signatures.as_ref().filter(|own| own.skew > own.quiet_skew()).map(|own| own.skew);
+        if let Some(skew) = far.filter(|_| self.tell(REMARK_SKEW)) {
+            let text = format!(
+                "({}) clock skew of {} s to {source} is more than half of time_window: check that both clocks are right",
+                self.conf.name,
+                skew.as_secs()
+            );
+            scene.out.log(Level::Warning, text);
         }
     }
 

@@ -33,6 +33,7 @@ impl Resolver<'_, '_> {
         self.scripts.vrrp_mail = if bundle.check.vrrp_mail == VrrpMail::default() { Switch::Off } else { Switch::On };
         bundle.vrrp.globals.news = anybody(vrrp).max(self.scripts.vrrp_mail);
         bundle.vrrp.globals.news_on_reload = *states_on_reload;
+        bundle.vrrp.globals.json_version = self.scripts.identity.json_version;
         bundle.check.news = anybody(lvs);
         if bundle.check.news == Switch::On {
             let services = bundle.check.services.rows().iter().map(|service| service.label.clone());
