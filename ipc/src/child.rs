@@ -39,6 +39,7 @@ use crate::msg::control::{Down, DumpKind, LogSetup, Sink, StopMode, Tracked, Up}
 use crate::report::Line;
 use crate::sys;
 use crate::time::Mono;
+use core::time::Duration;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write as _;
@@ -90,6 +91,19 @@ pub struct Child<P: Protocol> {
     /// Files of dumps that have been asked for and not written.
     dumps: VecDeque<OwnedFd>,
     state: State,
+    tidy: Tidy,
+}
+
+/// How long after an activation memory is given back: then the peers have said everything again.
+const TIDY: Duration = Duration::from_secs(2);
+
+/// Whether memory that an activation has left is to be given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tidy {
+    Done,
+    /// The next turn says when.
+    Asked,
+    At(Mono),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +140,7 @@ impl<P: Protocol> Child<P> {
             greeted: Greeted::NotYet,
             events: VecDeque::new(),
             dumps: VecDeque::new(),
+            tidy: Tidy::Done,
             state: State::Serving,
         }
     }
@@ -297,6 +312,7 @@ impl<P: Protocol> Child<P> {
     /// [`Event::Activate`] was carried out.
     pub fn activated(&mut self) {
         self.say(P::up(Up::Activated));
+        self.tidy = Tidy::Asked;
     }
 
     /// Writes the text of the oldest [`Event::Dump`] into its file. A regular file takes it at once.
@@ -351,11 +367,23 @@ impl<P: Protocol> Child<P> {
         }
         let flushed = self.channel.flush();
         self.note(flushed);
+        match self.tidy {
+            Tidy::Asked => self.tidy = Tidy::At(now + TIDY),
+            Tidy::At(at) if at <= now => {
+                self.tidy = Tidy::Done;
+                sys::give_memory_back();
+            }
+            Tidy::At(_) | Tidy::Done => {}
+        }
     }
 
-    /// When [`Child::turn`] is wanted although nothing else happens: log lines wait.
+    /// When [`Child::turn`] is wanted although nothing else happens: log lines wait, or memory.
     pub fn deadline(&self) -> Option<Mono> {
-        self.logger.deadline()
+        let tidy = match self.tidy {
+            Tidy::At(at) => Some(at),
+            Tidy::Asked | Tidy::Done => None,
+        };
+        self.logger.deadline().into_iter().chain(tidy).min()
     }
 
     fn note(&mut self, done: Result<(), ChannelError>) {

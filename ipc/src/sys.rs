@@ -35,6 +35,13 @@ pub fn hear_of_children() -> Result<(), Errno> {
     if before == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
 }
 
+/// Gives memory back to the system that is free now: what a configuration was read from is not needed again before the next one.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: an integer argument; malloc_trim(3) may be called at any time.
+    let _ = unsafe { libc::malloc_trim(0) };
+}
+
 /// A descriptor that becomes readable when the process ends. Race-free only for a child that has not been waited for.
 /// Linux 5.3; close-on-exec by itself.
 pub fn pidfd_open(pid: Pid) -> Result<OwnedFd, Errno> {

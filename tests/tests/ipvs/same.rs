@@ -1,5 +1,5 @@
 //! Every configuration of `tests/conf/ipvs` under Debian's keepalived and under ours leaves the same in the kernel: services and
-//! destinations with their order, thresholds, daemons, timeouts. At the end both leave nothing.
+//! destinations with their order, thresholds, daemons, timeouts, the packet filter. At the end both leave nothing.
 //!
 //! Nothing is slept through: both run in namespaces of their own, the kernel's own list is read until it is the same twice, and
 //! only then ipvsadm is asked.
@@ -94,7 +94,7 @@ impl Pair {
             if left.lines().count() > 3 {
                 return Err(Failure::new(format!("{name}: {} left behind:\n{left}", host.name)));
             }
-            if name.starts_with("sync") || name.starts_with("timeouts") {
+            if name.starts_with("sync") || name.starts_with("timeouts") || name.starts_with("marks") {
                 let left = state(host)?;
                 if left != "Timeout (tcp tcpfin udp): 900 120 300\n" {
                     return Err(Failure::new(format!("{name}: {} left behind:\n{left}", host.name)));
@@ -149,7 +149,16 @@ fn state(host: &Host) -> Outcome<String> {
     thresholds.sort_unstable();
     let services = services.into_iter().map(|(service, dests)| format!("{service}\n{dests}"));
     let thresholds = thresholds.into_iter().map(|limits| format!("{limits}\n"));
-    Ok(services.chain(thresholds).chain([rest]).collect())
+    Ok(services.chain(thresholds).chain([rest, packet_filter(host)?]).collect())
+}
+
+/// `nft list ruleset` without its order: sets are listed in that of the kernel's hash, and maps in that in which they were made.
+fn packet_filter(host: &Host) -> Outcome<String> {
+    let text = run(host.netns.command("nft").args(["list", "ruleset"]))?;
+    let plain = |line: &str| line.replace("elements = {", "").replace(['}', ','], "").trim().to_owned();
+    let mut lines: Vec<String> = text.lines().map(plain).filter(|line| !line.is_empty()).collect();
+    lines.sort_unstable();
+    Ok(lines.into_iter().map(|line| format!("{line}\n")).collect())
 }
 
 #[test]

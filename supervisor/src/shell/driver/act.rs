@@ -107,7 +107,11 @@ impl Driver {
                     self.note(Daemon::Check, sent);
                 }
             }
-            Action::Tell(told) => self.manager.tell(self.now, told),
+            Action::Tell(told) => {
+                self.manager.tell(self.now, told);
+                // A configuration has been handed on.
+                ipc::sys::give_memory_back();
+            }
             Action::Log(line) => self.setup.logger.log(&line),
             Action::Exit(code) => self.exit = Some(code),
         }

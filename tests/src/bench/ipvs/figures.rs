@@ -13,6 +13,9 @@ pub fn print(run: &Run) {
         Program::Holdfast => "holdfast",
         Program::Keepalived => "keepalived",
     };
+    if run.left > 0 {
+        println!("{:>6} {name:<11} left {} real servers in the kernel at its end", run.reals, run.left);
+    }
     println!(
         "{:>6} {name:<11} start {:>7.2} s  weights {:>7.2} s  stop {:>6.2} s  nothing new: {:>6} messages {:>6.2} s CPU  \
          memory {:>6} kB  1,000 checks {:>5.2} s CPU ({:.0}/s, p99 {:.0} ms late)",

@@ -36,8 +36,10 @@ pub struct Run {
     pub processor: Duration,
     /// From SIGHUP until every weight in the kernel is another one.
     pub weights: Duration,
-    /// From SIGTERM until the table is empty.
+    /// From SIGTERM until the table is empty, or until the daemon has ended and has left something.
     pub stop: Duration,
+    /// Destinations that it has left.
+    pub left: usize,
     /// Processor time of 1,000 checks.
     pub checks: Duration,
     /// How many checks a second there were.
@@ -92,8 +94,9 @@ impl Stage {
     pub fn run(&self, program: Program, reals: u32, rate: u32) -> Outcome<Run> {
         let all = usize::try_from(reals)?;
         let text = config(reals, 1, 3600);
+        self.warm(program)?;
         let began = Instant::now();
-        let daemon = Daemon::start(program, &self.host, &text)?;
+        let mut daemon = Daemon::start(program, &self.host, &text)?;
         let start = self.until("start", began, &daemon, |weights| weights.len() == all)?;
         settled(&daemon)?;
         let memory = memory(&daemon);
@@ -111,10 +114,10 @@ impl Stage {
         settled(&daemon)?;
         let began = Instant::now();
         daemon.signal(Signal::SIGTERM);
-        let stop = self.until("stop", began, &daemon, <[u32]>::is_empty)?;
+        let (stop, left) = self.stopped(began, &mut daemon)?;
         drop(daemon);
         let (checks, rate, late) = self.checks(program, reals, rate)?;
-        Ok(Run { program, reals, start, memory, messages, processor: used, weights, stop, checks, rate, late })
+        Ok(Run { program, reals, start, memory, messages, processor: used, weights, stop, left, checks, rate, late })
     }
 
     /// Checks for a while: processor time of 1,000, their rate, and how late they are.
@@ -131,7 +134,7 @@ impl Stage {
         let (took, used) = (began.elapsed(), processor(&daemon).saturating_sub(before));
         let mut intervals = self.checked.intervals();
         if intervals.is_empty() {
-            return Err(Failure::new(format!("nothing was checked twice; its log:\n{}", daemon.log())));
+            return Err(Failure::new(format!("nothing was checked twice; its log ends with:\n{}", end_of(&daemon))));
         }
         intervals.sort_unstable();
         let late = intervals[(intervals.len() * 99).div_ceil(100) - 1];
@@ -140,16 +143,47 @@ impl Stage {
         Ok((used.div_f64(count / 1000.0), count / took.as_secs_f64(), late))
     }
 
+    /// Starts and ends it once with a few real servers: its programs are in memory then, as they are on a machine where it was installed
+    /// or checked just before.
+    fn warm(&self, program: Program) -> Outcome {
+        let daemon = Daemon::start(program, &self.host, &config(EACH, 1, 3600))?;
+        self.until("a first start", Instant::now(), &daemon, |weights| u32::try_from(weights.len()) == Ok(EACH))?;
+        daemon.signal(Signal::SIGTERM);
+        self.until("a first stop", Instant::now(), &daemon, <[u32]>::is_empty)?;
+        Ok(())
+    }
+
+    /// How long the end takes, and what is left then: keepalived kills its own process that removes the destinations when that takes
+    /// longer than 5 s.
+    fn stopped(&self, began: Instant, daemon: &mut Daemon) -> Outcome<(Duration, usize)> {
+        loop {
+            let (now, ended) = (began.elapsed(), daemon.wait_end(Duration::ZERO).is_ok());
+            let left = self.weights()?.len();
+            if left == 0 || ended {
+                return Ok((now, left));
+            }
+            if now > LIMIT {
+                return Err(Failure::new(format!("it does not end; its log:\n{}", daemon.log())));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The weights of the destinations in the kernel.
+    fn weights(&self) -> Outcome<Vec<u32>> {
+        let text = self.host.netns.enter(|| fs::read_to_string("/proc/thread-self/net/ip_vs"))??;
+        let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("->"));
+        // Address, method, weight, connections.
+        Ok(lines.filter_map(|line| line.split_whitespace().nth(2)?.parse().ok()).collect())
+    }
+
     /// Waits until the weights of the destinations in the kernel are as they should be; says how long after `began`.
     fn until(&self, phase: &str, began: Instant, daemon: &Daemon, good: impl Fn(&[u32]) -> bool) -> Outcome<Duration> {
         let mut last = String::new();
         while began.elapsed() < LIMIT {
             // Seen no later than now.
             let now = began.elapsed();
-            let text = self.host.netns.enter(|| fs::read_to_string("/proc/thread-self/net/ip_vs"))??;
-            let lines = text.lines().filter_map(|line| line.trim_start().strip_prefix("->"));
-            // Address, method, weight, connections.
-            let weights: Vec<u32> = lines.filter_map(|line| line.split_whitespace().nth(2)?.parse().ok()).collect();
+            let weights = self.weights()?;
             if good(&weights) {
                 return Ok(now);
             }
@@ -157,10 +191,8 @@ impl Stage {
             last = format!("{} destinations, {two} of them of weight 2", weights.len());
             std::thread::sleep(Duration::from_millis(50));
         }
-        let log = daemon.log();
-        let telling = log.lines().rev().filter(|line| !line.contains("success") && !line.contains("Activating"));
-        let end: Vec<&str> = telling.take(30).collect::<Vec<_>>().into_iter().rev().collect();
-        Err(Failure::new(format!("{phase}: not within {LIMIT:?}, {last}; its log ends with:\n{}", end.join("\n"))))
+        let end = end_of(daemon);
+        Err(Failure::new(format!("{phase}: not within {LIMIT:?}, {last}; its log ends with:\n{}", end)))
     }
 }
 
@@ -175,4 +207,12 @@ fn settled(daemon: &Daemon) -> Outcome {
         }
     }
     Err(Failure::new("it does not come to rest"))
+}
+
+/// The last telling lines of its log.
+fn end_of(daemon: &Daemon) -> String {
+    let log = daemon.log();
+    let noise = ["success", "Activating", "Gained", "Shutting down service"];
+    let telling = log.lines().rev().filter(|line| !noise.iter().any(|word| line.contains(word)));
+    telling.take(30).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
 }
