@@ -1,4 +1,4 @@
-use super::{PAGE_LIMIT, Pattern};
+use super::{BACKTRACK_PAGE_LIMIT, PAGE_LIMIT, Pattern};
 use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::probe::Regex;
@@ -91,4 +91,20 @@ fn no_page_takes_for_ever() {
     let mut page: Vec<u8> = alloc::vec![b'a'; PAGE_LIMIT];
     page.push(b'!');
     assert!(!pattern.accepts(&page));
+}
+
+#[test]
+fn a_pattern_that_may_step_back_sees_less_of_a_page() {
+    for (pattern, reach) in [
+        ("(?i)hel+o (?:you|me)[^x]*y", PAGE_LIMIT),
+        ("(?=a)[^y]*y", BACKTRACK_PAGE_LIMIT),
+        ("(a)\\1", BACKTRACK_PAGE_LIMIT),
+        ("a++b", BACKTRACK_PAGE_LIMIT),
+        ("(?<!a)b", BACKTRACK_PAGE_LIMIT),
+        ("(?>a*)b", BACKTRACK_PAGE_LIMIT),
+    ] {
+        assert_eq!(Pattern::new(&regex(pattern, &[])).unwrap().reach, reach, "{pattern}");
+    }
+    // Each of its steps searches all that is left of the page; with all of the page this takes minutes.
+    assert!(!Pattern::new(&regex("(?=a)[^y]*y", &[])).unwrap().accepts(&[b'a'; PAGE_LIMIT]));
 }
