@@ -264,6 +264,7 @@ impl<P: Protocol> Child<P> {
                 Some(fd) => self.events.push_back(Event::TrackedFile(generation, file, Some(fd))),
                 None => self.nonsense("a tracked file is missing"),
             },
+            Down::Ask => self.say(P::up(Up::Here)),
             Down::Stop(mode) => self.events.push_back(Event::Stop(mode)),
         }
     }

@@ -63,6 +63,13 @@ impl fmt::Display for Daemon {
 /// How long a child may take to answer a slice or an activation before it counts as hung.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
+/// How often a child at work is asked whether it is there.
+pub const ASK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How many questions in a row a child may leave unanswered before it counts as hung. Questions are counted and not time, so that a
+/// machine that stood still is no reason: the child's processor time comes back together with the supervisor's.
+pub const UNANSWERED_LIMIT: u8 = 5;
+
 /// How often a child that was killed and is still there is killed again.
 pub const KILL_AGAIN: Duration = Duration::from_secs(10);
 
@@ -119,8 +126,11 @@ pub struct Alive {
     pub next: Option<(Generation, Step)>,
     /// Whether it was told to end.
     pub ending: Ending,
-    /// When waiting for it ends: for an answer, for a goodbye, for its death after a kill.
+    /// When waiting for it ends: for an answer, for a goodbye, for its death after a kill. While it works and nothing is awaited, when it
+    /// is asked next.
     pub due: Option<Mono>,
+    /// Questions in a row that it has not answered.
+    pub unanswered: u8,
     /// When it was last given a new syslog socket.
     pub log_socket: Option<Mono>,
 }
@@ -152,7 +162,18 @@ pub enum Ending {
 impl Alive {
     /// A child that has just been started.
     pub fn new(now: Mono) -> Self {
-        Alive { since: now, active: None, next: None, ending: Ending::No, due: None, log_socket: None }
+        Alive { since: now, active: None, next: None, ending: Ending::No, due: None, unanswered: 0, log_socket: None }
+    }
+
+    /// Nothing is awaited of it any more.
+    pub fn is_left_to_work(&mut self, now: Mono) {
+        self.due = self.active.map(|_| now + ASK_INTERVAL);
+        self.unanswered = 0;
+    }
+
+    /// Whether it works, and nothing is awaited of it but an answer to [`ipc::msg::control::Down::Ask`].
+    pub fn works(&self) -> Option<Generation> {
+        self.active.filter(|_| self.ending == Ending::No && self.next.is_none())
     }
 
     /// Whether what it says counts, and what it is told may be read.

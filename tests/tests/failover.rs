@@ -163,3 +163,19 @@ fn addresses_are_released_when_vrrpd_does_not_come_back() -> Outcome {
     two.wait_log("Entering BACKUP STATE", SOON)?;
     pair.wait_released(&pair.b)
 }
+
+#[test]
+fn a_process_that_hangs_is_replaced() -> Outcome {
+    let pair = Pair::new()?;
+    let one = Daemon::start(Program::under_test(), &pair.a, &Vrrp::master(100).to_string())?;
+    pair.wait_master(&pair.a)?;
+    for name in ["vrrpd", "ipvsd"] {
+        let hung = one.process(name)?;
+        pair.wire.clear();
+        hung.signal(SIGSTOP);
+        one.wait_log(&format!("{name} does not answer; it is killed and started again"), SOON)?;
+        wait_until("another one is there", SOON, || Ok(one.process(name).is_ok_and(|new| new.pid != hung.pid)))?;
+        pair.wait_master(&pair.a)?;
+    }
+    Ok(())
+}

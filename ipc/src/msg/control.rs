@@ -33,6 +33,8 @@ pub enum Down {
     /// One descriptor if [`Tracked::Open`]: a `track_file` as it is now, of the generation in the frame header. Said of every file that the
     /// child tracks after each activation, and again whenever it may have changed.
     TrackedFile(FileIdx, Tracked),
+    /// Answer with [`Up::Here`]: whoever does not hangs.
+    Ask,
     /// Say goodbye, release, answer [`Up::Stopped`] and exit.
     Stop(StopMode),
 }
@@ -48,6 +50,8 @@ pub enum Up {
     Activated,
     /// The syslog socket is broken; at most once a second.
     LogSocketLost,
+    /// The answer to [`Down::Ask`].
+    Here,
     /// A peer broke the protocol; the supervisor ends it.
     Violation(Role),
     /// Everything is released; the child exits next.

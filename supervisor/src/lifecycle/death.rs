@@ -1,7 +1,7 @@
 //! Children that die, and those that are made to.
 
 use super::{Action, Death, Lifecycle, Link, Respawn, log, log_of};
-use crate::daemon::{Alive, Daemon, Ending, KILL_AGAIN, LAST_BREATH, State};
+use crate::daemon::{ASK_INTERVAL, Alive, Daemon, Ending, KILL_AGAIN, LAST_BREATH, State, UNANSWERED_LIMIT};
 use crate::reload::Stage;
 use crate::stop::KILLED_WAIT;
 use alloc::format;
@@ -30,11 +30,29 @@ impl Lifecycle {
         }
     }
 
+    /// Asks a child that works whether it is there. Not where nobody is started again, and not at the end.
+    fn ask(&mut self, now: Mono, daemon: Daemon, generation: Generation, out: &mut Vec<Action>) {
+        let is_wanted = self.options.respawn != Respawn::No && self.stop.is_none();
+        if let Some(alive) = self.children.alive_mut(daemon) {
+            alive.due = is_wanted.then_some(now + ASK_INTERVAL);
+            alive.unanswered = alive.unanswered.saturating_add(1);
+        }
+        if is_wanted {
+            out.push(Action::Send(daemon, generation, Down::Ask));
+        }
+    }
+
     /// A child's time has come.
     pub(super) fn child_due(&mut self, now: Mono, daemon: Daemon, out: &mut Vec<Action>) {
         match &self.children.at(daemon).state {
             State::Off => {}
             State::Waiting { .. } => self.spawn(now, daemon, out),
+            State::Alive(alive)
+                if let Some(generation) = alive.works()
+                    && alive.unanswered < UNANSWERED_LIMIT =>
+            {
+                self.ask(now, daemon, generation, out);
+            }
             State::Alive(alive) => {
                 let gives_up = alive.ending == Ending::Killed && self.stop.is_some();
                 let text = match alive.ending {

@@ -35,9 +35,12 @@ impl Lifecycle {
         }
         self.with_scripts(out, |scripts, effects| scripts.end_all_probes(now, effects));
         for daemon in Daemon::ALL {
-            // The end does not wait longer for those that were killed before it.
-            if let Some(alive) = self.children.alive_mut(daemon).filter(|a| !a.is_in_touch()) {
+            let Some(alive) = self.children.alive_mut(daemon) else { continue };
+            if !alive.is_in_touch() {
+                // The end does not wait longer for those that were killed before it.
                 alive.due = alive.due.map(|due| due.min(now + KILLED_WAIT));
+            } else if alive.works().is_some() {
+                alive.due = None;
             }
         }
         self.stop = Some(Stop { stage: Stage::Children, code, children_until: now + wait });

@@ -29,14 +29,14 @@ impl Lifecycle {
             (Up::Ready, _) => self.violation(now, daemon, "Ready twice", out),
             (Up::Refused, Some((g, Step::Sent))) if g == generation => {
                 alive.next = None;
-                alive.due = None;
+                alive.is_left_to_work(now);
                 self.refused(now, daemon, generation, out);
             }
             (Up::Refused, _) => self.violation(now, daemon, "Refused after Ready", out),
             (Up::Activated, Some((g, Step::Activating))) if g == generation => {
                 alive.active = Some(g);
                 alive.next = None;
-                alive.due = None;
+                alive.is_left_to_work(now);
             }
             (Up::Activated, _) => self.violation(now, daemon, "Activated without being told to", out),
             (Up::LogSocketLost, _) => {
@@ -45,6 +45,7 @@ impl Lifecycle {
                     out.push(Action::LogSocket(daemon));
                 }
             }
+            (Up::Here, _) => alive.unanswered = 0,
             (Up::Violation(role), _) => self.accused(now, daemon, role, out),
             (Up::Stopped, _) if alive.ending == Ending::Stopping => {}
             (Up::Stopped, _) => self.violation(now, daemon, "Stopped without being told to", out),

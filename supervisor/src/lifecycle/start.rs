@@ -196,10 +196,9 @@ impl Lifecycle {
                 && alive.next.is_some_and(|(g, _)| g == change.generation)
             {
                 alive.next = None;
-                alive.due = match alive.ending {
-                    Ending::No => None,
-                    Ending::Stopping | Ending::HungUp | Ending::Killed => alive.due,
-                };
+                if alive.ending == Ending::No {
+                    alive.is_left_to_work(now);
+                }
                 out.push(Action::Send(daemon, change.generation, Down::Discard));
             }
         }

@@ -395,7 +395,7 @@ impl Driver {
                 self.life = Life::Stopped(clock() + GOODBYE);
             }
             // The channel's own affair.
-            Up::LogSocketLost => {}
+            Up::LogSocketLost | Up::Here => {}
         }
     }
 }

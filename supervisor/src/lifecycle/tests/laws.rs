@@ -26,6 +26,7 @@ fn up() -> impl Strategy<Value = Up> {
         1 => Just(Up::LogSocketLost),
         1 => prop_oneof![Just(Role::Ipvs), Just(Role::Vrrp), Just(Role::Check), Just(Role::Compile)].prop_map(Up::Violation),
         1 => Just(Up::Stopped),
+        1 => Just(Up::Here),
     ]
 }
 

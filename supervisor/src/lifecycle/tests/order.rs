@@ -1,6 +1,7 @@
 //! What follows what.
 
 use super::*;
+use crate::daemon::{ASK_INTERVAL, UNANSWERED_LIMIT};
 use Action::{Compile, Connect, DropSlices, Exit, Kill, LogFiles, Send, SendSlice, Spawn, Tell};
 use Daemon::{Check, Ipvs, Vrrp};
 use alloc::boxed::Box;
@@ -449,4 +450,36 @@ fn a_failed_module_is_not_tried_again_at_once() {
     assert_eq!(b.on(wanted.clone()), answer);
     b.now = b.now + MODULE_MEMORY;
     assert_eq!(b.on(wanted), [Action::LoadModule(Module::IpVs)]);
+}
+
+#[test]
+fn a_child_that_hangs_is_killed() {
+    let mut b = Bench::running();
+    let asked = Daemon::ALL.map(|daemon| Send(daemon, G1, Down::Ask));
+    for _ in 0..UNANSWERED_LIMIT {
+        b.now = b.machine.deadline().unwrap();
+        assert_eq!(b.on(Event::Timeout), asked);
+        for daemon in [Ipvs, Check] {
+            assert_eq!(b.said(daemon, G1, Up::Here), []);
+        }
+    }
+    b.now = b.machine.deadline().unwrap();
+    assert_eq!(b.on(Event::Timeout), [asked[0].clone(), Kill(Vrrp), asked[2].clone()]);
+    assert_eq!(b.now.since(at(1)), ASK_INTERVAL * u32::from(UNANSWERED_LIMIT + 1));
+}
+
+#[test]
+fn nobody_is_asked_where_nobody_is_started_again() {
+    let mut b = Bench::new(Options { respawn: Respawn::No, ..options() });
+    b.on(Event::Begin);
+    b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
+    for daemon in Daemon::ALL {
+        b.said(daemon, G1, Up::Ready);
+    }
+    for daemon in Daemon::ALL {
+        b.said(daemon, G1, Up::Activated);
+    }
+    b.now = b.machine.deadline().unwrap();
+    assert_eq!(b.on(Event::Timeout), []);
+    assert_eq!(b.machine.deadline(), None);
 }
