@@ -24,6 +24,7 @@ pub const CALLS: &[Call] = &[
             &[Arg::Is(0, AF_INET6), Arg::Is(1, RAW), Arg::Is(2, RAW_SEND_ONLY)],
             &[Arg::Is(0, AF_INET), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
             &[Arg::Is(0, AF_INET6), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
+            // Ours receives nothing. A stolen vrrpd could bind another one to every protocol: with CAP_NET_RAW it can read packets anyway.
             &[Arg::Is(0, AF_PACKET), Arg::Is(1, RAW), Arg::Is(2, 0)],
         ],
         "shell::link::open: receive adverts, send adverts, send gratuitous ARP and neighbour advertisements; shell::bfd::udp",
