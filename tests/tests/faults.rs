@@ -1,7 +1,8 @@
 //! Bad input: malformed packets, floods, interfaces that are not there.
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tests::config::{VIP, Vrrp};
 use tests::daemon::{Daemon, Program};
@@ -133,6 +134,126 @@ fn a_flood_of_good_packets_of_other_routers_disturbs_nobody() -> Outcome {
         .map(|vrid| with_checksum([vec![0x21, vrid, 100, 1, 0, 1, 0, 0], vec![10, 0, 0, vrid], vec![0; 8]].concat()))
         .collect();
     withstands(&packets)
+}
+
+/// How many masters are on the link that is flooded.
+const MASTERS: u8 = 20;
+
+/// One and a half intervals: none of their adverts may be missing.
+const GAP: Duration = Duration::from_millis(1500);
+
+/// What the flood may leave in vrrpd's memory, in KiB: nothing of a packet is kept.
+const GROWTH: u64 = 1024;
+
+/// What vrrpd sends, and when, seen on its own host behind the flood: (virtual router, time).
+fn sent_by(host: &Host) -> Outcome<(Socket, Arc<Mutex<Vec<(u8, Instant)>>>)> {
+    // Load the kind of packet (SKF_AD_PKTTYPE); PACKET_OUTGOING is taken whole, everything else is not.
+    let filter = [
+        SockFilter::new(0x30, 0, 0, 0xffff_f004),
+        SockFilter::new(0x15, 0, 1, 4),
+        SockFilter::new(0x06, 0, 0, 0xffff),
+        SockFilter::new(0x06, 0, 0, 0),
+    ];
+    let all = Protocol::from(i32::from(0x0003u16.to_be()));
+    let socket = host.netns.enter(|| Socket::new(Domain::PACKET, Type::RAW, Some(all)))??;
+    socket.attach_filter(&filter)?;
+    socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+    let seen: Arc<Mutex<Vec<(u8, Instant)>>> = Arc::default();
+    let (reader, into) = (socket.try_clone()?, Arc::clone(&seen));
+    std::thread::spawn(move || {
+        let mut buffer = [0u8; 2048];
+        // Ends when the test shuts it down, or with its process.
+        while Arc::strong_count(&into) > 1 {
+            let Ok(length) = std::io::Read::read(&mut &reader, &mut buffer) else { continue };
+            let advert = tests::frame::Advert::read(buffer.get(..length).unwrap_or_default());
+            if let (Some(advert), Ok(mut seen)) = (advert, into.lock()) {
+                seen.push((advert.vrid, Instant::now()));
+            }
+        }
+    });
+    Ok((socket, seen))
+}
+
+/// Adverts for all masters, each with a byte that is another one, and noise: nothing of it is right.
+fn mutated() -> Vec<Vec<u8>> {
+    let mut packets = malformed();
+    for vrid in 1..=MASTERS {
+        let good = with_checksum([vec![0x21, vrid, 200, 1, 0, 1, 0, 0], vec![10, 9, 9, vrid], vec![0; 8]].concat());
+        for at in (0..good.len()).filter(|at| *at != 1) {
+            let mut packet = good.clone();
+            packet[at] ^= 1 << (at % 8);
+            packets.push(packet);
+        }
+        packets.push([vec![0x21, vrid], vec![0xa5; usize::from(vrid) * 3]].concat());
+    }
+    packets
+}
+
+#[test]
+fn a_flood_at_full_speed_costs_twenty_masters_no_advert() -> Outcome {
+    let pair = Pair::new()?;
+    pair.wire.pause();
+    let stranger = pair.lan.host("stranger", "192.168.154.66/24")?;
+    let instance = |vrid: u8| {
+        format!(
+            "vrrp_instance V{vrid} {{\n    state MASTER\n    interface {INTERFACE}\n    virtual_router_id {vrid}\n    \
+             priority 100\n    advert_int 1\n    virtual_ipaddress {{\n        10.9.9.{vrid}\n    }}\n}}\n"
+        )
+    };
+    let one = Daemon::start(Program::under_test(), &pair.a, &(1..=MASTERS).map(instance).collect::<String>())?;
+    let masters = || one.log().matches("Entering MASTER STATE").count();
+    wait_until("all are master", SOON, || Ok(masters() == usize::from(MASTERS))).map_err(|e| with_log(&e, &one))?;
+
+    let vrrpd = one.process("vrrpd")?;
+    let memory = || -> u64 {
+        let text = vrrpd.status().remove("VmRSS").unwrap_or_default();
+        text.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_default()
+    };
+    let packets = mutated();
+    // Its buffers have their full size after the first second.
+    at_full_speed(&stranger, &packets, Duration::from_secs(1))?;
+    let (before, logged) = (memory(), lines(&one));
+    let (_socket, seen) = sent_by(&pair.a)?;
+    let begin = Instant::now();
+    let sent = at_full_speed(&stranger, &packets, Duration::from_secs(10))?;
+    let end = Instant::now();
+    std::thread::sleep(Duration::from_millis(200));
+
+    assert!(sent > 200_000, "only {sent} packets were sent");
+    let seen = seen.lock().map(|seen| seen.clone()).unwrap_or_default();
+    for vrid in 1..=MASTERS {
+        let mut times: Vec<Instant> = seen.iter().filter(|(of, _)| *of == vrid).map(|(_, at)| *at).collect();
+        times.insert(0, begin);
+        times.push(end);
+        let gap = times.windows(2).map(|pair| pair[1].saturating_duration_since(pair[0])).max().unwrap_or_default();
+        assert!(gap <= GAP, "virtual router {vrid} was silent for {gap:?} while {sent} packets came");
+    }
+    let growth = memory().saturating_sub(before);
+    assert!(before > 0 && growth <= GROWTH, "{growth} KiB more than {before} KiB");
+    let added = lines(&one) - logged;
+    assert!(added <= LINES, "{sent} packets made {added} lines:\n{}", one.log());
+    assert_eq!(masters(), usize::from(MASTERS), "they stayed master");
+    Ok(())
+}
+
+/// [`flood`] without a pause.
+fn at_full_speed(host: &Host, packets: &[Vec<u8>], length: Duration) -> Outcome<usize> {
+    let own = host.address;
+    let sent = host.netns.enter(|| -> std::io::Result<usize> {
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112)))?;
+        socket.set_multicast_ttl_v4(255)?;
+        socket.set_multicast_if_v4(&own)?;
+        let to = SockAddr::from(SocketAddrV4::new(GROUP, 0));
+        let (until, mut sent) = (Instant::now() + length, 0);
+        while Instant::now() < until {
+            for packet in packets {
+                // A full queue is as fast as it goes.
+                sent += usize::from(socket.send_to(packet, &to).is_ok());
+            }
+        }
+        Ok(sent)
+    })??;
+    Ok(sent)
 }
 
 #[test]
