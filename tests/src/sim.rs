@@ -1,12 +1,13 @@
-//! Two to five routers on one LAN, in virtual time: loss, delay, duplication, partition, crash and restart. Every router has a
+//! Two to five routers on one LAN, in virtual time: loss, delay, duplication, partition, crash and restart, cables that are pulled, reloads
+//! and clocks that are set. Every router has a
 //! stand-in for ipvsd that puts addresses in place, holds them while vrrpd is away, and lets go when it stays away.
 //! Everything follows from the seed.
 
 use crate::router::{GROUP, GROUP6, config, facts};
-use ipc::config::vrrp::Instance;
+use ipc::config::vrrp::{Instance, VrrpConfig};
 use ipc::config::{Generation, InstanceIdx};
 use ipc::machine::Machine;
-use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
+use ipc::msg::vips::{Applied, IpvsToVrrp, LinkFacts, LinkState, Presence, VrrpToIpvs};
 use ipc::time::Mono;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
@@ -15,9 +16,6 @@ use vrrpd::fsm::instance::State;
 use vrrpd::fsm::timers;
 use vrrpd::io::{Action, Event};
 use vrrpd::router::Router;
-
-/// The generation of every router here.
-const GENERATION: Generation = Generation(1);
 
 /// How long the stand-in for ipvsd takes for anything.
 const IPVSD: Duration = Duration::from_micros(300);
@@ -68,7 +66,10 @@ pub const CALM: Weather = Weather { loss: 0, twice: 0, delay: 500 };
 pub struct Node {
     /// Its address.
     pub addr: Ipv4Addr,
-    conf: Vec<Instance>,
+    config: VrrpConfig,
+    generation: Generation,
+    /// Whether its cable is plugged in.
+    cable: LinkState,
     router: Option<Router>,
     /// Instances whose addresses are in place.
     present: BTreeSet<u16>,
@@ -112,9 +113,16 @@ pub struct Lan {
 impl Lan {
     /// A LAN on which nobody has started yet; machine n has address 10.0.0.n+1 and these instances.
     pub fn new(seed: u64, confs: Vec<Vec<Instance>>) -> Lan {
-        let node = |(n, conf): (usize, Vec<Instance>)| Node {
+        Lan::of(seed, confs.into_iter().map(config).collect())
+    }
+
+    /// The same with whole configurations.
+    pub fn of(seed: u64, configs: Vec<VrrpConfig>) -> Lan {
+        let node = |(n, config): (usize, VrrpConfig)| Node {
             addr: Ipv4Addr::new(10, 0, 0, n as u8 + 1),
-            conf,
+            config,
+            generation: Generation(1),
+            cable: LinkState::Up,
             router: None,
             present: BTreeSet::new(),
             life: 0,
@@ -123,7 +131,7 @@ impl Lan {
         };
         Lan {
             now: Mono(1_000_000_000),
-            nodes: confs.into_iter().enumerate().map(node).collect(),
+            nodes: configs.into_iter().enumerate().map(node).collect(),
             weather: CALM,
             random: Random(seed),
             coming: BTreeMap::new(),
@@ -139,10 +147,36 @@ impl Lan {
         }
         node.life += 1;
         node.router = Some(Router::new());
-        let configure = Event::Configure { generation: GENERATION, config: Box::new(config(node.conf.clone())) };
+        let configure = Event::Configure { generation: node.generation, config: Box::new(node.config.clone()) };
         for event in [configure, Event::IpvsAttached, Event::Activate] {
             self.step(n, event);
         }
+    }
+
+    /// Another configuration, from now on and, where vrrpd runs, at once.
+    pub fn reload(&mut self, n: usize, config: VrrpConfig) {
+        let node = &mut self.nodes[n];
+        node.config = config;
+        node.generation = Generation(node.generation.0 + 1);
+        let configure = Event::Configure { generation: node.generation, config: Box::new(node.config.clone()) };
+        if node.router.is_some() {
+            self.step(n, configure);
+            self.step(n, Event::Activate);
+        }
+    }
+
+    /// Pulls the cable of a machine, or plugs it in.
+    pub fn cable(&mut self, n: usize, state: LinkState) {
+        let node = &mut self.nodes[n];
+        node.cable = state;
+        let (life, generation) = (node.life, node.generation);
+        let message = IpvsToVrrp::LinkChanged(LinkFacts { state, ..facts(node.addr) });
+        self.schedule(IPVSD, Coming::Event { node: n, life, event: Event::Ipvs { generation, message } });
+    }
+
+    /// Sets the clock of a machine: time since 1970.
+    pub fn clock(&mut self, n: usize, day: Duration) {
+        self.step(n, Event::Clock(day));
     }
 
     /// Kills vrrpd; ipvsd stays and waits for `hold`.
@@ -274,7 +308,12 @@ impl Lan {
             self.nodes[from].sent.push(now);
         }
         for to in 0..self.nodes.len() {
-            if to == from || self.nodes[to].side != self.nodes[from].side || self.random.happens(self.weather.loss) {
+            let plugged = [from, to].into_iter().all(|n| self.nodes[n].cable == LinkState::Up);
+            if to == from
+                || !plugged
+                || self.nodes[to].side != self.nodes[from].side
+                || self.random.happens(self.weather.loss)
+            {
                 continue;
             }
             let copies = if self.random.happens(self.weather.twice) { 2 } else { 1 };
@@ -292,7 +331,7 @@ impl Lan {
         let node = &mut self.nodes[n];
         let answers = match message {
             VrrpToIpvs::Resync => {
-                let mut all = vec![IpvsToVrrp::LinkChanged(facts(node.addr))];
+                let mut all = vec![IpvsToVrrp::LinkChanged(LinkFacts { state: node.cable, ..facts(node.addr) })];
                 all.extend(node.present.iter().map(|&i| IpvsToVrrp::Held { instance: InstanceIdx(i) }));
                 all.push(IpvsToVrrp::Synced);
                 all
@@ -306,12 +345,9 @@ impl Lan {
             }
             VrrpToIpvs::Synced | VrrpToIpvs::Expect => Vec::new(),
         };
-        let life = node.life;
+        let (life, generation) = (node.life, node.generation);
         for message in answers {
-            self.schedule(
-                IPVSD,
-                Coming::Event { node: n, life, event: Event::Ipvs { generation: GENERATION, message } },
-            );
+            self.schedule(IPVSD, Coming::Event { node: n, life, event: Event::Ipvs { generation, message } });
         }
     }
 }

@@ -145,8 +145,11 @@ const GAP: Duration = Duration::from_millis(1500);
 /// What the flood may leave in vrrpd's memory, in KiB: nothing of a packet is kept.
 const GROWTH: u64 = 1024;
 
-/// What vrrpd sends, and when, seen on its own host behind the flood: (virtual router, time).
-fn sent_by(host: &Host) -> Outcome<(Socket, Arc<Mutex<Vec<(u8, Instant)>>>)> {
+/// Adverts that were seen: virtual router, time.
+type Seen = Arc<Mutex<Vec<(u8, Instant)>>>;
+
+/// What vrrpd sends, seen on its own host behind the flood.
+fn sent_by(host: &Host) -> Outcome<(Socket, Seen)> {
     // Load the kind of packet (SKF_AD_PKTTYPE); PACKET_OUTGOING is taken whole, everything else is not.
     let filter = [
         SockFilter::new(0x30, 0, 0, 0xffff_f004),
@@ -158,7 +161,7 @@ fn sent_by(host: &Host) -> Outcome<(Socket, Arc<Mutex<Vec<(u8, Instant)>>>)> {
     let socket = host.netns.enter(|| Socket::new(Domain::PACKET, Type::RAW, Some(all)))??;
     socket.attach_filter(&filter)?;
     socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-    let seen: Arc<Mutex<Vec<(u8, Instant)>>> = Arc::default();
+    let seen = Seen::default();
     let (reader, into) = (socket.try_clone()?, Arc::clone(&seen));
     std::thread::spawn(move || {
         let mut buffer = [0u8; 2048];

@@ -1,9 +1,12 @@
 //! Routers on a simulated LAN, thousands of runs: after whatever happened, one master, and the right one.
 //! A run that fails prints its seed; `SEED=n cargo test -p tests --test simulation` runs it alone.
 
-use ipc::config::vrrp::{Instance, Preemption, Version, Wanted};
+use ipc::config::vrrp::{Instance, Preemption, SyncGroup, Version, VrrpConfig, Wanted};
+use ipc::config::vrrp_options::{AntiReplay, Hmac, HmacKey, HmacMode, InstanceOptions};
+use ipc::config::{GroupIdx, InstanceIdx, Secret};
+use ipc::msg::vips::LinkState;
 use std::time::Duration;
-use tests::router::{instance, instance6};
+use tests::router::{NOTIFY, config, instance, instance6};
 use tests::sim::{CALM, Lan, Random, Weather, settle_time};
 
 /// Seeds of a test: all, or the one in the environment.
@@ -252,5 +255,113 @@ fn many_instances_share_the_work() {
         for i in 0..40 {
             assert_eq!(lan.masters(i), [usize::from(i % 2 == 0)], "instance {i}");
         }
+    });
+}
+
+/// Three members of one sync group on each machine.
+fn grouped(confs: &[Vec<Instance>]) -> Vec<VrrpConfig> {
+    let of = |conf: &Vec<Instance>| {
+        let member = |vrid: u8| {
+            let vip = instance(vrid, 1).vips;
+            let vips = if conf[0].vips[0].addr.is_ipv4() { vip } else { instance6(vrid, 1).vips };
+            Instance { name: format!("VI_{vrid}"), vrid, vips, group: Some(GroupIdx(0)), ..conf[0].clone() }
+        };
+        let mut all = config((1..=3).map(member).collect());
+        let members = (0..3).map(InstanceIdx).collect();
+        let group = SyncGroup { name: "G".into(), origin: Default::default(), members, notify: NOTIFY };
+        all.groups.push(group).unwrap();
+        all
+    };
+    confs.iter().map(of).collect()
+}
+
+#[test]
+fn a_group_is_master_together_whatever_happened() {
+    each(600, |seed| {
+        let mut random = Random(seed ^ 0x6709);
+        let confs = routers(&mut random);
+        let mut lan = Lan::of(seed, grouped(&confs));
+        for _ in 0..1 + random.below(12) {
+            trouble(&mut lan, confs[0][0].advert_int * 2);
+            let n = random.below(confs.len() as u64) as usize;
+            lan.cable(n, if random.happens(500) { LinkState::Down } else { LinkState::Up });
+        }
+        calm(&mut lan);
+        for n in 0..confs.len() {
+            lan.cable(n, LinkState::Up);
+        }
+        lan.start(random.below(confs.len() as u64) as usize);
+        // A member whose timer ends first waits for the others: a whole interval more.
+        lan.run(settle_time(&confs[0][0]) * 2);
+        let master = check_one(&lan);
+        for i in 1..3 {
+            assert_eq!((lan.masters(i), lan.holders(i)), (vec![master], vec![master]), "member {i}");
+        }
+        assert_eq!(confs[master][0].priority, highest(&lan, &confs), "the wrong master");
+    });
+}
+
+#[test]
+fn a_reload_in_mid_election_leaves_the_highest_priority_the_only_master() {
+    each(600, |seed| {
+        let mut random = Random(seed ^ 0x4e10);
+        let mut confs = routers(&mut random);
+        let mut lan = Lan::new(seed, confs.clone());
+        for _ in 0..2 + random.below(12) {
+            trouble(&mut lan, confs[0][0].advert_int * 2);
+            let n = random.below(confs.len() as u64) as usize;
+            confs[n][0].priority = 1 + random.below(254) as u8;
+            lan.reload(n, config(confs[n].clone()));
+            lan.run(Duration::from_micros(random.below(2_000_000)));
+        }
+        calm(&mut lan);
+        lan.start(random.below(confs.len() as u64) as usize);
+        lan.run(settle_time(&confs[0][0]));
+        let master = check_one(&lan);
+        assert_eq!(confs[master][0].priority, highest(&lan, &confs), "the wrong master");
+        check_steady(&mut lan, confs[0][0].advert_int * 10, confs[0][0].advert_int);
+    });
+}
+
+#[test]
+fn signed_adverts_count_again_when_the_clocks_agree_again() {
+    each(300, |seed| {
+        let mut random = Random(seed ^ 0xc10c);
+        let confs = routers(&mut random);
+        let hmac = Hmac {
+            keys: vec![(1, HmacKey::Bytes(Secret::new(vec![7; 32])))],
+            active: 1,
+            anti_replay: AntiReplay::Time,
+            window: Duration::from_secs(5),
+            mode: HmacMode::Enforce,
+        };
+        let options = InstanceOptions { hmac: Some(hmac), ..InstanceOptions::default() };
+        let signed = |conf: &Vec<Instance>| VrrpConfig {
+            options: [options.clone()].into_iter().collect(),
+            ..config(conf.clone())
+        };
+        let mut lan = Lan::of(seed, confs.iter().map(signed).collect());
+        let noon = Duration::from_secs(1_800_000_000);
+        let begin = lan.now;
+        for n in 0..confs.len() {
+            lan.start(n);
+            lan.clock(n, noon);
+        }
+        for _ in 0..1 + random.below(6) {
+            let n = random.below(confs.len() as u64) as usize;
+            // An hour ahead to an hour back.
+            let wrong =
+                noon + lan.now.since(begin) + Duration::from_secs(random.below(7200)) - Duration::from_secs(3600);
+            lan.clock(n, wrong);
+            lan.run(Duration::from_millis(random.below(4000)));
+        }
+        for n in 0..confs.len() {
+            let right = noon + lan.now.since(begin);
+            lan.clock(n, right);
+        }
+        // What was heard from the future is forgotten when it is outside of the window.
+        lan.run(settle_time(&confs[0][0]) + Duration::from_secs(10));
+        let master = check_one(&lan);
+        assert_eq!(confs[master][0].priority, highest(&lan, &confs), "the wrong master");
     });
 }

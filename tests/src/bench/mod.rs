@@ -4,6 +4,7 @@
 //! kernel at the bridge between the two; [`table`] puts them side by side.
 
 pub mod ipvs;
+pub mod large;
 pub mod old_master;
 pub mod round;
 pub mod table;

@@ -2,6 +2,7 @@
 
 use clap::Parser;
 use std::process::ExitCode;
+use tests::bench::large;
 use tests::bench::round::Bench;
 use tests::bench::table::{Runs, each, judge, print};
 use tests::cleanup;
@@ -21,6 +22,9 @@ struct Options {
     /// Measure this daemon only.
     #[arg(long, value_enum)]
     daemon: Option<Program>,
+    /// Measure 1,000 instances over four links too: stop, crash, reload, CPU time, memory; about three minutes each.
+    #[arg(long)]
+    large: bool,
     /// Say what each takeover took.
     #[arg(long)]
     each: bool,
@@ -62,6 +66,9 @@ fn bench(options: &Options) -> Outcome<bool> {
         if let [ours, theirs] = runs.as_slice() {
             reached &= judge(ours, theirs);
         }
+    }
+    if options.large {
+        large::print(&programs.iter().map(|program| large::measure(*program)).collect::<Outcome<Vec<_>>>()?);
     }
     Ok(reached)
 }
