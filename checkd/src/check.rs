@@ -79,6 +79,8 @@ pub enum Fault {
     NotStarted,
     /// The number in the file.
     Number,
+    /// The BFD session is down.
+    Session,
 }
 
 /// The bound of a probe as a whole.

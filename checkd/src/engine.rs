@@ -19,6 +19,7 @@ mod merge;
 mod probing;
 mod reload;
 mod scripts;
+mod sessions;
 mod standing;
 mod stop;
 mod vrrp_mails;
@@ -37,9 +38,10 @@ use chance::Chance;
 use conversation::{Conversation, Held};
 use deadlines::Deadlines;
 use ipc::config::check::CheckConfig;
-use ipc::config::{CheckerIdx, FileIdx, Generation, ScriptIdx};
+use ipc::config::{BfdIdx, CheckerIdx, FileIdx, Generation, ScriptIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::Up;
+use ipc::msg::sessions::SessionState;
 use ipc::report::{Level, Line};
 use ipc::time::Mono;
 use live::Live;
@@ -67,6 +69,8 @@ pub struct Engine {
     /// The numbers in the files of the generation that counts.
     files: BTreeMap<FileIdx, i32>,
     correspondence: Correspondence,
+    /// How the BFD sessions of the generation that counts stand, as far as vrrpd has said.
+    sessions: BTreeMap<BfdIdx, SessionState>,
 }
 
 /// Whether it was said that certificates are not looked at.
@@ -118,6 +122,7 @@ impl Engine {
             mails: Mails::default(),
             files: BTreeMap::new(),
             correspondence: Correspondence::default(),
+            sessions: BTreeMap::new(),
         }
     }
 
@@ -153,6 +158,7 @@ impl Engine {
             // Those of the new generation come next, under its own indices.
             self.files.clear();
             self.correspondence.turn(configured.generation, &configured.config);
+            self.sessions.clear();
             match core::mem::replace(&mut self.stage, Stage::Idle) {
                 Stage::Idle | Stage::Asking { .. } => self.stage = Stage::Asking { configured, since: now },
                 Stage::Live(old) => self.reload(now, *old, *configured, out),
@@ -161,6 +167,7 @@ impl Engine {
             self.ask(out);
         }
         out.push(Action::Up(Up::Activated));
+        self.ask_sessions(out);
     }
 }
 
@@ -187,6 +194,8 @@ impl Machine for Engine {
             Event::Composed { letter, message } => self.composed(now, letter, message, out),
             Event::Probe { probe, what } if self.mails.has(probe) => self.mail_event(now, probe, what, out),
             Event::Probe { probe, what } => self.probe(now, probe, what, out),
+            Event::VrrpAttached => self.ask_sessions(out),
+            Event::Session { generation, bfd, now: state } => self.session(generation, bfd, state, out),
             Event::File { generation, file, text } => self.file(generation, file, &text, out),
             Event::News { generation, news } => self.news(generation, news, out),
             Event::Stop(mode) => self.stop(now, mode, out),

@@ -289,6 +289,7 @@ impl Lan {
                 Action::Listen(_)
                 | Action::BfdListen(_)
                 | Action::Bfd { .. }
+                | Action::ToCheck(_)
                 | Action::Announce { .. }
                 | Action::Run(_)
                 | Action::RunOfLeft { .. }

@@ -319,7 +319,7 @@ fn check_order(out: &[Action]) {
         Action::Listen(_) | Action::BfdListen(_) => 0,
         Action::Transmit { .. } => 1,
         Action::Bfd { .. } => 2,
-        Action::ToIpvs(_) => 3,
+        Action::ToIpvs(_) | Action::ToCheck(_) => 3,
         Action::Announce { .. } => 4,
         Action::Run(_) | Action::RunOfLeft { .. } | Action::Tell(_) | Action::TellOfLeft { .. } => 5,
         Action::Log(_) => 6,

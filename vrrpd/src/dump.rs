@@ -3,6 +3,7 @@
 pub mod json;
 
 use crate::active::Active;
+use crate::bfd;
 use crate::fsm::instance::{Instance, State};
 use alloc::format;
 use alloc::string::String;
@@ -42,6 +43,7 @@ pub fn data(active: &Active, now: Mono) -> String {
             None => writeln!(text, " Track file = {}\n   Status = not known yet", file.name),
         };
     }
+    bfd::dump::write(&mut text, active.bfds.rows().iter(), now);
     let strays = active.strays;
     let _ = writeln!(
         text,

@@ -8,6 +8,7 @@ use core::net::IpAddr;
 use ipc::config::Generation;
 use ipc::config::vrrp::Switch;
 use ipc::msg::control::{News, Run, Up};
+use ipc::msg::sessions::VrrpToCheck;
 use ipc::msg::vips::VrrpToIpvs;
 use ipc::report::{Level, Line};
 
@@ -50,6 +51,11 @@ impl Effects {
     /// Tell ipvsd.
     pub fn ipvs(&mut self, message: VrrpToIpvs) {
         self.ipvs.push(Action::ToIpvs(message));
+    }
+
+    /// Tell checkd.
+    pub fn check(&mut self, message: VrrpToCheck) {
+        self.ipvs.push(Action::ToCheck(message));
     }
 
     /// Send a frame.

@@ -10,6 +10,7 @@ use ipc::config::vrrp::VrrpConfig;
 use ipc::config::{FileIdx, Generation};
 use ipc::machine::Timeout;
 use ipc::msg::control::{DumpKind, News, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::sessions::VrrpToCheck;
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
 
@@ -50,6 +51,8 @@ pub enum Event {
         /// The whole packet, at most 64 KiB, untrusted; in front of IPv6 the shell puts a header made of what the kernel says of it.
         bytes: Vec<u8>,
     },
+    /// There is a new channel to checkd, or checkd asks how the BFD sessions stand.
+    SessionsWanted,
     /// A BFD packet came in.
     Bfd(BfdHeard),
     /// Random bits; said once, before anything else.
@@ -118,6 +121,8 @@ pub enum Action {
     },
     /// Tell ipvsd.
     ToIpvs(VrrpToIpvs),
+    /// Tell checkd.
+    ToCheck(VrrpToCheck),
     /// Ask the supervisor to run a command.
     Run(Run),
     /// The same with a command of the generation that is being left; always before `Up::Activated`.

@@ -93,6 +93,7 @@ impl Machine for Router {
                 self.running(now, |active, env| active.packet(ifindex, &bytes, env));
             }
             Event::Bfd(heard) => self.running(now, |active, env| active.bfd_packet(&heard, env)),
+            Event::SessionsWanted => self.running(now, |active, env| active.say_sessions(env.out)),
             Event::Chance(bits) => self.chance = Chance::new(bits),
             // An index of another generation means something else: around a reload there are some.
             Event::ProbeEnded { generation, ended } if self.is_current(generation) => {
@@ -212,6 +213,7 @@ impl Router {
         let day = self.epoch + now.since(Mono::ZERO);
         let moment = reload::Moment { now, quiet_until: self.quiet_until, day, chance: &mut self.chance };
         let active = reload::activate(generation, *config, old, moment, &mut self.effects);
+        active.say_sessions(&mut self.effects);
         self.active = Some(active);
         self.held.clear();
         if self.channel != Channel::None {

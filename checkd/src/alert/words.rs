@@ -57,6 +57,7 @@ pub fn succeeded(checker: &Checker) -> String {
         CheckerKind::Ping => "ICMP CHECK succeed on service",
         CheckerKind::Misc(_) => "MISC CHECK succeeded on service",
         CheckerKind::File { .. } => "FILE CHECK succeeded on service",
+        CheckerKind::Bfd { .. } => "BFD CHECK succeeded on service",
         CheckerKind::Http(_) | CheckerKind::Ssl(..) | CheckerKind::Smtp { .. } => "CHECK succeed on service",
     }
     .to_string()
@@ -72,6 +73,7 @@ pub fn failed(checker: &Checker, fault: Fault) -> String {
         CheckerKind::Misc(_) if fault == Fault::RanTooLong => "MISC CHECK timed out on service".to_string(),
         CheckerKind::Misc(_) => "MISC CHECK failed on service".to_string(),
         CheckerKind::File { .. } => "FILE CHECK failed on service".to_string(),
+        CheckerKind::Bfd { .. } => "BFD CHECK failed on service".to_string(),
         CheckerKind::Smtp { .. } => format!("CHECK failed on service : {}", smtp_failed(checker, fault)),
         CheckerKind::Http(_) | CheckerKind::Ssl(..) => format!("CHECK failed on service : {}", web(fault)),
     }

@@ -94,7 +94,7 @@ impl Dialogue {
                 Next::over(tcp::verdict(Attempt::Connected))
             }
             // Never connected to.
-            (CheckerKind::Misc(_) | CheckerKind::File { .. }, _) => Next::Wait,
+            (CheckerKind::Misc(_) | CheckerKind::File { .. } | CheckerKind::Bfd { .. }, _) => Next::Wait,
             (CheckerKind::Http(http) | CheckerKind::Ssl(http, _), Some(url)) => {
                 *self = Dialogue::Http(Box::new(Response::new(asked.pattern.is_some())));
                 Next::Say(request(http.protocol, url, target))

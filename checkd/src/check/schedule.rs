@@ -56,7 +56,8 @@ impl Timing {
             | CheckerKind::Udp(_)
             | CheckerKind::Ping
             | CheckerKind::Misc(_)
-            | CheckerKind::File { .. } => Rounds::Single,
+            | CheckerKind::File { .. }
+            | CheckerKind::Bfd { .. } => Rounds::Single,
             CheckerKind::Http(http) | CheckerKind::Ssl(http, _) => Rounds::Urls {
                 count: http.urls.len().max(1),
                 pace: if http.fast_recovery == Switch::On { Pace::BackToBack } else { Pace::DelayLoop },
@@ -67,7 +68,7 @@ impl Timing {
             _ => First::Counts,
         };
         // What is heard of and not asked for counts at once.
-        let event_driven = matches!(checker.kind, CheckerKind::File { .. });
+        let event_driven = matches!(checker.kind, CheckerKind::File { .. } | CheckerKind::Bfd { .. });
         Timing {
             delay_loop: checker.delay_loop.max(LEAST),
             delay_before_retry: checker.delay_before_retry,

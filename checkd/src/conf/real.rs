@@ -104,11 +104,6 @@ fn check(
             .push(Diagnostic::error(Code::INCOMPLETE, s.span(), message).label("this checker is ignored").help(help));
         return;
     }
-    if kind == Kind::Bfd {
-        let message = format!("`{}` is read but has no effect yet", s.keyword());
-        let label = "the real server counts as up without it";
-        r.diags.push(Diagnostic::warning(Code::NO_EFFECT, s.span(), message).label(label));
-    }
     if real.checkers.is_empty() {
         real.checkers.reserve_exact(1); // there is seldom another one
     }

@@ -67,6 +67,7 @@ impl Engine {
         self.merge();
         self.begin_checkers(now, since, seed, |_| true, out);
         self.judge_files(|_| true, out);
+        self.judge_sessions(|_| true, out);
     }
 
     /// Settles the quorum of a service that begins, and announces it. COMPAT: keepalived 2.2.7, measured: `quorum_up` runs at every

@@ -76,6 +76,7 @@ impl Engine {
                 CheckerKind::Ping => "PING_CHECK",
                 CheckerKind::Misc(_) => "MISC_CHECK",
                 CheckerKind::File { .. } => "FILE_CHECK",
+                CheckerKind::Bfd { .. } => "BFD_CHECK",
             };
             let doing = match state.phase {
                 Phase::Waiting => "waiting",

@@ -60,7 +60,7 @@ impl Engine {
 /// What a checker does when nothing is done for it.
 pub(super) fn resting(kind: &CheckerKind) -> Phase {
     match kind {
-        CheckerKind::File { .. } => Phase::Hears,
+        CheckerKind::File { .. } | CheckerKind::Bfd { .. } => Phase::Hears,
         _ => Phase::Waiting,
     }
 }

@@ -7,10 +7,11 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Url};
 use ipc::config::probe::Tls;
-use ipc::config::{FileIdx, Generation};
+use ipc::config::{BfdIdx, FileIdx, Generation};
 use ipc::machine::Timeout;
 use ipc::msg::control::{DumpKind, News, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
+use ipc::msg::sessions::{CheckToVrrp, SessionState};
 use ipc::report::Line;
 
 /// One connection to one server. Never used twice, so what is still said of one that was given up is recognised.
@@ -56,12 +57,13 @@ impl Route {
                 tls: tls.clone(),
                 name: tls.sni_name.clone().or_else(|| url.and_then(|url| url.host.clone())),
             },
-            // A MISC_CHECK connects by itself, a FILE_CHECK to nothing.
+            // A MISC_CHECK connects by itself, a FILE_CHECK and a BFD_CHECK to nothing.
             CheckerKind::Tcp
             | CheckerKind::Http(_)
             | CheckerKind::Smtp { .. }
             | CheckerKind::Misc(_)
-            | CheckerKind::File { .. } => Transport::Tcp,
+            | CheckerKind::File { .. }
+            | CheckerKind::Bfd { .. } => Transport::Tcp,
             CheckerKind::Dns { .. } | CheckerKind::Udp(_) => Transport::Udp,
             CheckerKind::Ping => Transport::Ping,
         };
@@ -126,6 +128,17 @@ pub enum Event {
         generation: Generation,
         /// Which, and how.
         ended: ProbeEnded,
+    },
+    /// There is a new channel to vrrpd.
+    VrrpAttached,
+    /// vrrpd says how a BFD session stands.
+    Session {
+        /// The generation of its frame.
+        generation: Generation,
+        /// Which.
+        bfd: BfdIdx,
+        /// How.
+        now: SessionState,
     },
     /// A `track_file` as it is now.
     File {
@@ -196,6 +209,10 @@ pub enum Action {
     ToIpvs(CheckToIpvs),
     /// ipvsd broke the protocol, in these words: have it ended, and drop the channel.
     IpvsViolation(String),
+    /// Tell vrrpd.
+    ToVrrp(CheckToVrrp),
+    /// vrrpd broke the protocol, in these words: drop the channel.
+    VrrpViolation(String),
     /// Ask the supervisor to run a command.
     Run(Run),
     /// The same with a command of the generation that is being left; always before `Up::Activated`.

@@ -139,6 +139,7 @@ pub(super) fn succeeded(service: &Service, real: &Real, checker: &Checker, out: 
         CheckerKind::Udp(_) => format!("UDP connection to {label} success."),
         CheckerKind::Ping => format!("ICMP connection to {label} success."),
         CheckerKind::Misc(misc) => format!("{} succeeded.", misc_check(service, real, misc)),
+        CheckerKind::Bfd { name, .. } => format!("BFD_CHECK of {label}: session {name} is up"),
         CheckerKind::File { name, .. } => format!("({label}): tracked file {name} leaving FAULT state"),
     };
     say(Level::Info, text, out);
@@ -173,6 +174,9 @@ pub(super) fn failed(
             return say(Level::Notice, text, out);
         }
         CheckerKind::Smtp { .. } | CheckerKind::Dns { .. } => return,
+        CheckerKind::Bfd { name, .. } => {
+            return say(Level::Notice, format!("BFD_CHECK of {label} failed: session {name} is down"), out);
+        }
         CheckerKind::File { name, .. } => {
             return say(Level::Info, format!("({label}): tracked file {name} now FAULT state"), out);
         }
@@ -231,7 +235,7 @@ pub(super) fn attempt_failed(
             Some(how) => format!("{} failed ({how}).", misc_check(service, real, misc)),
         },
         // Said of every change already.
-        CheckerKind::File { .. } => return,
+        CheckerKind::File { .. } | CheckerKind::Bfd { .. } => return,
         CheckerKind::Ping => match fault {
             Fault::ReadTimeout | Fault::TooSlow => format!("ICMP connection to address {label} timeout."),
             _ => format!("ICMP connection to address {label} failed."),

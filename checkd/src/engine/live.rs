@@ -142,6 +142,9 @@ pub(super) fn check(config: &CheckConfig) -> Result<(), String> {
         if !config.reals.has(checker.real) {
             return Err(format!("checker {} belongs to real server {}, which is not there", idx.0, checker.real.0));
         }
+        if matches!(&checker.kind, CheckerKind::Bfd { bfd, .. } if !config.bfds.has(*bfd)) {
+            return Err(format!("checker {} has a BFD session that is not there", idx.0));
+        }
         if matches!(&checker.kind, CheckerKind::File { file, .. } if !config.files.has(*file)) {
             return Err(format!("checker {} has a file that is not there", idx.0));
         }

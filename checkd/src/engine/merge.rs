@@ -31,8 +31,8 @@ impl Classes {
             return classes;
         }
         let mut by_target: BTreeMap<SocketAddr, Vec<Vec<CheckerIdx>>> = BTreeMap::new();
-        // A FILE_CHECK has no probe to share.
-        let probes = |checker: &Checker| !matches!(checker.kind, CheckerKind::File { .. });
+        // A FILE_CHECK or BFD_CHECK has no probe to share.
+        let probes = |checker: &Checker| !matches!(checker.kind, CheckerKind::File { .. } | CheckerKind::Bfd { .. });
         for (idx, checker) in config.checkers.iter().filter(|(_, checker)| probes(checker)) {
             let of_target = by_target.entry(checker.target).or_default();
             let same = |class: &&mut Vec<CheckerIdx>| {

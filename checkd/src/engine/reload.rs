@@ -246,6 +246,7 @@ pub(super) fn equal(a: &Checker, b: &Checker) -> bool {
 /// The same in another generation, where commands and files have other numbers.
 fn same_kind(a: &CheckerKind, b: &CheckerKind) -> bool {
     match (a, b) {
+        (CheckerKind::Bfd { name, .. }, CheckerKind::Bfd { name: other, .. }) => name == other,
         (CheckerKind::File { name, weight, .. }, CheckerKind::File { name: other, weight: other_weight, .. }) => {
             name == other && weight == other_weight
         }

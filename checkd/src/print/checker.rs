@@ -8,7 +8,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::RealIdx;
 use ipc::config::check::{Checker, CheckerKind};
-use ipc::config::probe::{LaterKind, Misc, Reply, Udp};
+use ipc::config::probe::{Misc, Reply, Udp};
 use ipc::config::vrrp::Switch;
 
 /// Which keywords a checker has of its own; the others are those of its real server.
@@ -22,44 +22,22 @@ enum Own {
     Nothing,
 }
 
-/// What is asked, of whatever table the checker is.
-#[derive(Clone, Copy)]
-pub(super) enum Kind<'a> {
-    Run(&'a CheckerKind),
-    Later(&'a LaterKind),
-}
-
-impl<'a> From<&'a CheckerKind> for Kind<'a> {
-    fn from(kind: &'a CheckerKind) -> Self {
-        Kind::Run(kind)
+/// Which keywords a kind has of its own.
+fn own(kind: &CheckerKind) -> Own {
+    match kind {
+        CheckerKind::Tcp
+        | CheckerKind::Http(_)
+        | CheckerKind::Ssl(..)
+        | CheckerKind::Smtp { .. }
+        | CheckerKind::Dns { .. }
+        | CheckerKind::Udp(_)
+        | CheckerKind::Ping => Own::Socket,
+        CheckerKind::Misc(_) => Own::Times,
+        CheckerKind::File { .. } | CheckerKind::Bfd { .. } => Own::Nothing,
     }
 }
 
-impl<'a> From<&'a LaterKind> for Kind<'a> {
-    fn from(kind: &'a LaterKind) -> Self {
-        Kind::Later(kind)
-    }
-}
-
-impl Kind<'_> {
-    fn own(self) -> Own {
-        match self {
-            Kind::Run(
-                CheckerKind::Tcp
-                | CheckerKind::Http(_)
-                | CheckerKind::Ssl(..)
-                | CheckerKind::Smtp { .. }
-                | CheckerKind::Dns { .. }
-                | CheckerKind::Udp(_)
-                | CheckerKind::Ping,
-            ) => Own::Socket,
-            Kind::Run(CheckerKind::Misc(_)) => Own::Times,
-            Kind::Run(CheckerKind::File { .. }) | Kind::Later(LaterKind::Bfd { .. }) => Own::Nothing,
-        }
-    }
-}
-
-/// A checker of either table.
+/// A checker.
 #[derive(Clone, Copy)]
 pub(super) struct View<'a> {
     /// Whose it is.
@@ -75,15 +53,12 @@ pub(super) struct View<'a> {
     warmup: Duration,
     log_all_failures: Switch,
     alpha: Switch,
-    kind: Kind<'a>,
+    kind: &'a CheckerKind,
 }
 
 impl<'a> View<'a> {
     /// Looks at one.
-    pub(super) fn of<K>(checker: &'a Checker<K>) -> Self
-    where
-        &'a K: Into<Kind<'a>>,
-    {
+    pub(super) fn of(checker: &'a Checker) -> Self {
         let Checker {
             real,
             target,
@@ -113,13 +88,13 @@ impl<'a> View<'a> {
             warmup: *warmup,
             log_all_failures: *log_all_failures,
             alpha: *alpha,
-            kind: kind.into(),
+            kind,
         }
     }
 
     /// The port of a server of a mark has a meaning for checkers alone; those that connect write it themselves.
     pub(super) fn outer_port(&self) -> Option<u16> {
-        Some(self.target.port()).filter(|port| self.kind.own() != Own::Socket && *port != 0)
+        Some(self.target.port()).filter(|port| own(self.kind) != Own::Socket && *port != 0)
     }
 }
 
@@ -132,42 +107,42 @@ impl Printer<'_> {
 
     fn checker(self, w: &mut Writer<'_>, checker: &View<'_>) -> fmt::Result {
         match checker.kind {
-            Kind::Run(CheckerKind::Tcp) => w.of_list("TCP_CHECK", |w| socket(w, checker)),
-            Kind::Run(CheckerKind::Http(http)) => w.of_list("HTTP_GET", |w| {
+            CheckerKind::Tcp => w.of_list("TCP_CHECK", |w| socket(w, checker)),
+            CheckerKind::Http(http) => w.of_list("HTTP_GET", |w| {
                 socket(w, checker)?;
                 http::http(w, http)
             }),
-            Kind::Run(CheckerKind::Ssl(http, tls)) => w.of_list("SSL_GET", |w| {
+            CheckerKind::Ssl(http, tls) => w.of_list("SSL_GET", |w| {
                 socket(w, checker)?;
                 http::tls(w, tls)?;
                 http::http(w, http)
             }),
-            Kind::Run(CheckerKind::Smtp { helo }) => w.of_list("SMTP_CHECK", |w| {
+            CheckerKind::Smtp { helo } => w.of_list("SMTP_CHECK", |w| {
                 socket(w, checker)?;
                 w.field("helo_name", Value::Text(helo))
             }),
-            Kind::Run(CheckerKind::Dns { query, name }) => w.of_list("DNS_CHECK", |w| {
+            CheckerKind::Dns { query, name } => w.of_list("DNS_CHECK", |w| {
                 socket(w, checker)?;
                 w.field("type", Value::Text(words::dns_type(*query)))?;
                 w.field("name", Value::Text(name))
             }),
-            Kind::Run(CheckerKind::Udp(udp)) => w.of_list("UDP_CHECK", |w| {
+            CheckerKind::Udp(udp) => w.of_list("UDP_CHECK", |w| {
                 socket(w, checker)?;
                 datagram(w, udp)
             }),
-            Kind::Run(CheckerKind::Ping) => w.of_list("PING_CHECK", |w| socket(w, checker)),
-            Kind::Run(CheckerKind::Misc(script)) => w.of_list("MISC_CHECK", |w| {
+            CheckerKind::Ping => w.of_list("PING_CHECK", |w| socket(w, checker)),
+            CheckerKind::Misc(script) => w.of_list("MISC_CHECK", |w| {
                 misc(w, script)?;
                 w.json_only("connect_timeout", Value::Seconds(checker.timeout))?;
                 times(w, checker)
             }),
-            Kind::Run(CheckerKind::File { file, name: _, weight }) => w.of_list("FILE_CHECK", |w| {
+            CheckerKind::File { file, name: _, weight } => w.of_list("FILE_CHECK", |w| {
                 let name = self.check.files.at(*file).map_or("", |file| file.name.as_str());
                 w.field("track_file", Value::Text(name))?;
                 track::file_weight(w, *weight)?;
                 w.json_only("alpha", Value::Switch(checker.alpha))
             }),
-            Kind::Later(LaterKind::Bfd { bfd }) => w.of_list("BFD_CHECK", |w| {
+            CheckerKind::Bfd { bfd, name: _ } => w.of_list("BFD_CHECK", |w| {
                 let name = self.check.bfds.at(*bfd).map_or("", |bfd| bfd.name.as_str());
                 w.field("name", Value::Text(name))?;
                 w.field("alpha", Value::Switch(checker.alpha))
@@ -178,10 +153,10 @@ impl Printer<'_> {
 
 /// Keywords of the real server that only checkers without them need.
 fn outer_schedule(w: &mut Writer<'_>, checkers: &[View<'_>]) -> fmt::Result {
-    if let Some(one) = checkers.iter().find(|checker| checker.kind.own() != Own::Socket) {
+    if let Some(one) = checkers.iter().find(|checker| own(checker.kind) != Own::Socket) {
         w.field("connect_timeout", Value::Seconds(one.timeout))?;
     }
-    if let Some(one) = checkers.iter().find(|checker| checker.kind.own() == Own::Nothing) {
+    if let Some(one) = checkers.iter().find(|checker| own(checker.kind) == Own::Nothing) {
         w.field("delay_loop", Value::Seconds(one.delay_loop))?;
         w.field("retry", int(one.retry))?;
         w.field("delay_before_retry", Value::Seconds(one.delay_before_retry))?;

@@ -57,9 +57,7 @@ impl Printer<'_> {
         let members: Vec<Member<'_>> =
             both.filter_map(|(n, (dest, real))| Some(Member { index: RealIdx::from_usize(n)?, dest, real })).collect();
         let members = Rows::by(&members, |member| member.dest.service);
-        // All checkers, those that are run first.
-        let run = self.check.checkers.rows().iter().map(View::of);
-        let checkers: Vec<View<'_>> = run.chain(self.check.not_run.iter().map(View::of)).collect();
+        let checkers: Vec<View<'_>> = self.check.checkers.rows().iter().map(View::of).collect();
         let checkers = Rows::by(&checkers, |checker| checker.real);
         let services = self.ipvs.services.iter().zip(self.check.services.rows());
         w.blocks("virtual_server", services, |w, ((index, service), checked)| {

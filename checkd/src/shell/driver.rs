@@ -13,6 +13,7 @@ use ipc::evloop::{EventLoop, Ready};
 use ipc::msg::Role;
 use ipc::msg::control::{AtStop, FromCheck, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
+use ipc::msg::sessions::{CheckToVrrp, VrrpToCheck};
 use ipc::time::Mono;
 use ipc::tracked;
 use mio::Token;
@@ -22,7 +23,8 @@ use std::os::fd::OwnedFd;
 
 const SUPERVISOR: Token = Token(0);
 const IPVS: Token = Token(1);
-const FIRST_CONNECTION: usize = 2;
+const VRRP: Token = Token(2);
+const FIRST_CONNECTION: usize = 3;
 
 /// How long the last words may take to go out.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -46,6 +48,7 @@ struct Driver {
     events: EventLoop,
     child: Child<Check>,
     ipvs: Peer<CheckToIpvs, IpvsToCheck>,
+    vrrp: Peer<CheckToVrrp, VrrpToCheck>,
     prober: Prober,
     /// The configuration that was last given to the engine.
     configured: Generation,
@@ -60,6 +63,7 @@ pub fn run(mut child: Child<Check>, connections: usize) -> io::Result<()> {
         events,
         child,
         ipvs: Peer::new(Role::Ipvs, IPVS),
+        vrrp: Peer::new(Role::Vrrp, VRRP),
         prober: Prober::new(connections, FIRST_CONNECTION),
         configured: Generation::default(),
         life: Life::Running,
@@ -89,8 +93,10 @@ impl Driver {
         }
         self.read_supervisor(now);
         self.read_ipvs(now);
+        self.read_vrrp(now);
         self.say(now);
         self.ipvs.turn(&mut self.child, &mut self.events);
+        self.vrrp.turn(&mut self.child, &mut self.events);
         self.child.turn(now);
         Ok(match self.life {
             Life::Running => true,
@@ -131,7 +137,14 @@ impl Driver {
                     self.ipvs.detach();
                     self.step(now, Event::IpvsLost);
                 }
-                // No other peer yet: vrrpd and BFD come with later work.
+                child::Event::Attach(Role::Vrrp, socket) => match self.vrrp.attach(socket, &mut self.events) {
+                    Ok(()) => self.step(now, Event::VrrpAttached),
+                    Err(e) => self.child.logger().error(format!(
+                        "Cannot watch the channel to vrrpd: {e}; BFD_CHECK hears nothing until vrrpd is restarted"
+                    )),
+                },
+                child::Event::Detached(Role::Vrrp) => self.vrrp.detach(),
+                // There is no other peer.
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
                 child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
                 child::Event::TrackedFile(generation, file, open) => {
@@ -173,10 +186,23 @@ impl Driver {
         }
     }
 
+    fn read_vrrp(&mut self, now: Mono) {
+        while let Some(messages) = self.vrrp.receive(&mut self.child, &mut self.events) {
+            let generation = self.child.generation();
+            for VrrpToCheck::Session { bfd, now: state } in messages {
+                self.step(now, Event::Session { generation, bfd, now: state });
+            }
+        }
+    }
+
     /// Says what has been collected.
     fn say(&mut self, now: Mono) {
         let outbox = core::mem::take(&mut self.prober.outbox);
         self.ipvs.send(&mut self.child, outbox.ipvs);
+        self.vrrp.send(&mut self.child, outbox.vrrp);
+        if let Some(what) = outbox.vrrp_violation {
+            self.vrrp.violated(&mut self.child, &what);
+        }
         if let Some(what) = outbox.violation {
             self.ipvs.violated(&mut self.child, &what);
         }

@@ -10,6 +10,7 @@ use ipc::evloop::{EventLoop, Ready};
 use ipc::machine::Machine;
 use ipc::msg::control::{Run, Up};
 use ipc::msg::reals::CheckToIpvs;
+use ipc::msg::sessions::CheckToVrrp;
 use ipc::report::Line;
 use ipc::time::Mono;
 
@@ -18,6 +19,10 @@ use ipc::time::Mono;
 pub struct Outbox {
     /// For ipvsd.
     pub ipvs: Vec<CheckToIpvs>,
+    /// For vrrpd.
+    pub vrrp: Vec<CheckToVrrp>,
+    /// What vrrpd did wrong.
+    pub vrrp_violation: Option<String>,
     /// What ipvsd did wrong.
     pub violation: Option<String>,
     /// For the supervisor: commands of the generation that is being left.
@@ -111,6 +116,8 @@ impl Prober {
             Action::Close(probe) => self.connections.close(probe),
             Action::ToIpvs(message) => self.outbox.ipvs.push(message),
             Action::IpvsViolation(what) => self.outbox.violation = Some(what),
+            Action::ToVrrp(message) => self.outbox.vrrp.push(message),
+            Action::VrrpViolation(what) => self.outbox.vrrp_violation = Some(what),
             Action::Run(run) => self.outbox.runs.push(run),
             Action::RunOfLeft { left, run } => self.outbox.last_runs.push((left, run)),
             Action::Up(up) => self.outbox.ups.push(up),

@@ -1,13 +1,13 @@
 //! Every keyword of the server half, of static addresses, routes and rules: one case that is taken and one that is not.
 
 use crate::common::{bundle, problems_of, server};
-use ipc::config::FileIdx;
-use ipc::config::check::{CheckConfig, Checker, CheckerKind};
+use ipc::config::check::{Checker, CheckerKind};
 use ipc::config::file::FileWeight;
 use ipc::config::ipvs::{Checksum, GroupEntry, Method};
-use ipc::config::probe::{DnsType, LaterKind, Reply};
+use ipc::config::probe::{DnsType, Reply};
 use ipc::config::route::{Encap, MetricKind, RouteType, RuleAction};
 use ipc::config::vrrp::Switch;
+use ipc::config::{BfdIdx, FileIdx};
 use ipc::msg::compile::CompileMode;
 use std::time::Duration;
 
@@ -256,14 +256,6 @@ fn every_keyword_has_a_case_that_is_taken_and_one_that_is_not() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn later(lines: &str) -> (CheckConfig, LaterKind) {
-    let known = "track_file f {\nfile /run/f\nweight 3\n}\nbfd_instance b {\nneighbor_ip 192.0.2.1\n}\n";
-    let bundle = bundle(format!("{known}{}", server("delay_loop 7", lines)));
-    assert!(bundle.check.checkers.is_empty(), "it must not be run");
-    let kind = bundle.check.not_run[0].kind.clone();
-    (bundle.check, kind)
-}
-
 fn run(lines: &str) -> Checker {
     bundle(server("delay_loop 7", lines)).check.checkers.rows()[0].clone()
 }
@@ -298,8 +290,13 @@ fn checkers_are_typed_with_their_defaults() {
 }
 
 #[test]
-fn checkers_that_are_not_run_are_typed_with_their_defaults() {
-    assert!(matches!(later("BFD_CHECK {\nname b\n}").1, LaterKind::Bfd { .. }));
+fn a_session_is_for_whom_it_says() {
+    let text = |told| {
+        format!("bfd_instance b {{\nneighbor_ip 192.0.2.1\n{told}\n}}\n{}", server("", "BFD_CHECK {\nname b\n}"))
+    };
+    let check = bundle(text("checker")).check;
+    assert_eq!(check.checkers.rows()[0].kind, CheckerKind::Bfd { bfd: BfdIdx(0), name: "b".into() });
+    assert!(bundle(text("vrrp")).check.checkers.is_empty());
 }
 
 #[test]

@@ -71,7 +71,6 @@ pub fn canonical(mut bundle: Bundle) -> Bundle {
     check.services.iter_mut().for_each(|(_, s)| here(&mut s.origin));
     check.reals.iter_mut().for_each(|(_, r)| here(&mut r.origin));
     check.checkers.iter_mut().for_each(|(_, c)| here(&mut c.origin));
-    check.not_run.iter_mut().for_each(|c| here(&mut c.origin));
     script.files.iter_mut().for_each(|(_, f)| here(&mut f.origin));
     check.files.iter_mut().for_each(|(_, f)| here(&mut f.origin));
     check.bfds.iter_mut().for_each(|(_, b)| here(&mut b.origin));

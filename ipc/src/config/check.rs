@@ -3,7 +3,7 @@
 use super::bfd::Bfd;
 use super::file::{FileWeight, TrackFile};
 use super::global::Mail;
-use super::probe::{DnsType, LaterKind, Misc, Regex, Tls, TlsContext, Udp};
+use super::probe::{DnsType, Misc, Regex, Tls, TlsContext, Udp};
 use super::vrrp::Switch;
 use super::{BfdIdx, CheckerIdx, FileIdx, GroupIdx, InstanceIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
@@ -20,8 +20,6 @@ pub struct CheckConfig {
     pub reals: Table<RealIdx, Real>,
     /// Checkers of all real servers.
     pub checkers: Table<CheckerIdx, Checker>,
-    /// Checkers of kinds that are not run yet: the real server counts as up as far as they go, which the compiler warns about.
-    pub not_run: Vec<Checker<LaterKind>>,
     /// `track_file` blocks.
     pub files: Table<FileIdx, TrackFile>,
     /// `bfd_instance` blocks; those that checkers hear of say so.
@@ -114,7 +112,7 @@ pub struct Real {
     pub origin: Origin,
 }
 
-/// One checker. `Kind` is [`CheckerKind`] for those that are run.
+/// One checker. `Kind` is [`CheckerKind`] once it is read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checker<Kind = CheckerKind> {
     /// The real server it speaks for.
@@ -174,6 +172,13 @@ pub enum CheckerKind {
     Ping,
     /// `MISC_CHECK`
     Misc(Misc),
+    /// `BFD_CHECK`
+    Bfd {
+        /// `name`
+        bfd: BfdIdx,
+        /// The name, by which it is the same across a reload.
+        name: String,
+    },
     /// `FILE_CHECK`
     File {
         /// `track_file`

@@ -1,20 +1,10 @@
-//! What checkers are made of, and those that are read, typed and checked and not run yet ([`LaterKind`]).
+//! What checkers are made of.
 
+use super::ScriptIdx;
 use super::script::RunAs;
 use super::vrrp::Switch;
-use super::{BfdIdx, ScriptIdx};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
-
-/// What is asked by a checker that is not run yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LaterKind {
-    /// `BFD_CHECK`
-    Bfd {
-        /// `name`
-        bfd: BfdIdx,
-    },
-}
 
 /// TLS settings of a checker.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

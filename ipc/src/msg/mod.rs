@@ -9,6 +9,7 @@
 pub mod compile;
 pub mod control;
 pub mod reals;
+pub mod sessions;
 pub mod vips;
 
 use serde::{Deserialize, Serialize};

@@ -139,6 +139,17 @@ impl Lifecycle {
     /// The channels of a dead child are gone; its peers are told.
     fn detach(&mut self, dead: Daemon, out: &mut Vec<Action>) {
         let generation = self.current.unwrap_or(Generation(0));
+        let other = match dead {
+            Daemon::Vrrp => Some(Daemon::Check),
+            Daemon::Check => Some(Daemon::Vrrp),
+            Daemon::Ipvs => None,
+        };
+        if let Some(other) = other
+            && core::mem::take(&mut self.session_link) == Link::Connected
+            && self.children.at(other).alive().is_some_and(Alive::is_in_touch)
+        {
+            out.push(Action::Send(other, generation, Down::Detached(dead.role())));
+        }
         for peer in Daemon::IPVS_PEERS {
             let survivor = match dead {
                 Daemon::Ipvs => peer,

@@ -124,6 +124,8 @@ pub enum Action {
     SendSlice(Daemon, Generation),
     /// Send a child a message under that generation.
     Send(Daemon, Generation, Down),
+    /// Make a channel between vrrpd and checkd and give each its end: BFD_CHECKs hear of BFD sessions by it.
+    ConnectSessions,
     /// Make a channel between ipvsd and that child and give each its end.
     Connect(Daemon),
     /// SIGKILL, by pidfd.

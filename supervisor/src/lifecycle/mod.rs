@@ -23,7 +23,7 @@ mod tests;
 pub use io::{Action, Breach, Death, Event, Options, Respawn, Signal, Told};
 pub use module::MODULE_MEMORY;
 
-use crate::daemon::{Children, Daemon};
+use crate::daemon::{Children, Daemon, Wanted};
 use crate::fifo::Fifos;
 use crate::reload::{Change, Queued};
 use crate::script::{Effect, RunId, Scripts};
@@ -43,7 +43,7 @@ use module::ModuleLoading;
 /// delay.
 pub const BELIEVED_AGAIN: core::time::Duration = crate::backoff::GOOD_RUN;
 
-/// Whether a child has a channel to ipvsd.
+/// Whether two children have a channel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Link {
     #[default]
@@ -68,6 +68,9 @@ pub struct Lifecycle {
     stop: Option<Stop>,
     vrrp_link: Link,
     check_link: Link,
+    /// Between vrrpd and checkd, when there are BFD sessions.
+    session_link: Link,
+    sessions: Wanted,
     /// When an accusation of ipvsd was last believed.
     believed: Option<Mono>,
     module: ModuleLoading,
@@ -89,6 +92,8 @@ impl Lifecycle {
             stop: None,
             vrrp_link: Link::None,
             check_link: Link::None,
+            session_link: Link::None,
+            sessions: Wanted::No,
             believed: None,
             module: ModuleLoading::Idle,
             fifos: Fifos::default(),

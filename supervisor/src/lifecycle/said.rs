@@ -72,6 +72,13 @@ impl Lifecycle {
                 self.violation(now, peer, "ipvsd was sent what it does not accept", out);
             }
             (Daemon::Vrrp | Daemon::Check, Some(Daemon::Ipvs)) => self.ipvsd_accused(now, accuser, out),
+            // Neither is believed: it has dropped the channel, and BFD_CHECKs stay as they are until one of the two is started again.
+            (Daemon::Vrrp, Some(Daemon::Check)) | (Daemon::Check, Some(Daemon::Vrrp))
+                if self.session_link == Link::Connected =>
+            {
+                let text = format!("was sent what it does not accept by {role}, and hears no more of it");
+                log_of(out, Level::Error, accuser, text);
+            }
             (_, _) => self.violation(now, accuser, format!("accusation of {role}, which is no peer of it"), out),
         }
     }

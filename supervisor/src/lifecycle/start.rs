@@ -47,6 +47,9 @@ impl Lifecycle {
                 self.children.at_mut(daemon).wanted = Wanted::Yes;
             }
         }
+        if table.bfds > 0 {
+            self.sessions = Wanted::Yes;
+        }
         let startup = table.startup;
         self.scripts.admit(generation, table);
         match startup {
@@ -154,6 +157,12 @@ impl Lifecycle {
                 out.push(Action::Connect(daemon));
             }
             self.activate_one(now, daemon, current, out);
+        }
+        let runs = |daemon| self.children.at(daemon).at_work().is_some_and(|a: &Alive| a.active == Some(current));
+        let both = runs(Daemon::Vrrp) && runs(Daemon::Check);
+        if both && self.sessions == Wanted::Yes && self.session_link == Link::None {
+            self.session_link = Link::Connected;
+            out.push(Action::ConnectSessions);
         }
     }
 

@@ -4,6 +4,7 @@
 //! what a packet does to it, [`timing`] when it speaks and how long it waits, [`sessions`] whose packet it is and what a reload means.
 
 pub mod chance;
+pub mod dump;
 pub mod session;
 pub mod sessions;
 pub mod timing;

@@ -287,11 +287,6 @@ impl Session {
         let Remote { state, diag, multiplier, min_tx, min_rx, .. } = self.remote;
         (state, diag, multiplier, min_tx, min_rx)
     }
-
-    /// What it says of itself, for dumps: Desired Min TX and Required Min RX in microseconds.
-    pub fn says(&self) -> (u32, u32) {
-        (self.tx.said, self.rx.said)
-    }
 }
 
 /// Which port.

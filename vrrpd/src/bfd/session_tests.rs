@@ -301,3 +301,17 @@ fn a_goodbye_is_said_to_who_was_heard() {
     assert!(matches!(said[..], [Control { state: State::Down, diag: Diag::NONE, yours: 9, poll: Flag::Clear, .. }]));
     assert_eq!(Bench::new(conf()).act(close).1, [], "nobody was heard");
 }
+
+#[test]
+fn a_dump_says_how_it_stands() {
+    let bench = Bench::up(conf());
+    let mut text = String::new();
+    super::dump::write(&mut text, [&bench.session].into_iter(), bench.now + Duration::from_millis(1500));
+    for line in [
+        " BFD Instance = b\n   Neighbor IP = 10.9.0.2\n   Required min RX interval = 50000 us\n",
+        "   local state = Up, since 1.500 s\n   remote state = Up\n   local discriminator = 0x7\n   remote discriminator = 0x9\n",
+        "   local tx intv = 50000 us\n   local detection time = 150000 us\n   Sent = 1, received = 2\n",
+    ] {
+        assert!(text.contains(line), "{line:?} in\n{text}");
+    }
+}

@@ -12,6 +12,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::bfd::{Bfd, Told};
 use ipc::config::{BfdIdx, InstanceIdx};
+use ipc::msg::sessions::{SessionState, VrrpToCheck};
 use ipc::report::Level;
 use ipc::table::Table;
 use ipc::time::Mono;
@@ -100,8 +101,16 @@ impl Active {
         }
     }
 
+    /// Tells checkd how the sessions stand that checkers hear of.
+    pub fn say_sessions(&self, out: &mut Effects) {
+        self.bfds.iter().for_each(|(index, session)| say(index, session, out));
+    }
+
     /// Those that track it are told.
     fn bfd_turned(&mut self, index: BfdIdx, env: &mut Env<'_>) {
+        if let Some(session) = self.bfds.at(index) {
+            say(index, session, env.out);
+        }
         let Some(session) = self.bfds.at(index) else { return };
         let (name, standing) = (session.conf.name.clone(), session.standing());
         let users: Vec<InstanceIdx> = self
@@ -131,7 +140,14 @@ impl Active {
     }
 }
 
-/// Whether checkers are; `vrrp` alone says that they are not.
-pub fn is_for_checkers(conf: &Bfd) -> bool {
-    matches!(conf.told, Told::Both | Told::Checker)
+/// Tells checkd of a session, unless it is for instances alone (`vrrp`) or nothing is known yet.
+fn say(bfd: BfdIdx, session: &Session, out: &mut Effects) {
+    let now = match session.standing() {
+        Standing::Up => SessionState::Up,
+        Standing::Down => SessionState::Down,
+        Standing::Fresh => return,
+    };
+    if session.conf.told != Told::Vrrp {
+        out.check(VrrpToCheck::Session { bfd, now });
+    }
 }

@@ -16,6 +16,7 @@ use ipc::evloop::{EventLoop, Ready, clock};
 use ipc::machine::Machine;
 use ipc::msg::Role;
 use ipc::msg::control::{AtStop, StopMode, Up};
+use ipc::msg::sessions::{CheckToVrrp, VrrpToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
 use ipc::time::Mono;
@@ -29,6 +30,7 @@ use vrrpd::router::Router;
 
 const SUPERVISOR: Token = Token(0);
 const IPVS: Token = Token(1);
+const CHECK: Token = Token(2);
 
 /// How long saying goodbye may take before the process exits without: ipvsd releases what is left.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -66,6 +68,7 @@ struct Driver {
     events: EventLoop,
     child: Child<Vrrp>,
     ipvs: Peer<VrrpToIpvs, IpvsToVrrp>,
+    check: Peer<VrrpToCheck, CheckToVrrp>,
     router: Router,
     sockets: Sockets,
     bfd: BfdSockets,
@@ -100,6 +103,7 @@ pub fn run(mut child: Child<Vrrp>) -> io::Result<()> {
         events,
         child,
         ipvs: Peer::new(Role::Ipvs, IPVS),
+        check: Peer::new(Role::Check, CHECK),
         router: Router::default(),
         sockets: Sockets::default(),
         bfd: BfdSockets::default(),
@@ -147,6 +151,7 @@ impl Driver {
         self.bfd.retry(now, &mut self.events, &mut self.outbox.lines);
         self.read_supervisor(now);
         self.read_ipvs(now);
+        self.read_check(now);
         self.carry_out(now);
         self.read_packets(now, ready);
         self.carry_out(now);
@@ -154,6 +159,7 @@ impl Driver {
             self.do_piece(now);
         }
         self.ipvs.turn(&mut self.child, &mut self.events);
+        self.check.turn(&mut self.child, &mut self.events);
         self.child.turn(now);
         Ok(match self.life {
             Life::Running => true,
@@ -211,6 +217,13 @@ impl Driver {
                     self.ipvs.detach();
                     self.step(now, Event::IpvsLost);
                 }
+                child::Event::Attach(Role::Check, socket) => match self.check.attach(socket, &mut self.events) {
+                    Ok(()) => self.step(now, Event::SessionsWanted),
+                    Err(e) => self.child.logger().error(format!(
+                        "Cannot watch the channel to checkd: {e}; BFD_CHECK hears nothing until checkd is restarted"
+                    )),
+                },
+                child::Event::Detached(Role::Check) => self.check.detach(),
                 // vrrpd has no other peer.
                 child::Event::Attach(..) | child::Event::Detached(_) => {}
                 child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
@@ -236,6 +249,17 @@ impl Driver {
             Err(e) => self.child.logger().error(format!(
                 "Cannot watch the channel to ipvsd: {e}; addresses do not move until holdfast is restarted"
             )),
+        }
+    }
+
+    /// checkd has one wish; asking many times in a turn is answered once.
+    fn read_check(&mut self, now: Mono) {
+        let mut asked = None;
+        while let Some(messages) = self.check.receive(&mut self.child, &mut self.events) {
+            asked = messages.last().copied().or(asked);
+        }
+        if let Some(CheckToVrrp::Resync) = asked {
+            self.step(now, Event::SessionsWanted);
         }
     }
 
@@ -304,6 +328,10 @@ impl Driver {
         self.send(now, after, &mut lines);
         self.carry_out_bfd(now, &mut lines);
         self.tell_ipvsd(now);
+        let sessions = core::mem::take(&mut self.outbox.check);
+        if !sessions.is_empty() {
+            self.check.send(&mut self.child, sessions);
+        }
         let last = core::mem::take(&mut self.outbox.last_words);
         for of_one in last.chunk_by(|(a, _), (b, _)| a == b) {
             let words = of_one.iter().map(|(_, word)| *word).collect();

@@ -8,6 +8,7 @@
 use super::sender::Packet;
 use ipc::config::Generation;
 use ipc::msg::control::{FromVrrp, Up};
+use ipc::msg::sessions::VrrpToCheck;
 use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::report::Line;
 use std::collections::{BTreeMap, HashSet};
@@ -31,6 +32,8 @@ pub struct Outbox {
     pub copies: BTreeMap<u32, Vec<Packet>>,
     /// The frames in `packets`.
     announced: HashSet<(u32, Vec<u8>)>,
+    /// For checkd, one frame.
+    pub check: Vec<VrrpToCheck>,
     /// For ipvsd, one frame.
     pub ipvs: Vec<VrrpToIpvs>,
     /// For the supervisor: commands and news of the generation that is being left.
@@ -79,6 +82,7 @@ impl Outbox {
                 }
                 Action::BfdListen(wanted) => self.bfd_listen = Some(wanted),
                 Action::Bfd { peer, bytes } => self.bfd.push((peer, bytes)),
+                Action::ToCheck(message) => self.check.push(message),
                 Action::ToIpvs(message) => self.ipvs.push(message),
                 Action::Run(run) => self.words.push(FromVrrp::Run(run)),
                 Action::RunOfLeft { left, run } => self.last_words.push((left, FromVrrp::Run(run))),

@@ -14,9 +14,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
+use ipc::config::bfd::Told;
 use ipc::config::check::{Checker, CheckerKind, Http, Url};
 use ipc::config::file::FileWeight;
-use ipc::config::probe::{DnsType, LaterKind, Misc, Reply, Udp};
+use ipc::config::probe::{DnsType, Misc, Reply, Udp};
 use ipc::config::script::{Asker, ScriptKind};
 use ipc::config::vrrp::Switch;
 use ipc::config::{BfdIdx, Bundle, FileIdx, RealIdx};
@@ -38,19 +39,14 @@ const HELO: &str = "smtpchecker.keepalived.org";
 pub(super) const ONCE: FileWeight = FileWeight { value: 1, reverse: Switch::Off };
 
 impl Resolver<'_, '_> {
-    /// Adds a checker to those that are run, or to the others.
+    /// Adds a checker.
     pub(super) fn checker(&mut self, c: &Draft, of: &Of<'_>, bundle: &mut Bundle) {
         let Some(like) = self.common(c, of) else { return };
-        if c.kind == Kind::Bfd {
-            let kind = self.later(c, of);
-            bundle.check.not_run.extend(kind.map(|kind| with(like, kind)));
-            return;
-        }
         let Some(run) = self.run(c, of, like.delay_loop) else { return };
         let _too_many = bundle.check.checkers.push(with(like, run)); // u32: more than memory holds
     }
 
-    /// What is asked, of kinds that are run.
+    /// What is asked.
     fn run(&mut self, c: &Draft, of: &Of<'_>, delay_loop: Duration) -> Option<CheckerKind> {
         let own = c.own();
         Some(match c.kind {
@@ -69,7 +65,7 @@ impl Resolver<'_, '_> {
                 CheckerKind::Ssl(http(c, of.d, of.v), c.tls.clone())
             }
             Kind::File => self.file(c, of)?,
-            Kind::Bfd => return None,
+            Kind::Bfd => self.bfd_check(c, of)?,
         })
     }
 
@@ -121,13 +117,18 @@ impl Resolver<'_, '_> {
         Some(CheckerKind::File { file: FileIdx(u16::try_from(at).ok()?), name: name.value.clone(), weight })
     }
 
-    /// What is not run yet; names of sessions are looked up.
-    fn later(&mut self, c: &Draft, of: &Of<'_>) -> Option<LaterKind> {
+    fn bfd_check(&mut self, c: &Draft, of: &Of<'_>) -> Option<CheckerKind> {
         let name = c.own().bfd.as_ref()?;
-        let Some(at) = of.draft.bfds.iter().position(|b| b.name.value == name.value) else {
+        let Some((at, block)) = of.draft.bfds.iter().enumerate().find(|(_, b)| b.name.value == name.value) else {
             return self.undefined("bfd_instance", name);
         };
-        Some(LaterKind::Bfd { bfd: BfdIdx(u16::try_from(at).ok()?) })
+        if block.told == Told::Vrrp {
+            let message = format!("`bfd_instance {}` is for instances alone", name.value);
+            let ignored = Diagnostic::warning(Code::CONFLICT, name.span, message).label("this checker is ignored");
+            self.r.diags.push(ignored.help("say `checker` in its block as well, or leave `vrrp` out"));
+            return None;
+        }
+        Some(CheckerKind::Bfd { bfd: BfdIdx(u16::try_from(at).ok()?), name: name.value.clone() })
     }
 
     fn undefined<T>(&mut self, what: &str, name: &At<String>) -> Option<T> {

@@ -144,6 +144,8 @@ impl World {
             Action::Close(probe) => assert!(self.open.remove(&probe).is_some(), "{probe:?} is closed twice"),
             Action::ToIpvs(word) => self.hear(word, todo),
             Action::IpvsViolation(what) => panic!("{what}"),
+            Action::ToVrrp(_) => {}
+            Action::VrrpViolation(what) => panic!("vrrpd accused: {what}"),
             Action::Run(run) => self.runs.push((self.now, run)),
             Action::RunOfLeft { left, run } => self.last_runs.push((left, run.script.0, run.cause)),
             Action::Up(up) => self.ups.push(up),

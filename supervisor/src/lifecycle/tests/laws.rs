@@ -116,6 +116,9 @@ impl World {
                 Action::Connect(d) => {
                     assert!(self.alive.contains(d) && self.alive.contains(&Daemon::Ipvs), "{action:?}");
                 }
+                Action::ConnectSessions => {
+                    assert!(self.alive.contains(&Daemon::Vrrp) && self.alive.contains(&Daemon::Check), "{action:?}");
+                }
                 Action::Exit(code) => {
                     assert!(self.alive.is_subset(&self.killed), "exit while children are there");
                     self.exited = Some(*code);

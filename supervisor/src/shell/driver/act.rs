@@ -40,7 +40,8 @@ impl Driver {
                 }
             }
             Action::Send(daemon, generation, down) => self.send(daemon, generation, down, Vec::new()),
-            Action::Connect(daemon) => self.connect(daemon),
+            Action::Connect(daemon) => self.connect(Daemon::Ipvs, daemon),
+            Action::ConnectSessions => self.connect(Daemon::Vrrp, Daemon::Check),
             Action::Kill(daemon) => {
                 if let Some(running) = self.children.get(&daemon) {
                     running.process.kill();
@@ -226,17 +227,17 @@ impl Driver {
     }
 
     /// Makes a channel between ipvsd and another child, and gives each its end.
-    fn connect(&mut self, daemon: Daemon) {
+    fn connect(&mut self, first: Daemon, daemon: Daemon) {
         match pair() {
             Ok((one, other)) => {
                 let generation = self.generation();
-                self.send(Daemon::Ipvs, generation, Down::Attach(daemon.role()), vec![one]);
-                self.send(daemon, generation, Down::Attach(Role::Ipvs), vec![other]);
+                self.send(first, generation, Down::Attach(daemon.role()), vec![one]);
+                self.send(daemon, generation, Down::Attach(first.role()), vec![other]);
             }
             Err(e) => {
                 // Without a channel the child is of no use; started again, it gets another.
                 self.pending.push_back(Event::Broken(daemon, supervisor::lifecycle::Breach::Closed));
-                self.setup.logger.error(format!("no channel between ipvsd and {daemon}: {}", e.desc()));
+                self.setup.logger.error(format!("no channel between {first} and {daemon}: {}", e.desc()));
             }
         }
     }
