@@ -23,6 +23,7 @@ mod sessions;
 mod standing;
 mod stop;
 mod vrrp_mails;
+mod telling;
 mod weights;
 
 pub use conversation::ANSWER_WAIT;

@@ -210,7 +210,7 @@ fn a_storm_of_writes_is_bounded_and_the_last_one_counts() -> Outcome {
     let one = Daemon::start(Program::Holdfast, &pair.a, &config)?;
     pair.wait_master(&pair.a)?;
     let began = std::time::Instant::now();
-    for n in 0..20_000 {
+    for n in 0..4_000 {
         fs::write(directory.file("f"), format!("{}", n % 100))?;
         fs::write(directory.file("other"), "1")?;
     }

@@ -214,3 +214,32 @@ fn log_files_are_opened_anew_by_sighup() -> Outcome {
     assert!(path("h_vrrp.log").exists() && path("h_ipvs.log").exists());
     Ok(())
 }
+
+/// The groups that may ping, of a host.
+fn ping_groups(host: &Host) -> Outcome<String> {
+    let text = tests::netns::run(host.netns.command("cat").arg("/proc/sys/net/ipv4/ping_group_range"))?;
+    Ok(text.split_ascii_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+#[test]
+fn checkd_may_ping_for_the_run_and_a_crash_is_made_up_for() -> Outcome {
+    let (_lan, host) = host()?;
+    host.netns.sysctl("ipv4/ping_group_range", "1 0")?;
+    let config =
+        SERVICE.replace("TCP_CHECK", "PING_CHECK").replace("192.168.154.20", "127.0.0.1").replace("loop 5", "loop 1");
+    let none = config.replace("PING_CHECK", "TCP_CHECK");
+    let mut daemon = Daemon::start(Program::Holdfast, &host, &none)?;
+    daemon.wait_log("Startup complete", SOON)?;
+    assert_eq!(ping_groups(&host)?, "1 0");
+    daemon.reload(&config)?;
+    daemon.wait_log("ICMP connection to [127.0.0.1]:tcp:80 success.", SOON)?;
+    let during = ping_groups(&host)?;
+    assert_ne!(during, "1 0");
+    daemon.kill_all()?;
+    assert_eq!(ping_groups(&host)?, during);
+    let mut again = Daemon::start(Program::Holdfast, &host, &config)?;
+    again.wait_log("ICMP connection to [127.0.0.1]:tcp:80 success.", SOON)?;
+    assert!(again.terminate()?.success());
+    assert_eq!(ping_groups(&host)?, "1 0");
+    Ok(())
+}

@@ -13,7 +13,6 @@ use core::time::Duration;
 use ipc::config::check::{Checker, CheckerKind};
 use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, ServiceIdx};
-use ipc::msg::control::{Cause, Run};
 use ipc::msg::reals::Standing;
 use ipc::table::Table;
 use ipc::time::Mono;
@@ -73,13 +72,12 @@ impl Engine {
     /// Settles the quorum of a service that begins, and announces it. COMPAT: keepalived 2.2.7, measured: `quorum_up` runs at every
     /// start; a service that begins without quorum says so only if it has a sorry server.
     pub(super) fn begin_service(&mut self, idx: ServiceIdx, out: &mut Vec<Action>) {
-        let Stage::Live(live) = &mut self.stage else { return };
+        let Stage::Live(live) = &self.stage else { return };
         if live.config.rs_init_notifies == Switch::On {
             let reals = live.service(idx).map(|(_, state)| state.reals.as_slice()).unwrap_or_default();
             for real in reals {
-                let up = live.reals.at(*real).is_some_and(|state| state.health() == Health::Up);
-                if let Some(script) = live.config.reals.at(*real).and_then(|real| real.notify_up).filter(|_| up) {
-                    out.push(Action::Run(Run { script, cause: Cause::Real(*real) }));
+                if live.reals.at(*real).is_some_and(|state| state.health() == Health::Up) {
+                    self.notify(*real, Health::Up, out);
                 }
             }
         }
@@ -95,9 +93,7 @@ impl Engine {
         let Some((service, state)) = live.service(idx) else { return };
         let Some(sorry) = &service.sorry else { return };
         lines::starting_without_quorum(service, state.weight, out);
-        if let Some(script) = service.quorum_down {
-            out.push(Action::Run(Run { script, cause: Cause::Quorum(idx) }));
-        }
+        self.notify_quorum(idx, Quorum::Down, out);
         lines::sorry_serves(service, sorry, out);
     }
 

@@ -222,6 +222,15 @@ pub enum Action {
         /// The command.
         run: Run,
     },
+    /// Tell the supervisor of a change, for who reads its FIFOs.
+    Tell(News),
+    /// The same of what is in the generation that is being left; always before `Up::Activated`.
+    TellOfLeft {
+        /// The generation whose indices these are.
+        left: Generation,
+        /// The change.
+        news: News,
+    },
     /// Tell the supervisor. `Ready` and `Refused` are about the generation that was configured last.
     Up(Up),
     /// Log.

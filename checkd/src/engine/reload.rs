@@ -5,6 +5,7 @@
 
 use super::live::{CheckerState, Live, Phase};
 use super::merge::carry_groups;
+use super::telling::{last_of_real, last_of_service};
 use super::{Action, Configured, Engine, Stage, lines};
 use crate::check::schedule::{Begin, Health};
 use crate::quorum::Quorum;
@@ -13,8 +14,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind};
 use ipc::config::probe::Misc;
-use ipc::config::{CheckerIdx, RealIdx, ScriptIdx, ServiceIdx};
-use ipc::msg::control::{Cause, Run};
+use ipc::config::{CheckerIdx, RealIdx, ServiceIdx};
 use ipc::msg::reals::Standing;
 use ipc::table::Table;
 use ipc::time::Mono;
@@ -130,19 +130,13 @@ impl Engine {
                 }
                 if old.standing(*real_idx) == Standing::Serving {
                     lines::removing(service, real, out);
-                    run_last(old, real.notify_down, Cause::Real(*real_idx), out);
+                    last_of_real(old, *real_idx, out);
                 }
             }
             if goes && state.quorum == Quorum::Up {
-                run_last(old, service.quorum_down, Cause::Quorum(idx), out);
+                last_of_service(old, idx, out);
             }
         }
-    }
-}
-
-fn run_last(old: &Live, script: Option<ScriptIdx>, cause: Cause, out: &mut Vec<Action>) {
-    if let Some(script) = script {
-        out.push(Action::RunOfLeft { left: old.generation, run: Run { script, cause } });
     }
 }
 

@@ -6,7 +6,6 @@ use crate::check::schedule::{Change, Health};
 use crate::quorum::Quorum;
 use alloc::vec::Vec;
 use ipc::config::{RealIdx, ServiceIdx};
-use ipc::msg::control::{Cause, Run};
 
 impl Engine {
     /// One checker of a real server has changed its mind.
@@ -55,18 +54,6 @@ impl Engine {
         self.notify(idx, health, out);
     }
 
-    /// Runs `notify_up` or `notify_down`.
-    pub(super) fn notify(&self, idx: RealIdx, health: Health, out: &mut Vec<Action>) {
-        let Stage::Live(live) = &self.stage else { return };
-        let script = live.config.reals.at(idx).and_then(|real| match health {
-            Health::Up => real.notify_up,
-            Health::Down => real.notify_down,
-        });
-        if let Some(script) = script {
-            out.push(Action::Run(Run { script, cause: Cause::Real(idx) }));
-        }
-    }
-
     /// Brings the quorum of a service up to date. True when a sorry server came or went with it: then ipvsd has been told of the
     /// whole service.
     pub(super) fn settle(&mut self, idx: ServiceIdx, out: &mut Vec<Action>) -> bool {
@@ -96,18 +83,10 @@ impl Engine {
             state.quorum = after;
         }
         let Some((service, state)) = live.service(idx) else { return };
-        let script = match after {
-            Quorum::Up => {
-                lines::gained_quorum(service, state.weight, out);
-                service.quorum_up
-            }
-            Quorum::Down => {
-                lines::lost_quorum(service, state.weight, out);
-                service.quorum_down
-            }
-        };
-        if let Some(script) = script {
-            out.push(Action::Run(Run { script, cause: Cause::Quorum(idx) }));
+        match after {
+            Quorum::Up => lines::gained_quorum(service, state.weight, out),
+            Quorum::Down => lines::lost_quorum(service, state.weight, out),
         }
+        self.notify_quorum(idx, after, out);
     }
 }

@@ -6,7 +6,7 @@ use crate::quorum::Quorum;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::vrrp::Switch;
-use ipc::msg::control::{AtStop, Cause, Run, StopMode, Up};
+use ipc::msg::control::{AtStop, StopMode, Up};
 use ipc::msg::reals::Standing;
 use ipc::time::Mono;
 
@@ -60,13 +60,13 @@ impl Engine {
                     standing => lines::shutting_down(service, real, standing == Standing::Inhibited, out),
                 }
                 let alive = live.reals.at(*real_idx).is_some_and(|state| state.health() == Health::Up);
-                if let Some(script) = real.notify_down.filter(|_| alive && service.omega == Switch::On) {
-                    out.push(Action::Run(Run { script, cause: Cause::Real(*real_idx) }));
+                if alive && service.omega == Switch::On {
+                    self.notify(*real_idx, Health::Down, out);
                 }
             }
             let had = state.quorum == Quorum::Up && service.omega == Switch::On;
-            if let Some(script) = service.quorum_down.filter(|_| had) {
-                out.push(Action::Run(Run { script, cause: Cause::Quorum(idx) }));
+            if had {
+                self.notify_quorum(idx, Quorum::Down, out);
             }
         }
     }

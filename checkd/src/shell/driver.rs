@@ -11,7 +11,7 @@ use ipc::child::{self, Check, CheckOwn, Child, Peer};
 use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready};
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, FromCheck, StopMode, Up};
+use ipc::msg::control::{AtStop, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::sessions::{CheckToVrrp, VrrpToCheck};
 use ipc::time::Mono;
@@ -206,11 +206,11 @@ impl Driver {
         if let Some(what) = outbox.violation {
             self.ipvs.violated(&mut self.child, &what);
         }
-        for of_one in outbox.last_runs.chunk_by(|(a, _), (b, _)| a == b) {
-            let runs = of_one.iter().map(|(_, run)| FromCheck::Run(*run)).collect();
-            self.child.say_all_of(of_one.first().map_or_else(Generation::default, |(left, _)| *left), runs);
+        for of_one in outbox.last_words.chunk_by(|(a, _), (b, _)| a == b) {
+            let left = of_one.first().map_or_else(Generation::default, |(left, _)| *left);
+            self.child.say_all_of(left, of_one.iter().map(|(_, word)| *word).collect());
         }
-        self.child.say_all(outbox.runs.into_iter().map(FromCheck::Run).collect());
+        self.child.say_all(outbox.words);
         for line in &outbox.lines {
             self.child.log(line);
         }

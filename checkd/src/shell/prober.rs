@@ -8,7 +8,7 @@ use checkd::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
 use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready};
 use ipc::machine::Machine;
-use ipc::msg::control::{Run, Up};
+use ipc::msg::control::{FromCheck, Up};
 use ipc::msg::reals::CheckToIpvs;
 use ipc::msg::sessions::CheckToVrrp;
 use ipc::report::Line;
@@ -25,10 +25,10 @@ pub struct Outbox {
     pub vrrp_violation: Option<String>,
     /// What ipvsd did wrong.
     pub violation: Option<String>,
-    /// For the supervisor: commands of the generation that is being left.
-    pub last_runs: Vec<(Generation, Run)>,
-    /// For the supervisor: commands.
-    pub runs: Vec<Run>,
+    /// For the supervisor: commands and news of the generation that is being left.
+    pub last_words: Vec<(Generation, FromCheck)>,
+    /// For the supervisor: commands and news.
+    pub words: Vec<FromCheck>,
     /// For the supervisor: answers, said after everything else.
     pub ups: Vec<Up>,
     /// For the log.
@@ -118,8 +118,10 @@ impl Prober {
             Action::IpvsViolation(what) => self.outbox.violation = Some(what),
             Action::ToVrrp(message) => self.outbox.vrrp.push(message),
             Action::VrrpViolation(what) => self.outbox.vrrp_violation = Some(what),
-            Action::Run(run) => self.outbox.runs.push(run),
-            Action::RunOfLeft { left, run } => self.outbox.last_runs.push((left, run)),
+            Action::Run(run) => self.outbox.words.push(FromCheck::Run(run)),
+            Action::RunOfLeft { left, run } => self.outbox.last_words.push((left, FromCheck::Run(run))),
+            Action::Tell(news) => self.outbox.words.push(FromCheck::Tell(news)),
+            Action::TellOfLeft { left, news } => self.outbox.last_words.push((left, FromCheck::Tell(news))),
             Action::Up(up) => self.outbox.ups.push(up),
             Action::Log(line) => self.outbox.lines.push(line),
             Action::Compose(letter) => {

@@ -21,6 +21,8 @@ pub struct ScriptConfig {
     pub files: Table<FileIdx, WatchedFile>,
     /// How many BFD sessions there are: vrrpd runs them, also for checkers alone.
     pub bfds: u32,
+    /// There is a PING_CHECK: checkd's group must be one that may ping.
+    pub ping: Switch,
     /// How many services there are (bounds check of causes).
     pub services: u32,
     /// How many real servers there are (bounds check of causes).

@@ -142,6 +142,8 @@ pub enum Action {
     LogSocket(Daemon),
     /// Open the log files anew, the supervisor's and those of the children that are there.
     LogFiles,
+    /// Let checkd's group ping until the end.
+    LetPing,
     /// Write the files of that generation that are to be written at the start.
     InitFiles(Generation),
     /// Watch the files of that generation instead of all others; [`Event::FileChanged`] follows.

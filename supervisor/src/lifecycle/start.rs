@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::Generation;
 use ipc::config::script::ScriptConfig;
+use ipc::config::vrrp::Switch;
 use ipc::msg::control::Down;
 use ipc::report::Level;
 use ipc::time::Mono;
@@ -139,6 +140,9 @@ impl Lifecycle {
             self.set_stage(Stage::Activating);
             self.switch_fifos(now, generation, out);
             self.begin_files(generation, out);
+            if self.scripts.table(generation).is_some_and(|table| table.ping == Switch::On) {
+                out.push(Action::LetPing);
+            }
         }
     }
 

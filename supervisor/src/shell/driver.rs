@@ -13,6 +13,7 @@ use super::exec::Commands;
 use super::fifo::Fifo;
 use super::files;
 use super::notify::Manager;
+use super::ping::PingGroups;
 use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
 use super::start::IDENT;
@@ -96,6 +97,7 @@ pub struct Driver {
     slices: BTreeMap<Generation, Slices>,
     fifos: BTreeMap<Kind, Fifo>,
     watcher: Watcher,
+    ping: PingGroups,
     /// Tracked files that are to be handed out.
     handing: VecDeque<(Daemon, Generation, FileIdx)>,
     /// The service manager.
@@ -124,6 +126,7 @@ impl Driver {
             slices: BTreeMap::new(),
             fifos: BTreeMap::new(),
             watcher: Watcher::default(),
+            ping: PingGroups::default(),
             handing: VecDeque::new(),
             manager: Manager::find(),
             exit: None,

@@ -70,6 +70,12 @@ fn replace(path: &Path, mode: Mode) -> Result<OwnedFd, String> {
     Ok(fd)
 }
 
+/// Writes something down in the run directory.
+pub fn note(path: &Path, text: &str) -> Result<(), String> {
+    let mut file = File::from(replace(path, Mode::S_IRUSR | Mode::S_IWUSR)?);
+    file.write_all(text.as_bytes()).map_err(|e| format!("{} cannot be written: {e}", path.display()))
+}
+
 /// Writes the pid file of a child. Nothing hangs on it, so a failure is only told.
 pub fn child_pid(path: &Path, pid: Pid) -> Result<(), String> {
     let mode = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;

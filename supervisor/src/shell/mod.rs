@@ -15,6 +15,7 @@ pub mod module;
 pub mod notify;
 pub mod pidfile;
 pub mod regular;
+pub mod ping;
 pub mod security;
 pub mod signals;
 pub mod spawn;

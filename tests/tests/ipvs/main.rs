@@ -7,6 +7,7 @@
 mod connections;
 mod files;
 mod same;
+mod told;
 mod traffic;
 
 use std::time::{Duration, Instant};
@@ -58,9 +59,14 @@ impl Stage {
     }
 
     fn start(&self, config: &str) -> Outcome<[Daemon; 2]> {
+        self.start_two(config, config)
+    }
+
+    /// The same with a configuration for each.
+    fn start_two(&self, theirs: &str, ours: &str) -> Outcome<[Daemon; 2]> {
         Ok([
-            Daemon::start(Program::Keepalived, &self.theirs, config)?,
-            Daemon::start(Program::under_test(), &self.ours, config)?,
+            Daemon::start(Program::Keepalived, &self.theirs, theirs)?,
+            Daemon::start(Program::under_test(), &self.ours, ours)?,
         ])
     }
 

@@ -90,6 +90,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;
     resolver.scripts.files = watched::files(&bundle);
+    resolver.scripts.ping = watched::pings(&bundle);
     bundle.script = resolver.scripts;
     (bundle, resolver.files)
 }

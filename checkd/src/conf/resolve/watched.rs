@@ -111,3 +111,9 @@ pub(super) fn files(bundle: &Bundle) -> Table<FileIdx, WatchedFile> {
     };
     bundle.check.files.iter().map(watched).collect()
 }
+
+/// Whether a checker pings.
+pub(super) fn pings(bundle: &Bundle) -> Switch {
+    let pings = bundle.check.checkers.rows().iter().any(|checker| checker.kind == CheckerKind::Ping);
+    if pings { Switch::On } else { Switch::Off }
+}

@@ -14,7 +14,7 @@ use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::machine::Machine;
-use ipc::msg::control::{AtStop, Cause, Run, StopMode, Up};
+use ipc::msg::control::{AtStop, Cause, News, Run, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
 use ipc::time::Mono;
 
@@ -43,6 +43,8 @@ pub struct World {
     pub runs: Vec<(Mono, Run)>,
     /// Commands of a configuration that was left.
     pub last_runs: Vec<(Generation, u16, Cause)>,
+    /// What was told of which generation.
+    pub news: Vec<(u32, News)>,
     pub ups: Vec<Up>,
     pub letters: Vec<Letter>,
     pub connects: Vec<(Mono, SocketAddr)>,
@@ -77,6 +79,7 @@ impl World {
             lines: Vec::new(),
             runs: Vec::new(),
             last_runs: Vec::new(),
+            news: Vec::new(),
             ups: Vec::new(),
             letters: Vec::new(),
             connects: Vec::new(),
@@ -147,6 +150,8 @@ impl World {
             Action::ToVrrp(_) => {}
             Action::VrrpViolation(what) => panic!("vrrpd accused: {what}"),
             Action::Run(run) => self.runs.push((self.now, run)),
+            Action::Tell(news) => self.news.push((self.generation, news)),
+            Action::TellOfLeft { left, news } => self.news.push((left.0, news)),
             Action::RunOfLeft { left, run } => self.last_runs.push((left, run.script.0, run.cause)),
             Action::Up(up) => self.ups.push(up),
             Action::Log(line) => self.lines.push((self.now, line.text)),

@@ -61,6 +61,11 @@ impl Driver {
                 }
             }
             Action::LogFiles => self.reopen_log_files(),
+            Action::LetPing => match self.ping.widen(self.setup.accounts.of(Role::Check).gid) {
+                Ok(Some(done)) => self.setup.logger.info(done),
+                Ok(None) => {}
+                Err(why) => self.setup.logger.warning(why),
+            },
             Action::InitFiles(generation) => self.watcher.init(generation, &mut self.setup.logger),
             Action::WatchFiles(generation) => self.watch_files(generation),
             Action::HandFile(daemon, generation, file) => self.handing.push_back((daemon, generation, file)),
@@ -114,7 +119,12 @@ impl Driver {
                 ipc::sys::give_memory_back();
             }
             Action::Log(line) => self.setup.logger.log(&line),
-            Action::Exit(code) => self.exit = Some(code),
+            Action::Exit(code) => {
+                if let Err(why) = self.ping.restore() {
+                    self.setup.logger.warning(why);
+                }
+                self.exit = Some(code);
+            }
         }
     }
 
