@@ -51,6 +51,8 @@ pub enum Fault {
     Malformed,
     /// The header is longer than [`http::HEAD_LIMIT`] bytes.
     HeadTooLong,
+    /// The page is [`http::BODY_LIMIT`] bytes long or longer.
+    BodyTooLong,
     /// A status code that is not accepted.
     Status(u16),
     /// Another digest.

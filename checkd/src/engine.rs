@@ -22,8 +22,9 @@ mod scripts;
 mod sessions;
 mod standing;
 mod stop;
-mod vrrp_mails;
+mod suspend;
 mod telling;
+mod vrrp_mails;
 mod weights;
 
 pub use conversation::ANSWER_WAIT;
@@ -39,10 +40,11 @@ use chance::Chance;
 use conversation::{Conversation, Held};
 use deadlines::Deadlines;
 use ipc::config::check::CheckConfig;
-use ipc::config::{BfdIdx, CheckerIdx, FileIdx, Generation, ScriptIdx};
+use ipc::config::{BfdIdx, CheckerIdx, FileIdx, Generation, ScriptIdx, ServiceIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::Up;
 use ipc::msg::sessions::SessionState;
+use ipc::msg::vips::Presence;
 use ipc::report::{Level, Line};
 use ipc::time::Mono;
 use live::Live;
@@ -67,6 +69,8 @@ pub struct Engine {
     chance: Chance,
     unverified: Unverified,
     mails: Mails,
+    /// Whether this machine has an address of each service that wants to know.
+    addresses: BTreeMap<ServiceIdx, Presence>,
     /// The numbers in the files of the generation that counts.
     files: BTreeMap<FileIdx, i32>,
     correspondence: Correspondence,
@@ -121,6 +125,7 @@ impl Engine {
             chance: Chance::default(),
             unverified: Unverified::NotSaid,
             mails: Mails::default(),
+            addresses: BTreeMap::new(),
             files: BTreeMap::new(),
             correspondence: Correspondence::default(),
             sessions: BTreeMap::new(),

@@ -148,7 +148,10 @@ impl Checkd {
                         answer.push(IpvsToCheck::Synced);
                     }
                     CheckToIpvs::SetReal { real, want } => drop(self.reals.insert(real, want)),
-                    CheckToIpvs::SetSorry { .. } | CheckToIpvs::SetWeight { .. } | CheckToIpvs::Synced => {}
+                    CheckToIpvs::SetSorry { .. }
+                    | CheckToIpvs::SetWeight { .. }
+                    | CheckToIpvs::Watch { .. }
+                    | CheckToIpvs::Synced => {}
                 }
             }
         }

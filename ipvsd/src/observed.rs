@@ -295,6 +295,11 @@ impl Network {
         self.links.get(&ifindex).map(|l| l.name.as_str())
     }
 
+    /// Every address of this machine.
+    pub fn addrs(&self) -> impl Iterator<Item = IpAddr> {
+        self.addrs.keys().map(|key| key.addr)
+    }
+
     /// Whether that address is there.
     pub fn has(&self, key: &AddrKey) -> bool {
         self.addrs.contains_key(key)

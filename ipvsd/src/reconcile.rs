@@ -12,6 +12,7 @@ mod filter;
 mod ipvs;
 mod peers;
 mod route;
+mod served;
 mod stop;
 
 use crate::desired::Desired;

@@ -4,7 +4,7 @@
 #[path = "../shell/tls.rs"]
 mod tls;
 
-use checkd::check::http::{Progress, Response, request};
+use checkd::check::http::{BODY_LIMIT, Progress, Response, request};
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Url};
 use ipc::config::probe::Tls;
 use ipc::config::vrrp::Switch;
@@ -210,7 +210,10 @@ fn converse(mut stream: impl Read + Write, said: &[u8]) -> Result<(Response, Vec
         if !header.windows(4).any(|end| end == b"\r\n\r\n") {
             header.extend_from_slice(bytes);
         }
-        if n == 0 || response.feed(bytes) == Progress::Enough {
+        if n > 0 && response.feed(bytes) == Progress::Enough {
+            return Err(format!("the page is longer than {BODY_LIMIT} bytes; HTTP_GET takes none that long"));
+        }
+        if n == 0 {
             let end = header.windows(4).position(|end| end == b"\r\n\r\n").map_or(0, |at| at.saturating_add(4));
             header.truncate(end);
             return Ok((response, header));

@@ -112,25 +112,39 @@ pub static DIFFERENCES: &[Difference] = &[
         "it is the range of that one port",
         "it is a mistake in keepalived",
     ),
-    text(
+    running(
         "track-file-directory",
         "a `track_file` whose directory is missing",
         "it is left out until the next reload",
         "it counts as 0, and the directory is waited for",
         "directories below /run are often made later than the daemon starts",
     ),
-    text(
+    running(
         "track-file-links",
         "a `track_file` that is a link",
         "the link is followed when the configuration is read",
         "the same for a link that root owns; no other is followed",
         "whoever may write into the directory shall not have other files read",
     ),
-    text(
+    running(
         "track-file-sum",
         "priorities after the number in a `track_file` was beyond a limit",
         "2.2.7 is off by what was beyond it from then on",
         "the priority is worked out anew from what is in the files",
+        "it is a mistake in keepalived",
+    ),
+    running(
+        "long-pages",
+        "a page of HTTP_GET that does not end",
+        "it is read for as long as something comes within every `connect_timeout`",
+        "a page of 64 MiB or more, or one that takes ten times `connect_timeout`, is a failure",
+        "a server must not hold a check for ever",
+    ),
+    running(
+        "ha-suspend-groups",
+        "`ha_suspend` of a `virtual_server group`",
+        "its address is never found, so it is never checked",
+        "one address of the group on this machine is enough",
         "it is a mistake in keepalived",
     ),
     text(

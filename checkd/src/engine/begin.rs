@@ -116,7 +116,10 @@ impl Engine {
         }
         for (idx, checker) in live.config.checkers.iter().filter(|(idx, _)| which(*idx)) {
             if let Some((real, service)) = live.real(checker.real) {
-                lines::activating(service, real, out);
+                match self.is_suspended(idx) {
+                    false => lines::activating(service, real, out),
+                    true => lines::suspending(service, real, out),
+                }
             }
             if live.checkers.at(idx).is_some_and(|state| matches!(state.phase, Phase::Follows | Phase::Hears)) {
                 continue;

@@ -2,7 +2,7 @@
 //! The order is that of [`ipc::msg::reals`].
 
 use super::live::Live;
-use super::{Action, Engine, Stage};
+use super::{Action, Engine, Stage, suspend};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
@@ -48,9 +48,14 @@ impl Engine {
     /// Begins the conversation anew, if there is a channel.
     pub(super) fn ask(&mut self, out: &mut Vec<Action>) {
         self.held = Held::default();
+        // Under other indices, or not known any more.
+        self.addresses.clear();
         if self.conversation != Conversation::None {
             self.conversation = Conversation::Asked;
             out.push(Action::ToIpvs(CheckToIpvs::Resync));
+            if let Some(config) = self.config() {
+                suspend::watch(config, out);
+            }
         }
     }
 
@@ -63,6 +68,7 @@ impl Engine {
             return self.violated(what, out);
         }
         match message {
+            IpvsToCheck::Address { service, now } => self.address(service, now, out),
             // More than was asked.
             _ if self.conversation != Conversation::Asked => {}
             IpvsToCheck::HeldReal { real, standing } => {
@@ -88,7 +94,13 @@ impl Engine {
             IpvsToCheck::HeldSorry { service, .. } if !self.config().is_some_and(|c| c.services.has(service)) => {
                 Some(format!("it holds the sorry server of service {}, which is not there", service.0))
             }
-            IpvsToCheck::HeldReal { .. } | IpvsToCheck::HeldSorry { .. } | IpvsToCheck::Synced => None,
+            IpvsToCheck::Address { service, .. } if !self.config().is_some_and(|c| c.services.has(service)) => {
+                Some(format!("it knows the address of service {}, which is not there", service.0))
+            }
+            IpvsToCheck::HeldReal { .. }
+            | IpvsToCheck::HeldSorry { .. }
+            | IpvsToCheck::Address { .. }
+            | IpvsToCheck::Synced => None,
         }
     }
 

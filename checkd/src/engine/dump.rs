@@ -79,6 +79,7 @@ impl Engine {
                 CheckerKind::Bfd { .. } => "BFD_CHECK",
             };
             let doing = match state.phase {
+                Phase::Waiting if self.is_suspended(*checker_idx) => "suspended",
                 Phase::Waiting => "waiting",
                 Phase::Queued => "queued",
                 Phase::Hears => "waiting to hear",

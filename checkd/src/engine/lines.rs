@@ -23,6 +23,11 @@ pub(super) fn activating(service: &Service, real: &Real, out: &mut Vec<Action>) 
     say(Level::Info, format!("Activating healthchecker for service {} for VS {}", real.label, service.label), out);
 }
 
+/// A checker rests until the address of its service is here.
+pub(super) fn suspending(service: &Service, real: &Real, out: &mut Vec<Action>) {
+    say(Level::Info, format!("Suspending healthchecker for service {} for VS {}", real.label, service.label), out);
+}
+
 /// Said once.
 pub(super) fn not_verified(checker: &Checker, out: &mut Vec<Action>) {
     let text = format!(
@@ -255,6 +260,7 @@ fn web_failed(label: &str, fault: Fault) -> String {
         Fault::Regex => format!("Page of server {label} is not as regex wants it."),
         Fault::Truncated => format!("Server {label} closed without the goodbye of TLS (tls_compliant)."),
         Fault::TooSlow => format!("Answer of server {label} takes too long."),
+        Fault::BodyTooLong => format!("Page of server {label} is too long."),
         Fault::HeadTooLong => format!("Header of server {label} is too long."),
         _ => format!("Read error with server {label}."),
     }

@@ -31,8 +31,13 @@ impl Classes {
             return classes;
         }
         let mut by_target: BTreeMap<SocketAddr, Vec<Vec<CheckerIdx>>> = BTreeMap::new();
-        // A FILE_CHECK or BFD_CHECK has no probe to share.
-        let probes = |checker: &Checker| !matches!(checker.kind, CheckerKind::File { .. } | CheckerKind::Bfd { .. });
+        // A FILE_CHECK or BFD_CHECK has no probe to share; with `ha_suspend` others may have to go on alone.
+        let suspends = |checker: &Checker| {
+            let service = config.reals.at(checker.real).and_then(|real| config.services.at(real.service));
+            service.is_some_and(|service| service.ha_suspend == Switch::On)
+        };
+        let hears = |checker: &Checker| matches!(checker.kind, CheckerKind::File { .. } | CheckerKind::Bfd { .. });
+        let probes = |checker: &Checker| !hears(checker) && !suspends(checker);
         for (idx, checker) in config.checkers.iter().filter(|(_, checker)| probes(checker)) {
             let of_target = by_target.entry(checker.target).or_default();
             let same = |class: &&mut Vec<CheckerIdx>| {

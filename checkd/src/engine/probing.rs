@@ -31,6 +31,10 @@ impl Engine {
         let Stage::Live(live) = &self.stage else { return };
         let Some(state) = live.checkers.at(idx) else { return };
         match &state.phase {
+            Phase::Waiting if self.is_suspended(idx) => {
+                let again = now + state.timing.delay_loop();
+                self.deadlines.set(idx, again);
+            }
             Phase::Waiting if self.misc_of(idx).is_some() => self.run_script(now, idx, out),
             Phase::Waiting => {
                 let Stage::Live(live) = &mut self.stage else { return };

@@ -73,7 +73,7 @@ pub struct Service {
     pub sorry: Option<String>,
     /// `omega`
     pub omega: Switch,
-    /// `ha_suspend`: no checks while none of the machine's addresses is the service's. Has no effect yet.
+    /// `ha_suspend`: no checks while none of the machine's addresses is the service's.
     pub ha_suspend: Switch,
     /// `smtp_alert`, of the service, `smtp_alert_checker` or `smtp_alert`; default off.
     pub smtp_alert: Switch,

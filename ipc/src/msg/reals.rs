@@ -1,5 +1,6 @@
 //! Between checkd and ipvsd.
 
+use super::vips::Presence;
 use crate::config::{RealIdx, ServiceIdx};
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +31,11 @@ pub enum CheckToIpvs {
         service: ServiceIdx,
         /// Wanted state.
         want: Standing,
+    },
+    /// Say from now on whether this machine has an address of that service (`ha_suspend`); said after [`CheckToIpvs::Resync`].
+    Watch {
+        /// Which service.
+        service: ServiceIdx,
     },
     /// All real servers have been said.
     Synced,
@@ -62,6 +68,14 @@ pub enum IpvsToCheck {
         service: ServiceIdx,
         /// How.
         standing: Standing,
+    },
+    /// Whether this machine has an address of a service, as far as that is known; after [`CheckToIpvs::Watch`], before
+    /// [`IpvsToCheck::Synced`], and whenever it changes.
+    Address {
+        /// Which service.
+        service: ServiceIdx,
+        /// Whether.
+        now: Presence,
     },
     /// Everything has been said.
     Synced,

@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::vrrp::Switch;
-use ipc::config::{InstanceIdx, LinkIdx, RealIdx};
+use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
 use ipc::msg::Role;
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
@@ -65,6 +65,8 @@ impl Vrrp {
 pub(super) struct Check {
     talk: Talk,
     removal: Removal,
+    /// Services whose addresses it wants to hear of, and what it was told.
+    pub(super) watched: BTreeMap<ServiceIdx, Option<Presence>>,
 }
 
 impl Check {
@@ -270,6 +272,14 @@ impl Reconciler {
                     self.desired.set_sorry(service, want);
                     self.ipvs.replan_service(service);
                 }
+                CheckToIpvs::Watch { service } => {
+                    if self.ledger.service(service).is_none() {
+                        let what = format!("service {} is not in the configuration", service.0);
+                        out.push(Action::Violation(Role::Check, what));
+                        return;
+                    }
+                    self.check.watched.insert(service, None);
+                }
                 CheckToIpvs::Synced => {
                     self.check.removal = Removal::Allowed;
                     self.ipvs.replan();
@@ -285,14 +295,22 @@ impl Reconciler {
         }
     }
 
-    /// Tells checkd what it has asked for.
+    /// Tells checkd what it has asked for, and what has changed of it.
     pub(super) fn speak_to_check(&mut self, out: &mut Vec<Action>) {
-        if self.check.talk != Talk::Asked {
-            return;
+        let mut words = Vec::new();
+        if self.check.talk == Talk::Asked {
+            let reals = self.desired.reals().map(|(real, standing)| IpvsToCheck::HeldReal { real, standing });
+            let sorries =
+                self.desired.sorries().map(|(service, standing)| IpvsToCheck::HeldSorry { service, standing });
+            words.extend(reals.chain(sorries));
         }
-        self.check.talk = Talk::Told;
-        let reals = self.desired.reals().map(|(real, standing)| IpvsToCheck::HeldReal { real, standing });
-        let sorries = self.desired.sorries().map(|(service, standing)| IpvsToCheck::HeldSorry { service, standing });
-        out.push(Action::ToCheck(reals.chain(sorries).chain([IpvsToCheck::Synced]).collect()));
+        words.extend(self.addresses_of_services());
+        if self.check.talk == Talk::Asked {
+            self.check.talk = Talk::Told;
+            words.push(IpvsToCheck::Synced);
+        }
+        if !words.is_empty() {
+            out.push(Action::ToCheck(words));
+        }
     }
 }

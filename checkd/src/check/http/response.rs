@@ -13,7 +13,8 @@ pub const HEAD_LIMIT: usize = 16 * 1024;
 /// Most header fields that are read; a header with more has no `Content-Length`.
 const HEADERS_LIMIT: usize = 128;
 
-/// Most bytes of a body that are read; the verdict is then given on what has come.
+/// Most bytes of a body that are read; one that is as long is no right answer. COMPAT: keepalived 2.2.7 reads a page without end without
+/// end, as long as something comes within `connect_timeout`.
 pub const BODY_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// An answer that is being read. Holds at most [`HEAD_LIMIT`] bytes, and [`PAGE_LIMIT`] where a pattern is to be matched.
@@ -152,6 +153,8 @@ impl Body {
         let accepted = url.status.iter().any(|(low, high)| (*low..=*high).contains(&status));
         let verdict = if !accepted {
             Verdict::Fail(Fault::Status(status))
+        } else if received >= BODY_LIMIT {
+            Verdict::Fail(Fault::BodyTooLong)
         } else if url.digest.is_some_and(|wanted| digest.finalize().as_slice() != wanted.as_slice()) {
             Verdict::Fail(Fault::Digest)
         } else if pattern.is_some_and(|pattern| !pattern.accepts(&page.unwrap_or_default())) {

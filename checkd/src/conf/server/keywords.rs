@@ -314,8 +314,7 @@ pub static SERVER: &[Keyword<Server>] = &[
             v.ha_suspend = value.map(|on| At::new(on, s.whole())).or(v.ha_suspend.take());
         },
     )
-    .or("off")
-    .not_yet(),
+    .or("off"),
     Keyword::switch("smtp_alert", "mail when the service comes up or goes down", |r, s, v: &mut Server| {
         v.smtp_alert = r.switch(s).or(v.smtp_alert)
     })

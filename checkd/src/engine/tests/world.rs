@@ -174,6 +174,7 @@ impl World {
             CheckToIpvs::SetReal { real, want } => drop(ipvs.reals.insert(real, want)),
             CheckToIpvs::SetWeight { real, weight } => drop(ipvs.weights.insert(real, weight)),
             CheckToIpvs::SetSorry { service, want } => drop(ipvs.sorry.insert(service, want)),
+            CheckToIpvs::Watch { .. } => {}
             CheckToIpvs::Synced => ipvs.synced += 1,
         }
     }
