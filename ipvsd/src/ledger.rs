@@ -4,6 +4,7 @@
 mod marks;
 
 use crate::filter::Element;
+use crate::netlink::link::conf;
 use crate::path::{self, PathRecord};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -12,7 +13,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::filter::Filter;
-use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, Real, Service, ServiceKey};
+use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, MadeKind, MadeLink, Real, Service, ServiceKey};
 use ipc::config::lvs::Lvs;
 use ipc::config::route::{Route, Rule, StaticAddr};
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
@@ -85,6 +86,11 @@ impl Ledger {
         let statics = [(Owner::Statics, &config.statics.routes, &config.statics.rules)];
         for (owner, routes, rules) in statics.into_iter().chain(instances) {
             paths(&config, owner, routes, rules, &mut ledger.paths)?;
+        }
+        for made in &config.made {
+            if !config.links.has(made.link) || !config.links.has(made.parent) {
+                return Err(format!("{}: its interface is not in the table of interfaces", made.origin));
+            }
         }
         for (idx, service) in config.services.iter() {
             check_service(service).map_err(|why| format!("{}: virtual_server: {why}", service.origin))?;
@@ -193,6 +199,20 @@ impl Ledger {
     pub fn record(&self, link: &str, addr: IpAddr, len: u8) -> Option<&AddrSpec> {
         let mut records = self.records_of(addr).map(|(_, spec)| spec);
         records.find(|spec| spec.prefix.len == len && self.link(spec.link) == Some(link))
+    }
+
+    /// Interfaces that are made.
+    pub fn made(&self) -> &[MadeLink] {
+        &self.config.made
+    }
+
+    /// Settings of `net.ipv4.conf.IF` of interfaces that are there anyway: number and value. COMPAT: keepalived 2.4.3, behaviour §9: the
+    /// parent of a virtual MAC interface answers no ARP for its addresses.
+    pub fn settings(&self) -> impl Iterator<Item = (LinkIdx, u16, u32)> {
+        let macvlan = |made: &&MadeLink| matches!(made.kind, MadeKind::Macvlan(_));
+        let parents = self.config.made.iter().filter(macvlan).map(|made| made.parent);
+        let parents = parents.flat_map(|link| [(link, conf::ARP_IGNORE, 1), (link, conf::ARP_FILTER, 1)]);
+        parents.chain(self.config.promote.iter().map(|link| (*link, conf::PROMOTE_SECONDARIES, 1)))
     }
 
     /// The services in order.

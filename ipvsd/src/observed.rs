@@ -24,8 +24,44 @@ pub struct LinkFact {
     pub mtu: u32,
     /// Whether IPv6 packets are forwarded from it.
     pub forwarding: Forwarding,
+    /// What it is beside a device.
+    pub link_kind: LinkKind,
+    /// Number of the interface that it was made on, 0 for none.
+    pub parent: u32,
+    /// Number of the bridge, bond or VRF that it is in.
+    pub master: Option<u32>,
+    /// Group.
+    pub group: u32,
+    /// Alias, which anybody may write who may change interfaces.
+    pub alias: String,
+    /// `net.ipv4.conf.IF`, by number; those that matter here.
+    pub conf: BTreeMap<u16, u32>,
+    /// How IPv6 makes its link-local address; `None` without IPv6.
+    pub addr_gen_mode: Option<u8>,
+}
+
+/// Kinds of interfaces that matter here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LinkKind {
+    /// Another one.
+    #[default]
+    Other,
+    /// A macvlan with this mode (MACVLAN_MODE_…).
+    Macvlan(u32),
+    /// An ipvlan with these flags (IPVLAN_F_…).
+    Ipvlan(u16),
+    /// A VRF with this table.
+    Vrf(u32),
+}
+
+impl LinkFact {
     /// The table of one that is a VRF.
-    pub vrf_table: Option<u32>,
+    pub fn vrf_table(&self) -> Option<u32> {
+        match self.link_kind {
+            LinkKind::Vrf(table) => Some(table),
+            LinkKind::Other | LinkKind::Macvlan(_) | LinkKind::Ipvlan(_) => None,
+        }
+    }
 }
 
 /// What makes an address the same address: interface, address, prefix length.
@@ -288,6 +324,28 @@ impl Network {
     /// The interface of that name.
     pub fn link(&self, name: &str) -> Option<&LinkFact> {
         self.links.get(self.names.get(name)?)
+    }
+
+    /// The interface of that number.
+    pub fn by_index(&self, ifindex: u32) -> Option<&LinkFact> {
+        self.links.get(&ifindex)
+    }
+
+    /// All interfaces.
+    pub fn links(&self) -> impl Iterator<Item = &LinkFact> {
+        self.links.values()
+    }
+
+    /// Whether an interface is there that this process made.
+    pub fn has_marked(&self) -> bool {
+        self.links.values().any(|link| link.alias.starts_with(crate::plan::links::MARK))
+    }
+
+    /// Something of an interface is another way now.
+    pub fn change(&mut self, ifindex: u32, change: impl FnOnce(&mut LinkFact)) {
+        if let Some(link) = self.links.get_mut(&ifindex) {
+            change(link);
+        }
     }
 
     /// The name of an interface.

@@ -2,6 +2,7 @@
 
 use crate::path::Path;
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::sync::Arc;
 use core::net::IpAddr;
 use core::time::Duration;
@@ -21,6 +22,8 @@ pub enum Item {
     Addr(AddrKey),
     /// A route or a rule.
     Path(Arc<Path>),
+    /// An interface, by name.
+    Link(String),
     /// An IPVS service.
     Service(ServiceKey),
     /// A destination of an IPVS service.

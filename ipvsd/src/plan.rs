@@ -1,9 +1,10 @@
 //! The difference between what is desired and what is observed, in the order in which it is made good: [`addrs`] for
-//! addresses, [`paths`] for routes and rules, [`services`] for IPVS, [`whole`] for what concerns IPVS as a whole, [`filter`] for the
+//! addresses, [`links`] for interfaces, [`paths`] for routes and rules, [`services`] for IPVS, [`whole`] for what concerns IPVS as a whole, [`filter`] for the
 //! packet filter.
 
 pub mod addrs;
 pub mod filter;
+pub mod links;
 pub mod paths;
 pub mod services;
 pub mod whole;

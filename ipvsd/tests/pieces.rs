@@ -11,8 +11,9 @@ use ipc::net::{Mac, Prefix};
 use ipc::time::Mono;
 use ipvsd::event::{Action, Event};
 use ipvsd::netlink::reply::{Dump, Fact, Heard};
-use ipvsd::observed::LinkFact;
+use ipvsd::observed::{LinkFact, LinkKind};
 use ipvsd::reconcile::Reconciler;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 const INSTANCES: u16 = 70;
@@ -98,7 +99,13 @@ impl World {
             mac,
             mtu: 1500,
             forwarding: Forwarding::No,
-            vrf_table: None,
+            link_kind: LinkKind::Other,
+            parent: 0,
+            master: None,
+            group: 0,
+            alias: String::new(),
+            conf: BTreeMap::new(),
+            addr_gen_mode: None,
         };
         for what in [Some(link), None] {
             let seq = requests(&ask)[0];

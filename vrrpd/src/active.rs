@@ -501,7 +501,9 @@ fn neighbours_lost_track(before: Option<&LinkFacts>, after: Option<&LinkFacts>) 
 }
 
 fn uses(instance: &Instance, link: LinkIdx) -> bool {
-    instance.conf.link == link || instance.conf.track_links.iter().any(|tracked| tracked.link == link)
+    instance.conf.link == link
+        || instance.speaks_on() == link
+        || instance.conf.track_links.iter().any(|tracked| tracked.link == link)
 }
 
 /// A deadline that has passed is looked at again after this step, not in it.

@@ -77,7 +77,7 @@ impl Active {
     pub fn route(&mut self) {
         self.routes.clear();
         for (index, instance) in self.instances.iter() {
-            if let Some(facts) = self.links.facts(instance.conf.link) {
+            if let Some(facts) = self.links.facts(instance.speaks_on()) {
                 let route = (facts.ifindex, instance.conf.family, instance.conf.vrid);
                 self.routes.entry(route).or_default().push(index);
             }
@@ -89,7 +89,7 @@ impl Active {
         let mut wanted: BTreeMap<LinkIdx, BTreeMap<Way, BTreeSet<IpAddr>>> = BTreeMap::new();
         for instance in self.instances.rows() {
             let conf = &instance.conf;
-            let groups = wanted.entry(conf.link).or_default().entry(way(conf)).or_default();
+            let groups = wanted.entry(instance.speaks_on()).or_default().entry(way(conf)).or_default();
             if let Transport::Multicast { group } = conf.transport {
                 groups.insert(group);
             }

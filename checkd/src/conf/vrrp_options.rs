@@ -120,28 +120,24 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "[[name] INTERFACE] [MAC] [netlink_notify_msg] [group ID]",
         "the addresses are on an interface of its own with the MAC address of the virtual router",
         use_vmac,
-    )
-    .not_yet(),
+    ),
     Keyword::flag("use_vmac_addr", "addresses on other interfaces get the MAC address of the virtual router too", |_, _, i: &mut Instance| {
         i.more.vmac_addr = Switch::On;
     })
     .not_yet(),
     Keyword::flag("vmac_xmit_base", "with use_vmac, adverts leave by the interface itself", |_, _, i: &mut Instance| {
         i.more.vmac_xmit_base = Switch::On;
-    })
-    .not_yet(),
+    }),
     Keyword::new(
         "use_ipvlan",
         Args::Count(0, 6),
         "[[name] INTERFACE] [IP[/PREFIX]] [bridge|private|vepa] [group ID]",
         "the addresses are on an ipvlan interface of its own",
         use_ipvlan,
-    )
-    .not_yet(),
+    ),
     Keyword::flag("promote_secondaries", "the kernel keeps the other addresses of a subnet when its first one is removed", |_, _, i: &mut Instance| {
         i.more.promote_secondaries = Switch::On;
-    })
-    .not_yet(),
+    }),
     Keyword::new("auth_hmac", Args::Flag, "", "signed adverts, in any version", auth_hmac).or("| 2.4.0").block(),
     Keyword::flag("unicast_fault_no_peer", "without a unicast peer the instance is in FAULT instead of using multicast", |_, _, i: &mut Instance| {
         i.more.unicast_fault_no_peer = Switch::On;

@@ -72,7 +72,9 @@ impl Printer<'_> {
     /// A line of `virtual_ipaddress`.
     pub(super) fn address(self, w: &mut Writer<'_>, address: &AddrSpec, no_track: Switch) -> fmt::Result {
         let AddrSpec { prefix, link, broadcast, scope, label, more, origin: _ } = address;
-        let (link, label) = (Some(self.link(*link)), label.as_deref());
+        // `dev` of an interface that was made is that of its parent.
+        let made = self.ipvs.made.iter().find(|made| made.link == *link);
+        let (link, label) = (Some(self.link(made.map_or(*link, |made| made.parent))), label.as_deref());
         parts(w, &Parts { prefix: *prefix, link, broadcast: *broadcast, scope: *scope, label, more: *more })?;
         w.flag("no_track", no_track)
     }

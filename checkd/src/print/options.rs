@@ -20,6 +20,7 @@ impl Printer<'_> {
             accept,
             vmac: mac,
             ipvlan: lan,
+            own_link: _, // follows from the two above
             vmac_addr,
             vmac_xmit_base,
             promote_secondaries,

@@ -4,9 +4,9 @@ use super::filter::Filter;
 use super::lvs::Lvs;
 use super::route::{Route, Rule, Statics};
 use super::vrrp::{Link, Switch};
-use super::vrrp_options::Accept;
+use super::vrrp_options::{Accept, IpvlanMode};
 use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServerGroupIdx, ServiceIdx};
-use crate::net::{Family, Prefix};
+use crate::net::{Family, Mac, Prefix};
 use crate::table::Table;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
@@ -31,6 +31,40 @@ pub struct IpvsConfig {
     pub lvs: Lvs,
     /// The tables of the packet filter.
     pub filter: Filter,
+    /// Interfaces that are made and removed: `use_vmac`, `use_ipvlan`.
+    pub made: Vec<MadeLink>,
+    /// `promote_secondaries`: interfaces on which the kernel keeps the other addresses of a subnet when its first one is removed.
+    pub promote: Vec<LinkIdx>,
+}
+
+/// An interface that is made for an instance. COMPAT: keepalived 2.4.3, behaviour §9.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeLink {
+    /// Its name.
+    pub link: LinkIdx,
+    /// The interface that it is made on.
+    pub parent: LinkIdx,
+    /// What it is.
+    pub kind: MadeKind,
+    /// Family of the instance.
+    pub family: Family,
+    /// `group`; `None`: that of the parent.
+    pub group: Option<u32>,
+    /// Whether it has the parent's link-local address, to send IPv6 adverts from.
+    pub link_local: Switch,
+    /// The address of its own that `use_ipvlan` gives it.
+    pub addr: Option<Prefix>,
+    /// Where it is asked for.
+    pub origin: Origin,
+}
+
+/// Kinds of interfaces that are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MadeKind {
+    /// `use_vmac`: a macvlan in private mode with this hardware address.
+    Macvlan(Mac),
+    /// `use_ipvlan`: an ipvlan of layer 2.
+    Ipvlan(IpvlanMode),
 }
 
 /// What may be put into the kernel for one instance.

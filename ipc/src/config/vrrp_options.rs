@@ -17,6 +17,8 @@ pub struct InstanceOptions {
     pub vmac: Option<Vmac>,
     /// `use_ipvlan`
     pub ipvlan: Option<Ipvlan>,
+    /// The interface that `use_vmac` or `use_ipvlan` makes on [`super::vrrp::Instance::link`].
+    pub own_link: Option<LinkIdx>,
     /// `use_vmac_addr`
     pub vmac_addr: Switch,
     /// `vmac_xmit_base`

@@ -11,6 +11,8 @@ pub struct Attrs {
 
 /// NLA_F_NESTED
 const NESTED: u16 = 0x8000;
+/// NLA_TYPE_MASK
+const KIND: u16 = 0x3fff;
 /// Bytes before the value.
 const HEADER: usize = 4;
 
@@ -78,6 +80,19 @@ impl Attrs {
     pub fn put_nested(&mut self, kind: u16, inner: &Attrs) {
         self.put(kind | NESTED, &inner.bytes);
     }
+}
+
+/// The value of the first attribute of that kind.
+pub fn find(mut bytes: &[u8], wanted: u16) -> Option<&[u8]> {
+    while let Some([l0, l1, k0, k1]) = bytes.first_chunk::<HEADER>().copied() {
+        let length = usize::from(u16::from_ne_bytes([l0, l1]));
+        let value = bytes.get(HEADER..length)?;
+        if u16::from_ne_bytes([k0, k1]) & KIND == wanted {
+            return Some(value);
+        }
+        bytes = bytes.get(length.checked_next_multiple_of(4)?..)?;
+    }
+    None
 }
 
 /// An address of four or sixteen bytes.

@@ -1,13 +1,14 @@
 //! Netlink as bytes: requests are made and replies are read here, nothing is sent.
 //!
 //! [`batch`] puts many requests into few writes; [`reply`] cuts what was received into facts; [`route`] knows links and
-//! addresses, [`paths`] routes and rules, [`attr`] how attributes are written, [`ipvs`] the generic netlink family of IPVS, [`genl`]
+//! addresses, [`paths`] routes and rules, [`link`] interfaces that are made, [`attr`] how attributes are written, [`ipvs`] the generic netlink family of IPVS, [`genl`]
 //! how a family's number is asked for, [`nft`] the packet filter.
 
 pub mod attr;
 pub mod batch;
 pub mod genl;
 pub mod ipvs;
+pub mod link;
 pub mod nft;
 pub mod paths;
 pub mod reply;

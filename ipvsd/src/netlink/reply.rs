@@ -5,6 +5,7 @@ use super::{Bus, Errno, genl, ipvs, route};
 use crate::observed::{AddrFact, AddrKey, Counts, DaemonFact, DestFact, LinkFact, ServiceFact, Timeouts};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use ipc::msg::vips::Forwarding;
 use netlink_packet_core::{
     NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP_INTR, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP, NLMSG_OVERRUN, NlasIterator,
 };
@@ -23,6 +24,13 @@ pub enum Fact {
     LinkGone {
         /// Its kernel index.
         ifindex: u32,
+    },
+    /// Whether IPv6 packets are forwarded from an interface has changed.
+    ForwardingIs {
+        /// Its kernel index.
+        ifindex: u32,
+        /// Whether.
+        forwarding: Forwarding,
     },
     /// An address is there.
     AddrSeen(AddrFact, Heard),

@@ -1,8 +1,10 @@
 //! Links and addresses.
 
-use super::attr::u32_of;
+use super::attr::{find, u16_of, u32_of};
+use super::link::conf;
 use super::reply::{Fact, Heard};
-use crate::observed::{AddrFact, AddrKey, LinkFact};
+use crate::observed::{AddrFact, AddrKey, LinkFact, LinkKind};
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
 use ipc::config::ipvs::AddrSpec;
@@ -19,6 +21,9 @@ use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
 const RTM_NEWLINK: u16 = 16;
 const RTM_DELLINK: u16 = 17;
 const RTM_NEWADDR: u16 = 20;
+const RTM_NEWNETCONF: u16 = 80;
+const NETCONFA_IFINDEX: u16 = 1;
+const NETCONFA_FORWARDING: u16 = 2;
 const RTM_DELADDR: u16 = 21;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
@@ -27,6 +32,15 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_VRF_TABLE: u16 = 1;
+const IFLA_MACVLAN_MODE: u16 = 1;
+const IFLA_IPVLAN_FLAGS: u16 = 2;
+const IFLA_LINK: u16 = 5;
+const IFLA_MASTER: u16 = 10;
+const IFLA_IFALIAS: u16 = 20;
+const IFLA_GROUP: u16 = 27;
+const IFLA_INET_CONF: u16 = 1;
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+const AF_INET: u16 = 2;
 const IFLA_AF_SPEC: u16 = 26;
 const IFLA_INET6_CONF: u16 = 2;
 const AF_INET6: u16 = 10;
@@ -90,6 +104,23 @@ pub fn add_addr(key: &AddrKey, spec: &AddrSpec) -> RouteNetlinkMessage {
     RouteNetlinkMessage::NewAddress(message)
 }
 
+/// Puts an address there that no record asks for: that of an interface that was made.
+pub fn add_plain(key: &AddrKey) -> RouteNetlinkMessage {
+    let link_local = matches!(key.addr, IpAddr::V6(a) if a.is_unicast_link_local());
+    let mut message = message(key, if link_local { 253 } else { 0 });
+    if key.addr.is_ipv6() {
+        message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
+    }
+    if link_local {
+        // COMPAT: keepalived 2.2.7: nothing but adverts is sent from it.
+        let mut lifetime = CacheInfo::default();
+        lifetime.ifa_valid = u32::MAX;
+        message.attributes.push(AddressAttribute::CacheInfo(lifetime));
+    }
+    message.attributes.push(AddressAttribute::Protocol(AddressProtocol::Other(OWNER)));
+    RouteNetlinkMessage::NewAddress(message)
+}
+
 fn flags(spec: &AddrSpec) -> AddressFlags {
     let more = &spec.more;
     let flags = [
@@ -116,6 +147,7 @@ pub(super) fn fact(kind: u16, payload: &[u8], heard: Heard) -> Result<Option<Fac
     Ok(match kind {
         RTM_NEWLINK => link(payload)?.map(|l| Fact::LinkSeen(l, heard)),
         RTM_DELLINK => link(payload)?.map(|l| Fact::LinkGone { ifindex: l.ifindex }),
+        RTM_NEWNETCONF => netconf(payload),
         RTM_NEWADDR => address(payload)?.map(|a| Fact::AddrSeen(a, heard)),
         RTM_DELADDR => address(payload)?.map(|a| Fact::AddrGone(a.key, heard)),
         _ => None,
@@ -137,7 +169,13 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
         mac: Mac::default(),
         mtu: 0,
         forwarding: Forwarding::No,
-        vrf_table: None,
+        link_kind: LinkKind::Other,
+        parent: 0,
+        master: None,
+        group: 0,
+        alias: String::new(),
+        conf: BTreeMap::new(),
+        addr_gen_mode: None,
     };
     for attribute in NlasIterator::new(payload.get(LINK_HEADER..).unwrap_or_default()) {
         let attribute = attribute.map_err(|e| e.to_string())?;
@@ -145,8 +183,17 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
         match attribute.kind() {
             IFLA_IFNAME => fact.name = text(value),
             IFLA_MTU => fact.mtu = value.first_chunk().map(|b| u32::from_ne_bytes(*b)).unwrap_or_default(),
-            IFLA_LINKINFO => fact.vrf_table = vrf_table(value),
-            IFLA_AF_SPEC => fact.forwarding = forwarding(value),
+            IFLA_LINK => fact.parent = u32_of(value).unwrap_or(0),
+            IFLA_MASTER => fact.master = u32_of(value),
+            IFLA_GROUP => fact.group = u32_of(value).unwrap_or(0),
+            IFLA_IFALIAS => fact.alias = text(value),
+            IFLA_LINKINFO => fact.link_kind = link_kind(value),
+            IFLA_AF_SPEC => {
+                fact.forwarding = forwarding(value);
+                fact.conf = conf_of(value);
+                let six = find(value, AF_INET6).and_then(|six| find(six, IFLA_INET6_ADDR_GEN_MODE));
+                fact.addr_gen_mode = six.and_then(|mode| mode.first().copied());
+            }
             IFLA_ADDRESS => fact.mac = <[u8; 6]>::try_from(value).map(Mac).unwrap_or_default(),
             _ => {}
         }
@@ -154,16 +201,26 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
     Ok(if fact.name.is_empty() { None } else { Some(fact) })
 }
 
-fn inner(value: &[u8], kind: u16) -> Option<NlaBuffer<&[u8]>> {
-    NlasIterator::new(value).flatten().find(|nla| nla.kind() == kind)
+fn link_kind(info: &[u8]) -> LinkKind {
+    let data = find(info, IFLA_INFO_DATA).unwrap_or_default();
+    match find(info, IFLA_INFO_KIND).map(text).unwrap_or_default().as_str() {
+        "vrf" => find(data, IFLA_VRF_TABLE).and_then(u32_of).map(LinkKind::Vrf),
+        "macvlan" => find(data, IFLA_MACVLAN_MODE).and_then(u32_of).map(LinkKind::Macvlan),
+        "ipvlan" => find(data, IFLA_IPVLAN_FLAGS).and_then(u16_of).map(LinkKind::Ipvlan),
+        _ => None,
+    }
+    .unwrap_or_default()
 }
 
-fn vrf_table(info: &[u8]) -> Option<u32> {
-    let kind = inner(info, IFLA_INFO_KIND)?;
-    if text(kind.value()) != "vrf" {
-        return None;
-    }
-    u32_of(inner(inner(info, IFLA_INFO_DATA)?.value(), IFLA_VRF_TABLE)?.value())
+/// The kernel shows all settings of `net.ipv4.conf.IF` as one row of numbers, the first of which has number 1.
+fn conf_of(families: &[u8]) -> BTreeMap<u16, u32> {
+    let numbers = [conf::RP_FILTER, conf::ARP_FILTER, conf::ARP_IGNORE, conf::PROMOTE_SECONDARIES, conf::ACCEPT_LOCAL];
+    let row = find(families, AF_INET).and_then(|four| find(four, IFLA_INET_CONF));
+    let value = |number: u16| {
+        let start = usize::from(number).checked_sub(1)?.checked_mul(4)?;
+        u32_of(row?.get(start..)?)
+    };
+    numbers.into_iter().filter_map(|number| Some((number, value(number)?))).collect()
 }
 
 /// The first of the IPv6 settings of an interface (DEVCONF_FORWARDING of linux/ipv6.h).
@@ -180,6 +237,21 @@ fn forwarding(families: &[u8]) -> Forwarding {
 fn text(value: &[u8]) -> String {
     let end = value.iter().position(|b| *b == 0).unwrap_or(value.len());
     String::from_utf8_lossy(value.get(..end).unwrap_or_default()).to_string()
+}
+
+/// A setting of `net.ipv6.conf.IF` (linux/netconf.h). The kernel says nothing else when `forwarding` changes.
+fn netconf(payload: &[u8]) -> Option<Fact> {
+    if payload.first().copied().map(u16::from) != Some(AF_INET6) {
+        return None;
+    }
+    // `struct netconfmsg` is one byte.
+    let attributes = payload.get(4..)?;
+    let ifindex = u32_of(find(attributes, NETCONFA_IFINDEX)?)?;
+    let forwarding = match u32_of(find(attributes, NETCONFA_FORWARDING)?)? {
+        0 => Forwarding::No,
+        _ => Forwarding::Yes,
+    };
+    Some(Fact::ForwardingIs { ifindex, forwarding })
 }
 
 /// The local address of an entry: IFA_LOCAL, or IFA_ADDRESS where there is none (IPv6).

@@ -4,6 +4,7 @@ use super::{Reconciler, log};
 use crate::event::Action;
 use crate::ledger::Ledger;
 use crate::patience::Patience;
+use crate::plan::Removal;
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::Generation;
@@ -42,6 +43,7 @@ impl Reconciler {
                 self.desired = self.desired.carry(self.now, &self.ledger, &ledger);
                 self.ledger = ledger;
                 self.route.paths.renew(&self.ledger);
+                self.route.links.removal = Removal::Allowed;
                 // What was refused may have been put right; what is not wanted any more need not be remembered.
                 self.patience = Patience::default();
                 self.vrrp.reset();

@@ -1,11 +1,12 @@
-//! Addresses, routes and rules: dump, plan, send, acknowledge.
+//! Interfaces, addresses, routes and rules: dump, plan, send, acknowledge.
 //!
 //! [`dump`] takes the state, [`facts`] keeps it current, [`answers`] reads what the kernel says to a request, [`paths`] is what
-//! routes and rules need beside that, [`restored`] says what had to be put back.
+//! routes and rules need beside that, [`links`] what interfaces need, [`restored`] says what had to be put back.
 
 mod answers;
 mod dump;
 mod facts;
+mod links;
 mod paths;
 mod restored;
 
@@ -18,6 +19,7 @@ use crate::netlink::paths::Request;
 use crate::netlink::{Bus, route};
 use crate::observed::{AddrKey, Network};
 use crate::plan::addrs::{self, AddrOp, AddrPlan, State};
+use crate::plan::links::LinkOp;
 use crate::plan::paths::PathOp;
 use crate::plan::{Removal, View};
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -27,6 +29,7 @@ use dump::Stage;
 use ipc::config::InstanceIdx;
 use ipc::msg::vips::{Applied, IpvsToVrrp};
 use ipc::time::Mono;
+use links::LinkMessage;
 use netlink_packet_route::RouteNetlinkMessage;
 
 /// Addresses that are put there before vrrpd is told of them when nothing else is to be done: it announces them while the next are
@@ -63,11 +66,13 @@ pub(super) struct Lane {
     /// Wanted addresses that somebody else removed and that are not back yet.
     pub(super) missing: BTreeSet<AddrKey>,
     restored: restored::Restored,
+    pub(super) links: links::Links,
 }
 
 /// A request that is under way.
 #[derive(Clone, Debug)]
 enum Op {
+    Link(LinkOp),
     Addr(AddrOp),
     Path(PathOp),
 }
@@ -75,7 +80,7 @@ enum Op {
 /// A request without its number.
 enum Message {
     Addr(RouteNetlinkMessage),
-    Path(Request),
+    Raw(Request),
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -189,13 +194,16 @@ impl Reconciler {
         self.route.work = Work::Done;
         self.route.trail = Work::Done;
         self.route.fresh.clear();
+        let links = self.plan_links(out);
         let plan = addrs::plan(&self.addr_view());
         let paths = self.plan_paths();
         for item in plan.settled.iter().chain(&paths.settled) {
             self.patience.settled(item);
         }
-        let ops = paths.removals.into_iter().map(Op::Path).chain(plan.ops.iter().copied().map(Op::Addr));
-        self.send_plan(ops.chain(paths.additions.into_iter().map(Op::Path)).take(BATCH_LIMIT).collect(), out);
+        let ops = links.ops.into_iter().map(Op::Link).chain(paths.removals.into_iter().map(Op::Path));
+        let ops = ops.chain(plan.ops.iter().copied().map(Op::Addr)).chain(paths.additions.into_iter().map(Op::Path));
+        let ops = ops.chain(links.removals.into_iter().map(Op::Link));
+        self.send_plan(ops.take(BATCH_LIMIT).collect(), out);
         self.route.extent = Extent::Whole;
         if self.route.in_flight.is_empty() {
             self.answer(&plan);
@@ -253,7 +261,7 @@ impl Reconciler {
             let seq = self.seq();
             match message {
                 Message::Addr(message) => batch.push(seq, kind, message),
-                Message::Path(request) => batch.push_request(seq, kind, &request),
+                Message::Raw(request) => batch.push_request(seq, kind, &request),
             }
             self.route.in_flight.insert(seq, op);
         }
@@ -272,7 +280,11 @@ impl Reconciler {
                 let spec = self.ledger.addrs_of(*owner).get(*record)?;
                 Some(Message::Addr(route::add_addr(key, spec)))
             }
-            Op::Path(op) => self.path_request(op).map(Message::Path),
+            Op::Path(op) => self.path_request(op).map(Message::Raw),
+            Op::Link(op) => self.link_message(op).map(|message| match message {
+                LinkMessage::Raw(request) => Message::Raw(request),
+                LinkMessage::Addr(message) => Message::Addr(message),
+            }),
         }
     }
 

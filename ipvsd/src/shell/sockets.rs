@@ -30,8 +30,8 @@ const DATAGRAM: usize = 64 * 1024;
 pub const DATAGRAMS_PER_TURN: u32 = 4096;
 
 /// RTMGRP_LINK, RTMGRP_IPV4_IFADDR, RTMGRP_IPV6_IFADDR, RTMGRP_IPV4_ROUTE, RTMGRP_IPV6_ROUTE, RTMGRP_IPV4_RULE,
-/// RTNLGRP_IPV6_RULE
-const GROUPS: u32 = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | (1 << 18);
+/// RTNLGRP_IPV6_RULE, RTNLGRP_IPV6_NETCONF
+const GROUPS: u32 = 0x1 | 0x10 | 0x100 | 0x40 | 0x400 | 0x80 | (1 << 18) | (1 << 24);
 
 /// The sockets.
 pub struct Sockets {

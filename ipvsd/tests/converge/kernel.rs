@@ -8,7 +8,7 @@ use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::ipvs::{Attribute, Command, Message, dest, service};
 use ipvsd::netlink::reply::{Dump, Fact, Heard, Socket, read};
 use ipvsd::netlink::{Bus, Errno};
-use ipvsd::observed::{AddrFact, AddrKey, Counts, DestFact, LinkFact, ServiceFact};
+use ipvsd::observed::{AddrFact, AddrKey, Counts, DestFact, LinkFact, LinkKind, ServiceFact};
 use netlink_packet_core::{NLM_F_ACK, ParseableParametrized};
 use netlink_packet_generic::GenlMessage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +70,13 @@ impl Kernel {
             mac: Mac([2, 0, 0, 0, 0, 1]),
             mtu: 1500,
             forwarding: Forwarding::No,
-            vrf_table: None,
+            link_kind: LinkKind::Other,
+            parent: 0,
+            master: None,
+            group: 0,
+            alias: String::new(),
+            conf: BTreeMap::new(),
+            addr_gen_mode: None,
         })
     }
 

@@ -2,4 +2,6 @@
 //! with `ip`, and compared with what Debian's keepalived makes of the same file.
 
 mod paths;
+mod router_flag;
 mod state;
+mod vmac;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::time::Duration;
+use tests::capture::Capture;
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
 use tests::lan::{Host, Lan};
@@ -14,6 +15,8 @@ pub struct Alone {
     pub host: Host,
     /// [`Alone::picture`] before anything was started.
     pub empty: BTreeSet<String>,
+    /// Every frame that it sends.
+    pub wire: Capture,
     _lan: Lan,
 }
 
@@ -23,7 +26,8 @@ impl Alone {
         let host = lan.host("host", "10.9.0.100/24")?;
         host.netns.sysctl("ipv6/conf/all/disable_ipv6", "0")?;
         host.netns.sysctl("ipv6/conf/default/disable_ipv6", "0")?;
-        let mut alone = Alone { host, empty: BTreeSet::new(), _lan: lan };
+        let wire = lan.capture()?;
+        let mut alone = Alone { host, empty: BTreeSet::new(), wire, _lan: lan };
         alone.empty = alone.picture()?;
         Ok(alone)
     }

@@ -14,7 +14,8 @@ use alloc::vec::Vec;
 use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::InstanceIdx;
-use ipc::config::vrrp::{Instance as Conf, Switch, Version, Wanted};
+use ipc::config::LinkIdx;
+use ipc::config::vrrp::{Instance as Conf, Switch, Transport, Version, Wanted};
 use ipc::config::vrrp_options::{InstanceOptions, OldChecksum};
 use ipc::msg::vips::Presence;
 use ipc::net::Family;
@@ -179,6 +180,15 @@ pub(super) enum Arrival {
 }
 
 impl Instance {
+    /// The interface that its adverts leave by and come in by. COMPAT: keepalived 2.4.3, behaviour §9: that of `use_vmac`, unless
+    /// `vmac_xmit_base` says otherwise; unicast always leaves by the interface itself.
+    pub fn speaks_on(&self) -> LinkIdx {
+        match (self.options.own_link, self.options.vmac_xmit_base, &self.conf.transport) {
+            (Some(own), Switch::Off, Transport::Multicast { .. }) => own,
+            _ => self.conf.link,
+        }
+    }
+
     /// An instance in INIT.
     pub fn new(index: InstanceIdx, conf: Conf, options: InstanceOptions) -> Self {
         let mut instance = Instance {

@@ -148,7 +148,7 @@ impl Live {
         sum.scripts(&self.conf, tracked.scripts);
         sum.files(self, tracked.files);
         sum.bfds(self, tracked);
-        let port = port(&self.conf, tracked.links, &mut sum.faults);
+        let port = port(&self.conf, self.speaks_on(), tracked.links, &mut sum.faults);
         let multicast = matches!(self.conf.transport, Transport::Multicast { .. });
         if self.options.unicast_fault_no_peer == Switch::On && multicast {
             sum.faults.push(Fault::NoPeer);
@@ -249,12 +249,12 @@ fn effective(base: u8, bonus: i32) -> u8 {
 }
 
 /// Where the instance can send; what prevents it is added to `faults`.
-fn port(conf: &Instance, links: &Links, faults: &mut Vec<Fault>) -> Option<Port> {
-    let link = links.at(conf.link)?;
+fn port(conf: &Instance, speaks_on: LinkIdx, links: &Links, faults: &mut Vec<Fault>) -> Option<Port> {
+    let link = links.at(speaks_on)?;
     let facts = match &link.known {
         Known::Nothing => return None,
         Known::Missing => {
-            let fault = Fault::LinkMissing(conf.link);
+            let fault = Fault::LinkMissing(speaks_on);
             if !faults.contains(&fault) {
                 faults.push(fault);
             }
@@ -263,23 +263,24 @@ fn port(conf: &Instance, links: &Links, faults: &mut Vec<Fault>) -> Option<Port>
         Known::There(facts) => facts,
     };
     if matches!(conf.transport, Transport::Multicast { .. }) && facts.multicast == Multicast::No {
-        faults.push(Fault::NoMulticast(conf.link));
+        faults.push(Fault::NoMulticast(speaks_on));
     }
-    let source = source(conf, facts, faults)?;
+    let source = source(conf, facts, links.facts(conf.link), faults)?;
     let carrier = if link::is_up(facts) { Carrier::Yes } else { Carrier::No };
     Some(Port { ifindex: facts.ifindex, source, carrier })
 }
 
-/// COMPAT: the configured address, else the interface's primary one, else (IPv6) its link-local one.
-fn source(conf: &Instance, facts: &LinkFacts, faults: &mut Vec<Fault>) -> Option<IpAddr> {
+/// COMPAT: the configured address, else the primary one of the instance's interface, else (IPv6) the link-local one of the interface that
+/// it speaks on.
+fn source(conf: &Instance, facts: &LinkFacts, base: Option<&LinkFacts>, faults: &mut Vec<Fault>) -> Option<IpAddr> {
     if let Some(addr) = conf.source {
-        if conf.track_source == Switch::On && !facts.addrs.contains(&addr) {
+        if conf.track_source == Switch::On && !base.is_some_and(|base| base.addrs.contains(&addr)) {
             faults.push(Fault::SourceMissing(addr));
         }
         return Some(addr);
     }
     let own = match conf.family {
-        Family::V4 => facts.primary.map(IpAddr::V4),
+        Family::V4 => base.and_then(|base| base.primary).map(IpAddr::V4),
         Family::V6 => facts.link_local.map(IpAddr::V6),
     };
     if own.is_none() {

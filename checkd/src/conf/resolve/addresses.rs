@@ -32,18 +32,32 @@ pub(super) struct Addresses {
     pub vips: Vec<Vip>,
     pub excluded: Vec<Vip>,
     pub specs: Vec<AddrSpec>,
+    /// The interface that addresses without `dev` go to.
+    pub own: Option<LinkIdx>,
+}
+
+/// Where the addresses of an instance go.
+pub(super) struct Place {
+    /// `interface`
+    pub base: LinkIdx,
+    /// The one that was made on it, or the same.
+    pub own: LinkIdx,
+    /// Family of the instance.
+    pub family: Family,
+}
+
+impl Place {
+    /// COMPAT: keepalived 2.4.3, behaviour §8: `dev` that names the instance's interface is as none; the other family stays on it.
+    fn of(&self, family: Family, asked: LinkIdx) -> LinkIdx {
+        if asked == self.base && family == self.family { self.own } else { asked }
+    }
 }
 
 impl Resolver<'_, '_> {
     /// Resolves `virtual_ipaddress`, then `virtual_ipaddress_excluded`; interfaces that matter are added to `tracked`.
-    pub(super) fn addresses(
-        &mut self,
-        draft: &Draft,
-        own: LinkIdx,
-        family: Family,
-        tracked: &mut Vec<TrackLink>,
-    ) -> Addresses {
-        let mut all = Addresses::default();
+    pub(super) fn addresses(&mut self, draft: &Draft, place: &Place, tracked: &mut Vec<TrackLink>) -> Addresses {
+        let family = place.family;
+        let mut all = Addresses { own: Some(place.own), ..Addresses::default() };
         let mut moved = Vec::new();
         let room = room(draft, family);
         for address in &draft.vips {
@@ -55,7 +69,7 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(other.help("virtual_ipaddress_excluded takes both"));
                 continue;
             }
-            let Some(vip) = self.address(address, own, tracked, &mut all.specs) else { continue };
+            let Some(vip) = self.address(address, place, tracked, &mut all.specs) else { continue };
             if all.vips.len() < room {
                 all.vips.push(vip);
             } else {
@@ -69,7 +83,7 @@ impl Resolver<'_, '_> {
         }
         all.excluded = moved;
         for address in &draft.excluded {
-            all.excluded.extend(self.address(address, own, tracked, &mut all.specs));
+            all.excluded.extend(self.address(address, place, tracked, &mut all.specs));
         }
         all
     }
@@ -77,15 +91,16 @@ impl Resolver<'_, '_> {
     fn address(
         &mut self,
         address: &Address,
-        own: LinkIdx,
+        place: &Place,
         tracked: &mut Vec<TrackLink>,
         specs: &mut Vec<AddrSpec>,
     ) -> Option<Vip> {
         let link = match &address.link {
             Some(name) => self.link(name)?,
-            None => own,
+            None => place.base,
         };
         let addr = address.prefix.addr;
+        let link = place.of(Family::of(addr), link);
         if specs.iter().any(|s| s.prefix.addr == addr && s.link == link) {
             // COMPAT: keepalived 2.2.7 says nothing.
             let message = format!("{addr} is an address of this instance already");
@@ -102,7 +117,7 @@ impl Resolver<'_, '_> {
             origin: self.r.sources.origin(address.span),
         });
         let watched = TrackLink { link, weight: FAULT };
-        if address.no_track == Switch::Off && link != own && !tracked.contains(&watched) {
+        if address.no_track == Switch::Off && link != place.base && link != place.own && !tracked.contains(&watched) {
             tracked.push(watched);
         }
         Some(Vip { addr, link })

@@ -1,7 +1,7 @@
 //! `vrrp_instance` blocks.
 
 use super::Resolver;
-use super::addresses::Addresses;
+use super::addresses::{Addresses, Place};
 use super::trackers::{FAULT, Scripts};
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
@@ -39,7 +39,14 @@ impl Resolver<'_, '_> {
                 Switch::Off => written,
             };
             let Some((mut instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
-            let Some(options) = self.options(block, draft, &instance, &processes) else { continue };
+            let Some(mut options) = self.options(block, draft, &instance, &processes) else { continue };
+            options.own_link = addresses.own.filter(|own| *own != instance.link);
+            if options.promote_secondaries == Switch::On {
+                let links = addresses.specs.iter().map(|spec| spec.link).filter(|link| Some(*link) != options.own_link);
+                bundle.ipvs.promote.extend(links);
+                bundle.ipvs.promote.sort_unstable();
+                bundle.ipvs.promote.dedup();
+            }
             let hold = instance.advert_int.saturating_mul(u32::from(instance.down_timer_adverts.saturating_sub(1)));
             let routes: Vec<Route> = block.routes.iter().filter_map(|route| self.route(route, draft)).collect();
             let rules: Vec<Rule> = block.rules.iter().filter_map(|rule| self.rule(rule, draft)).collect();
@@ -107,7 +114,12 @@ impl Resolver<'_, '_> {
         if d.dont_track_primary == Switch::Off {
             track_links.push(TrackLink { link, weight: FAULT });
         }
-        let addresses = self.addresses(d, link, family, &mut track_links);
+        let made = self.made(d, g, link, family, vrid.value);
+        if let Some(made) = made.filter(|_| d.dont_track_primary == Switch::Off) {
+            track_links.push(TrackLink { link: made, weight: FAULT });
+        }
+        let place = Place { base: link, own: made.unwrap_or(link), family };
+        let addresses = self.addresses(d, &place, &mut track_links);
         self.needs_addresses(d, version, &addresses);
         self.track_link_uses(&d.track_links, &mut track_links);
         let mut track_scripts = self.track_script_uses(&d.track_scripts, scripts);

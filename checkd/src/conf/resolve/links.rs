@@ -14,7 +14,8 @@ impl Resolver<'_, '_> {
     /// The index of an interface. One that does not exist is reported: for `-t` at each mention, as keepalived does, else at the first.
     pub(super) fn link(&mut self, name: &At<String>) -> Option<LinkIdx> {
         if let Some(link) = self.link_names.get(&name.value).copied() {
-            if self.mode == CompileMode::Test && !self.present.contains(name.value.as_str()) {
+            let made = self.made.iter().any(|made| made.link == link);
+            if self.mode == CompileMode::Test && !made && !self.present.contains(name.value.as_str()) {
                 self.missing(name);
             }
             return Some(link);

@@ -10,6 +10,7 @@ mod filter;
 mod group;
 mod instance;
 mod links;
+mod made;
 mod options;
 mod reals;
 mod routes;
@@ -31,8 +32,10 @@ use super::value::secs;
 use crate::lint;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::global::Mail;
+use ipc::config::ipvs::MadeLink;
 use ipc::config::script::{Asker, ScriptConfig, ScriptKind, ScriptSecurity, SymlinkPaths};
 use ipc::config::vrrp::{Link, Switch, TrackScript};
 use ipc::config::{Bundle, LinkIdx, Origin, TrackScriptIdx};
@@ -47,6 +50,8 @@ struct Resolver<'a, 'r> {
     dynamic_links: Switch,
     links: Table<LinkIdx, Link>,
     link_names: BTreeMap<String, LinkIdx>,
+    /// Interfaces that are made.
+    made: Vec<MadeLink>,
     present: BTreeSet<&'a str>,
     scripts: ScriptConfig,
     track_scripts: Table<TrackScriptIdx, TrackScript>,
@@ -62,6 +67,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
         dynamic_links: draft.global.dynamic_links,
         links: Table::new(),
         link_names: BTreeMap::new(),
+        made: Vec::new(),
         present: facts.interfaces.iter().map(String::as_str).collect(),
         scripts: ScriptConfig::default(),
         track_scripts: Table::new(),
@@ -86,6 +92,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
     lint::all(resolver.r, tree, draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
     bundle.ipvs.filter = filter::filter(draft, &bundle.ipvs);
+    bundle.ipvs.made = core::mem::take(&mut resolver.made);
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;

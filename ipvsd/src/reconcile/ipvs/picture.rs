@@ -173,6 +173,7 @@ impl Reconciler {
                 | Fact::DumpEnded { .. }
                 | Fact::LinkSeen(..)
                 | Fact::LinkGone { .. }
+                | Fact::ForwardingIs { .. }
                 | Fact::AddrSeen(..)
                 | Fact::AddrGone(..)
                 | Fact::PathSeen(..)

@@ -25,6 +25,7 @@ impl Reconciler {
 
     pub(super) fn op_done(&mut self, op: Op, seq: u32) {
         match op {
+            Op::Link(op) => self.link_done(op),
             Op::Addr(op) => self.addr_done(op, seq),
             Op::Path(op) => self.path_done(op),
         }
@@ -33,6 +34,7 @@ impl Reconciler {
 
     pub(super) fn op_refused(&mut self, op: Op, seq: u32, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
         match op {
+            Op::Link(op) => self.link_refused(op, errno, text, out),
             Op::Addr(op) => self.addr_refused(op, seq, errno, text, out),
             Op::Path(op) => self.path_refused(op, errno, text, out),
         }

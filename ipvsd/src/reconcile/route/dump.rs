@@ -133,6 +133,7 @@ impl Reconciler {
         self.route.own.clear();
         let had = self.wanted_and_there();
         self.route.network.taken();
+        self.route.links.all_seen();
         if self.route.known == Known::Yes {
             // What went while notifications were lost.
             for key in had.into_iter().filter(|key| !self.route.network.has(key)).collect::<Vec<_>>() {

@@ -37,6 +37,10 @@ impl Reconciler {
             Fact::PathGone(path, heard) => self.path_gone(path, heard),
             Fact::LinkSeen(link, _) => self.link_seen(link),
             Fact::LinkGone { ifindex } => self.link_gone(ifindex),
+            Fact::ForwardingIs { ifindex, forwarding } => {
+                self.route.network.change(ifindex, |link| link.forwarding = forwarding);
+                self.route.changed = Work::Due;
+            }
             Fact::AddrSeen(addr, heard) => {
                 if self.is_news(&addr.key, heard) {
                     self.route.network.addr_seen(addr);
@@ -81,6 +85,7 @@ impl Reconciler {
         if link.flags & IFF_UP == 0 {
             self.taken_along(link.ifindex, &link.name);
         }
+        self.route.links.seen(&link.name);
         self.route.network.link_seen(link);
         self.network_changed();
     }

@@ -127,7 +127,7 @@ fn is_shown(path: &Path) -> bool {
 fn with_links<T>(network: &Network, f: impl FnOnce(&Links<'_>) -> T) -> T {
     f(&Links {
         ifindex: &|name| network.link(name).map(|link| link.ifindex),
-        table: &|name| network.link(name).and_then(|link| link.vrf_table),
+        table: &|name| network.link(name).and_then(|link| link.vrf_table()),
     })
 }
 

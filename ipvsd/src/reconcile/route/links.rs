@@ -1,0 +1,201 @@
+//! Interfaces that are made, and settings of others: what is under way and what the kernel says to it.
+
+use super::Reconciler;
+use crate::event::Action;
+use crate::netlink::link::{self as codec, Make};
+use crate::netlink::paths::Request;
+use crate::netlink::{Errno, route};
+use crate::patience::{Complaint, Item};
+use crate::plan::Removal;
+use crate::plan::links::{self, Before, LinkOp, LinkPlan, View};
+use crate::reconcile::log;
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use ipc::config::ipvs::{MadeKind, MadeLink};
+use ipc::config::vrrp::Switch;
+use ipc::config::vrrp_options::IpvlanMode;
+use ipc::report::Level;
+use netlink_packet_route::RouteNetlinkMessage;
+
+/// What is remembered of interfaces.
+#[derive(Debug, Default)]
+pub(in crate::reconcile) struct Links {
+    /// How others were set before they were changed.
+    before: Before,
+    /// Made, and not seen since: the notification is on the way.
+    expected: BTreeSet<String>,
+    /// Whether there is a configuration: until then nobody knows what is asked for.
+    pub(in crate::reconcile) removal: Removal,
+    /// Strangers of a name that is asked for, which has been said.
+    told: BTreeSet<String>,
+}
+
+impl Links {
+    /// An interface of that name is there, or was looked for.
+    pub(super) fn seen(&mut self, name: &str) {
+        self.expected.remove(name);
+    }
+
+    /// Everything was looked at.
+    pub(super) fn all_seen(&mut self) {
+        self.expected.clear();
+    }
+}
+
+/// A request about an interface.
+pub(super) enum LinkMessage {
+    Raw(Request),
+    Addr(RouteNetlinkMessage),
+}
+
+impl Reconciler {
+    pub(super) fn plan_links(&mut self, out: &mut Vec<Action>) -> LinkPlan {
+        if self.ledger.made().is_empty() && self.route.links.before.is_empty() && !self.route.network.has_marked() {
+            return LinkPlan::default();
+        }
+        self.remember_parents();
+        let mut plan = links::plan(&View {
+            ledger: &self.ledger,
+            network: &self.route.network,
+            patience: &self.patience,
+            before: &self.route.links.before,
+            removal: self.route.links.removal,
+            ending: if self.is_stopping() { Switch::On } else { Switch::Off },
+        });
+        let expected = |made: Option<&MadeLink>| {
+            let name = made.and_then(|made| self.ledger.link(made.link));
+            name.is_none_or(|name| self.route.links.expected.contains(name))
+        };
+        plan.ops.retain(|op| !matches!(op, LinkOp::Make(place) if expected(self.ledger.made().get(*place))));
+        for place in &plan.foreign {
+            self.say_foreign(*place, out);
+        }
+        plan
+    }
+
+    /// How they are set before anything is changed; after a crash that is in the mark of what was made on them.
+    fn remember_parents(&mut self) {
+        let network = &self.route.network;
+        for (link, number, _) in self.ledger.settings() {
+            let Some(fact) = self.ledger.link(link).and_then(|name| network.link(name)) else { continue };
+            let marked =
+                network.links().find(|other| other.parent == fact.ifindex && links::read_mark(&other.alias).is_some());
+            let marked = marked.and_then(|other| links::read_mark(&other.alias));
+            let value = marked.and_then(|m| m.get(&number).copied()).or(fact.conf.get(&number).copied());
+            if let Some(value) = value {
+                self.route.links.before.entry(fact.ifindex).or_default().entry(number).or_insert(value);
+            }
+        }
+        self.route.links.before.retain(|ifindex, _| network.by_index(*ifindex).is_some());
+    }
+
+    fn say_foreign(&mut self, place: usize, out: &mut Vec<Action>) {
+        let Some(made) = self.ledger.made().get(place) else { return };
+        let (Some(name), Some(parent)) = (self.ledger.link(made.link), self.ledger.link(made.parent)) else { return };
+        if self.route.links.told.insert(name.to_string()) {
+            let text = format!(
+                "{}: an interface {name} is there that is not {} on {parent}: it is left alone, and what needs it waits until it is \
+                 removed or renamed",
+                made.origin,
+                what(made)
+            );
+            log(out, Level::Error, text);
+        }
+    }
+
+    pub(super) fn link_message(&self, op: &LinkOp) -> Option<LinkMessage> {
+        let request = match op {
+            LinkOp::Make(place) => {
+                let made = self.ledger.made().get(*place)?;
+                let parent = self.route.network.link(self.ledger.link(made.parent)?)?;
+                let vrf = parent
+                    .master
+                    .filter(|m| self.route.network.by_index(*m).is_some_and(|master| master.vrf_table().is_some()));
+                codec::make(&Make {
+                    name: self.ledger.link(made.link)?,
+                    parent: parent.ifindex,
+                    kind: made.kind,
+                    group: made.group.unwrap_or(parent.group),
+                    vrf,
+                })
+            }
+            LinkOp::Mark(ifindex, alias) => codec::set_alias(*ifindex, alias),
+            LinkOp::Conf(ifindex, settings) => codec::set_conf(*ifindex, settings),
+            LinkOp::NoLinkLocal(ifindex) => codec::no_link_local(*ifindex),
+            LinkOp::Up(ifindex) => codec::up(*ifindex),
+            LinkOp::Remove(ifindex) => codec::remove(*ifindex),
+            LinkOp::Addr(key) => return Some(LinkMessage::Addr(route::add_plain(key))),
+        };
+        Some(LinkMessage::Raw(request))
+    }
+
+    pub(super) fn link_done(&mut self, op: LinkOp) {
+        let network = &mut self.route.network;
+        match op {
+            LinkOp::Make(place) => {
+                let name = self.ledger.made().get(place).and_then(|made| self.ledger.link(made.link));
+                if let Some(name) = name {
+                    self.patience.settled(&Item::Link(name.to_string()));
+                    self.route.links.expected.insert(name.to_string());
+                    self.route.links.told.remove(name);
+                }
+            }
+            LinkOp::Remove(ifindex) => network.link_gone(ifindex),
+            LinkOp::Mark(ifindex, alias) => network.change(ifindex, |link| link.alias = alias),
+            LinkOp::Conf(ifindex, settings) => network.change(ifindex, |link| link.conf.extend(settings)),
+            LinkOp::NoLinkLocal(ifindex) => {
+                network.change(ifindex, |link| link.addr_gen_mode = Some(codec::NO_LINK_LOCAL));
+            }
+            LinkOp::Up(ifindex) => network.change(ifindex, |link| link.flags |= 1),
+            LinkOp::Addr(key) => {
+                network.addr_seen(crate::observed::AddrFact { key, scope: 0, owner: route::OWNER, peer: None });
+            }
+        }
+        self.network_changed();
+    }
+
+    pub(super) fn link_refused(&mut self, op: LinkOp, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
+        let name = |ifindex: u32| self.route.network.name(ifindex).unwrap_or("an interface that is gone").to_string();
+        let (item, what) = match &op {
+            LinkOp::Make(place) => {
+                let Some(made) = self.ledger.made().get(*place) else { return };
+                let link = self.ledger.link(made.link).unwrap_or_default().to_string();
+                let parent = self.ledger.link(made.parent).unwrap_or_default();
+                let text = format!("make {link}, {} on {parent} ({} asks for it)", what(made), made.origin);
+                (Item::Link(link), text)
+            }
+            LinkOp::Mark(ifindex, _) => (Item::Link(name(*ifindex)), format!("mark {}", name(*ifindex))),
+            LinkOp::Conf(ifindex, _) => (Item::Link(name(*ifindex)), format!("set net.ipv4.conf.{}", name(*ifindex))),
+            LinkOp::NoLinkLocal(ifindex) => {
+                // A kernel without IPv6 has none to keep away.
+                let ifindex = *ifindex;
+                return self.route.network.change(ifindex, |link| link.addr_gen_mode = None);
+            }
+            LinkOp::Up(ifindex) => (Item::Link(name(*ifindex)), format!("set {} up", name(*ifindex))),
+            LinkOp::Addr(key) => (Item::Addr(*key), format!("add {}/{} on {}", key.addr, key.len, name(key.ifindex))),
+            LinkOp::Remove(ifindex) => {
+                if errno.0 == libc::ENODEV {
+                    return self.route.network.link_gone(*ifindex);
+                }
+                (Item::Link(name(*ifindex)), format!("remove {}", name(*ifindex)))
+            }
+        };
+        if self.patience.refused(self.now, item) == Complaint::First {
+            let why = text.map_or_else(|| format!("{errno}"), |text| format!("{errno} ({text})"));
+            let hint = if errno.0 == libc::EOPNOTSUPP { "; this kernel has no such interfaces" } else { "" };
+            let line = format!("Cannot {what}: {why}{hint}; trying again after 1, 2, 4 and at most every 60 seconds");
+            log(out, Level::Error, line);
+        }
+    }
+}
+
+fn what(made: &MadeLink) -> String {
+    match made.kind {
+        MadeKind::Macvlan(mac) => format!("a private macvlan with the address {mac}"),
+        MadeKind::Ipvlan(IpvlanMode::Bridge) => String::from("an ipvlan in bridge mode"),
+        MadeKind::Ipvlan(IpvlanMode::Private) => String::from("an ipvlan in private mode"),
+        MadeKind::Ipvlan(IpvlanMode::Vepa) => String::from("an ipvlan in vepa mode"),
+    }
+}

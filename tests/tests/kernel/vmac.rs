@@ -1,0 +1,129 @@
+//! `use_vmac`: the interfaces that are made, what is sent from them, and what becomes of them.
+
+use crate::state::{Alone, SOON};
+use std::time::Duration;
+use tests::daemon::{Daemon, Program};
+use tests::failure::{Outcome, wait_until};
+
+const ADVERT_V4: [u8; 6] = [0, 0, 0x5e, 0, 1, 7];
+const ADVERT_V6: [u8; 6] = [0, 0, 0x5e, 0, 2, 7];
+
+fn config(more: &str) -> String {
+    format!(
+        "vrrp_instance VI_4 {{\n state MASTER\n interface ens33\n virtual_router_id 7\n priority 200\n use_vmac\n{more} \
+         virtual_ipaddress {{\n 10.9.0.1/24\n }}\n virtual_ipaddress_excluded {{\n fd00::77/64\n }}\n}}\n\
+         vrrp_instance VI_6 {{\n state MASTER\n interface ens33\n virtual_router_id 7\n priority 200\n use_vmac\n{more} \
+         virtual_ipaddress {{\n fe80::1:1/64\n fd00::5/64\n }}\n}}\n"
+    )
+}
+
+/// Interfaces, addresses and settings as `ip` and the kernel show them, without what is another thing on each machine.
+fn made(alone: &Alone) -> Outcome<Vec<String>> {
+    let own = alone.lines("-o -6 addr show dev ens33 scope link")?;
+    let own = own.iter().filter_map(|line| line.split(' ').nth(3)).next().unwrap_or("none").to_owned();
+    let mut all = Vec::new();
+    for line in alone.lines("-d -o link show type macvlan")?.into_iter().chain(alone.lines("-o addr show")?) {
+        let line = line.split_once(": ").map_or(line.as_str(), |(_, rest)| rest);
+        let line = line.split(" alias holdfast").next().unwrap_or_default();
+        if line.starts_with("vrrp") || line.starts_with("ens33") {
+            let line = line.trim_end_matches(['\\', ' ']);
+            all.push(line.replace(&own, "LINK-LOCAL").replace(" proto keepalived", "").replace(" proto 0x12", ""));
+        }
+    }
+    for setting in ["arp_ignore", "arp_filter", "rp_filter", "accept_local", "promote_secondaries"] {
+        for link in ["ens33", "vrrp.7"] {
+            all.push(format!("{link} {setting} {}", value(alone, &format!("ipv4/conf/{link}/{setting}"))?));
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+fn value(alone: &Alone, key: &str) -> Outcome<String> {
+    let read = alone.host.netns.enter(|| std::fs::read_to_string(format!("/proc/sys/net/{key}")))?;
+    Ok(read.unwrap_or_default().trim().to_owned())
+}
+
+fn number(alone: &Alone, name: &str) -> Outcome<String> {
+    Ok(alone.lines(&format!("-o link show {name}"))?.concat().split(':').next().unwrap_or_default().to_owned())
+}
+
+fn sent_from(alone: &Alone, mac: [u8; 6], protocol_at: usize) -> Outcome {
+    let is_it = |bytes: &[u8]| bytes.get(6..12) == Some(&mac[..]) && bytes.get(protocol_at) == Some(&112);
+    alone.wire.wait(&format!("an advert from {mac:x?}"), SOON, |frame| is_it(&frame.bytes)).map(drop)
+}
+
+#[test]
+fn the_interfaces_are_keepalived_s_and_adverts_have_their_addresses() -> Outcome {
+    let look = |program| -> Outcome<(Vec<String>, Alone)> {
+        let alone = Alone::new()?;
+        let mut daemon = Daemon::start(program, &alone.host, &config(""))?;
+        sent_from(&alone, ADVERT_V4, 23)?;
+        sent_from(&alone, ADVERT_V6, 20)?;
+        std::thread::sleep(Duration::from_secs(1));
+        let all = made(&alone)?;
+        daemon.terminate()?;
+        Ok((all, alone))
+    };
+    let (theirs, _) = look(Program::Keepalived)?;
+    let (ours, alone) = look(Program::Holdfast)?;
+    assert_eq!(ours, theirs);
+    assert!(ours.iter().any(|line| line.contains("vrrp6.7@ens33") && line.contains("mode private")), "{ours:#?}");
+    assert_eq!(alone.lines("-o link show type macvlan")?, Vec::<String>::new(), "removed at the end");
+    // keepalived 2.2.7 leaves these as it has set them.
+    assert_eq!(
+        (value(&alone, "ipv4/conf/ens33/arp_ignore")?, value(&alone, "ipv4/conf/ens33/arp_filter")?),
+        ("0".into(), "0".into())
+    );
+    Ok(())
+}
+
+#[test]
+fn with_vmac_xmit_base_adverts_leave_by_the_interface_itself() -> Outcome {
+    let alone = Alone::new()?;
+    let _daemon = alone.start(&config(" vmac_xmit_base\n"))?;
+    sent_from(&alone, alone.host.mac, 23)?;
+    wait_until("the address is on vrrp.7", SOON, || {
+        Ok(alone.lines("-o addr show dev vrrp.7")?.concat().contains("10.9.0.1/24"))
+    })?;
+    let virtual_one = [0, 0, 0x5e, 0, 1, 7];
+    assert!(
+        !alone
+            .wire
+            .frames()
+            .iter()
+            .any(|f| f.bytes.get(6..12) == Some(&virtual_one[..]) && f.bytes.get(23) == Some(&112))
+    );
+    Ok(())
+}
+
+#[test]
+fn what_goes_is_made_again_what_a_crash_left_is_adopted_and_strangers_are_left_alone() -> Outcome {
+    let alone = Alone::new()?;
+    let there = |line: &'static str| {
+        let alone = &alone;
+        move || Ok(alone.lines("-o addr show")?.iter().any(|l| l.contains(line)))
+    };
+    alone.host.netns.ip("link add vrrp6.7 type bridge")?;
+    let mut daemon = alone.start(&config(""))?;
+    wait_until("the first address", SOON, there("vrrp.7 inet 10.9.0.1/24"))?;
+    daemon.wait_log("an interface vrrp6.7 is there that is not a private macvlan", SOON)?;
+    alone.host.netns.ip("link del vrrp6.7")?;
+    wait_until("the second one, on the interface that is made now", SOON, there("vrrp6.7 inet6 fd00::5/64"))?;
+    alone.host.netns.ip("link del vrrp.7")?;
+    daemon.wait_log("(VI_4) Entering FAULT STATE", SOON)?;
+    wait_until("the first one again", SOON, there("vrrp.7 inet 10.9.0.1/24"))?;
+
+    let before = number(&alone, "vrrp.7")?;
+    daemon.kill_all()?;
+    let mut daemon = alone.start(&config(""))?;
+    wait_until("master again", SOON, || Ok(daemon.log().contains("(VI_4) Entering MASTER STATE")))?;
+    wait_until("the first one again", SOON, there("vrrp.7 inet 10.9.0.1/24"))?;
+    assert_eq!(number(&alone, "vrrp.7")?, before, "the same interface");
+
+    daemon.reload(&config("").replace(" use_vmac\n", ""))?;
+    wait_until("without VMACs the address is on the interface", SOON, there("ens33 inet 10.9.0.1/24"))?;
+    wait_until("they are gone", SOON, || Ok(alone.lines("-o link show type macvlan")?.is_empty()))?;
+    assert_eq!(value(&alone, "ipv4/conf/ens33/arp_ignore")?, "0", "as before the crash");
+    daemon.terminate().map(drop)
+}
