@@ -304,7 +304,7 @@ impl Stage {
 /// How many stages the attacks are dealt out to. On each a child dies three times at most: the third death costs a delay of
 /// one second, the next would cost two, in which a backup would take over. And on each ipvsd is accused once: the next
 /// accusation within a minute would not be believed.
-const STAGES: usize = 11;
+const STAGES: usize = 12;
 
 fn stage(number: usize) -> Outcome {
     let deal = |attacks: Vec<Attack>| attacks.into_iter().skip(number).step_by(STAGES);
@@ -382,6 +382,11 @@ fn whoever_breaks_the_protocol_is_replaced_9() -> Outcome {
 #[test]
 fn whoever_breaks_the_protocol_is_replaced_10() -> Outcome {
     stage(10)
+}
+
+#[test]
+fn whoever_breaks_the_protocol_is_replaced_11() -> Outcome {
+    stage(11)
 }
 
 /// How soon all is over when the supervisor is killed.
