@@ -187,8 +187,37 @@ fn cases() -> Vec<Case> {
             &[5],
             "is not looked up",
         ),
+        ("names of groups", many_names(), &[0], "W301"),
+        ("tracked scripts", many_uses(), &[5], "one block may track 1024 of a kind"),
+        ("addresses", many_addresses(), &[0], "an advert has room for 255 addresses"),
+        ("braces and conditions", lines(&format!("{}\n", "{@^x ".repeat(6_000)), 700), &[4, 5], "T004"),
         ("no text", (0..=255_u8).cycle().take(8_000_000).collect(), &[4, 5], "error"),
     ]
+}
+
+/// 30,000 groups, each looked for among all of them.
+fn many_names() -> Vec<u8> {
+    let groups = (0..30_000).map(|n| format!("virtual_server_group g{n:05} {{\n10.0.0.1 {}\n}}\n", n + 1));
+    let uses = (0..30_000).rev().map(|n| {
+        format!(
+            "virtual_server group g{n:05} {{\nlvs_method NAT\nprotocol TCP\nreal_server 10.1.1.1 80 {{\nTCP_CHECK {{\n}}\n}}\n}}\n"
+        )
+    });
+    groups.chain(uses).collect::<String>().into_bytes()
+}
+
+/// An instance with these lines in a block.
+fn instance(block: &str, lines: impl Iterator<Item = String>) -> Vec<u8> {
+    let lines: String = lines.collect();
+    format!("global_defs {{\ndynamic_interfaces\n}}\nvrrp_instance A {{\ninterface e\nvirtual_router_id 1\n{block} {{\n{lines}}}\n}}\n").into_bytes()
+}
+
+fn many_uses() -> Vec<u8> {
+    instance("track_script", (0..300_000).map(|n| format!("s{n}\n")))
+}
+
+fn many_addresses() -> Vec<u8> {
+    instance("virtual_ipaddress", (0..200_000).map(|n| format!("10.{}.{}.{}\n", n >> 16, (n >> 8) & 255, n & 255)))
 }
 
 #[test]

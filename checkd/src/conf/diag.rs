@@ -179,6 +179,9 @@ codes! {
     VIRTUAL_SOURCE = "W112";
     /// One address in two instances on one interface. When one of them ceases to be master it takes the address away from the other.
     SHARED_ADDRESS = "W113";
+    /// A secret that is `********`: `--print-config` writes that in the place of secrets, unless `--show-secrets` is given. A file that
+    /// was made of its output needs them put back.
+    MASKED_SECRET = "W114";
     /// A script without `timeout` (`misc_timeout`) may run as long as its `interval` (`delay_loop`); then it is killed and counts as
     /// failed. On a busy machine that is a failover that nobody asked for. Say how long it may take.
     NO_TIMEOUT = "W201";

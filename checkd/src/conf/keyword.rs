@@ -302,7 +302,14 @@ pub fn shown(word: &str) -> String {
 }
 
 /// Names that are looked at for the nearest one.
-const NAMES_LIMIT: usize = 4096;
+const NAMES_LIMIT: usize = 1024;
+
+impl Reader<'_> {
+    /// [`nearest`], unless there are so many problems that nobody would see it: then a search for each would only cost time.
+    pub fn nearest<'n>(&self, word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        if self.diags.is_full() { None } else { nearest(word, names) }
+    }
+}
 
 /// The name nearest to a word, if one is near: at most a third of the letters differ.
 pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {

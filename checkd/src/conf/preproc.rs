@@ -54,6 +54,9 @@ struct Collecting {
 /// What a definition costs, in steps: it is kept.
 const DEFINITION_STEPS: u32 = 4;
 
+/// Bytes that are looked at once more for one step.
+const BYTES_PER_STEP: usize = 64;
+
 /// The preprocessor.
 pub struct Preprocessor {
     stack: Vec<Work>,
@@ -240,10 +243,16 @@ impl Preprocessor {
             };
             match line {
                 Line::Plain(bytes, offset) if self.collecting.is_none() && is_ordinary(bytes) => {
-                    tree.plain(bytes, id, offset, diags);
+                    let rest = tree.plain(bytes, id, offset, diags);
                     self.heed(tree);
                     if tree.is_full() {
                         return;
+                    }
+                    if let Some(rest) = rest {
+                        self.stack.push(Work::File { id, at: after, depth });
+                        let mut text = Text::default();
+                        text.push_file(bytes, id, offset);
+                        return self.again(&text, rest, 0);
                     }
                     at = after;
                 }
@@ -275,9 +284,19 @@ impl Preprocessor {
     }
 
     /// Gives the parser a line.
-    fn feed(&mut self, text: &Text, tree: &mut tree::Builder, diags: &mut Diagnostics) {
-        tree.text(text, diags);
+    fn feed(&mut self, text: &Text, depth: u16, tree: &mut tree::Builder, diags: &mut Diagnostics) {
+        let rest = tree.text(text, diags);
         self.heed(tree);
+        if let Some(rest) = rest {
+            self.again(text, rest, depth);
+        }
+    }
+
+    /// Puts what follows a brace on the stack. It is paid for by its length: a line may have ten thousand braces.
+    fn again(&mut self, text: &Text, rest: usize, depth: u16) {
+        let text = text.part(rest..text.len());
+        self.steps = self.steps.saturating_add(u32::try_from(text.len() / BYTES_PER_STEP).unwrap_or(u32::MAX));
+        self.stack.push(Work::Line { text, depth });
     }
 
     /// Statements that count at once. COMPAT: keepalived acts on each as soon as it is read.
@@ -323,7 +342,7 @@ impl Preprocessor {
             return None;
         }
         if is_ordinary(text.bytes()) {
-            self.feed(text, tree, diags);
+            self.feed(text, depth, tree, diags);
             return None;
         }
         match loops::parse(text, depth, &mut self.definitions, &mut self.facts, sources) {
@@ -394,7 +413,7 @@ impl Preprocessor {
         let (count, rest) = match expanded {
             Expanded::Needs(name) => return Some(self.ask(name, text, depth)),
             Expanded::Same => {
-                self.feed(text, tree, diags);
+                self.feed(text, depth, tree, diags);
                 self.scratch = out;
                 return None;
             }
@@ -418,7 +437,7 @@ impl Preprocessor {
             let message = format!("this line is ignored: expanded it is longer than {} bytes", lines::LINE_LIMIT);
             diags.push(Diagnostic::error(Code::LONG_LINE, text.whole(), message));
         } else if !out.is_padded() && is_ordinary(out.bytes()) {
-            self.feed(&out, tree, diags);
+            self.feed(&out, depth, tree, diags);
         } else {
             self.stack.push(Work::Line { text: out, depth });
             return None;

@@ -14,9 +14,10 @@ use super::server_group::{self, ServerGroup};
 use super::ssl::{SSL, Ssl};
 use super::track::{SCRIPT, Script};
 use super::track_group::{TRACK_GROUP, TrackGroup};
-use super::tree::{Statement, StatementId, Tree};
+use super::tree::{Statement, StatementId, Tree, Word};
 use super::vrrp::Instance;
 use super::walk;
+use crate::print::value::MASK;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -280,11 +281,20 @@ pub fn hide_secrets(tree: &Tree, diags: &mut Diagnostics) {
                     word if keyword::nearest(word, SECRET_KEYWORDS.iter().copied()).is_some() => 1,
                     _ => 0, // perhaps the password itself, on a line of its own
                 };
-                statement.words(shown).for_each(|word| diags.hide(word.span));
+                statement.words(shown).for_each(|word| hide(word, diags));
             }
         }
         if block.is_one_of(&["auth_pass", "password"]) {
-            block.words(1).for_each(|word| diags.hide(word.span));
+            block.words(1).for_each(|word| hide(word, diags));
         }
+    }
+}
+
+fn hide(word: Word<'_>, diags: &mut Diagnostics) {
+    diags.hide(word.span);
+    if word.bytes == MASK.as_bytes() {
+        let message = "these asterisks stand for a secret in the output of `--print-config`";
+        let masked = Diagnostic::warning(Code::MASKED_SECRET, word.span, message).label("taken as the secret itself");
+        diags.push(masked.help("write the secret here, or print with `--show-secrets`"));
     }
 }

@@ -175,6 +175,9 @@ pub struct Use {
     pub span: Span,
 }
 
+/// Most lines of a `track_…` block: each is compared with those before it.
+const USES_LIMIT: usize = 1024;
+
 /// The lines of a `track_…` block.
 pub fn uses(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Use>) {
     uses_within(r, s, list, 253);
@@ -205,6 +208,11 @@ pub fn uses_within(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<Use>, mo
             let again = Diagnostic::error(Code::DUPLICATE, used.span, message).label("ignored");
             r.diags.push(again.also(earlier.span, "the first one"));
             continue;
+        }
+        if list.len() >= USES_LIMIT {
+            let message = format!("one block may track {USES_LIMIT} of a kind");
+            r.diags.push(Diagnostic::error(Code::TOO_MANY, used.span, message).label("this and the rest are ignored"));
+            return;
         }
         list.push(used);
     }

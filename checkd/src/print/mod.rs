@@ -29,7 +29,7 @@ mod server_group;
 mod sync_group;
 mod track;
 mod tracker;
-mod value;
+pub mod value;
 mod vrrp_global;
 mod words;
 mod writer;

@@ -160,6 +160,24 @@ fn a_directory_full_of_files_is_not_deep() {
     assert_eq!(problems(&compiled), [expected]);
 }
 
+/// What follows a brace is like a line of its own: keepalived 2.2.7 says the same of each.
+#[test]
+fn after_a_brace_a_line_begins_again() {
+    let files = [("/c/part", "interface eth0\nvirtual_router_id 7\nbogus\n")];
+    let main = "vrrp_instance A { include part\n$V=10.0.0\nvirtual_ipaddress { ~SEQ(I,1,2) ${V}.${I}\n} } $W=word\n$W 3\n\
+                track_file f { @^n1 bogus\nfile /x\n} @n1 other\n";
+    let compiled = with_files(main, &files, &mut Vec::new());
+    let said = problems(&compiled);
+    assert_eq!(
+        said,
+        [
+            "5:1 error[K001] unknown keyword `word` in the file",
+            "8:7 error[K001] unknown keyword `other` in the file",
+            "3:1 error[K001] unknown keyword `bogus` in `vrrp_instance`",
+        ]
+    );
+}
+
 /// What is said of an include that finds nothing, or of one whose file cannot be used: `-`, `warning` or `fatal`.
 fn said(main: &str, answer: &[Unread]) -> String {
     let compiled = compile(facts(), CompileMode::Load, main.into(), |_| (Vec::new(), answer.to_vec()));

@@ -6,8 +6,10 @@ use super::transport::name;
 use crate::conf::address::Address;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::vrrp::{AuthType, Instance as Draft};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 use ipc::config::LinkIdx;
 use ipc::config::ipvs::AddrSpec;
 use ipc::config::vrrp::{Switch, TrackLink, Vip};
@@ -58,7 +60,7 @@ impl Resolver<'_, '_> {
     pub(super) fn addresses(&mut self, draft: &Draft, place: &Place, tracked: &mut Vec<TrackLink>) -> Addresses {
         let family = place.family;
         let mut all = Addresses { own: Some(place.own), ..Addresses::default() };
-        let mut moved = Vec::new();
+        let (mut moved, mut seen) = (Vec::new(), BTreeSet::new());
         let room = room(draft, family);
         for address in &draft.vips {
             if Family::of(address.prefix.addr) != family {
@@ -69,7 +71,7 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(other.help("virtual_ipaddress_excluded takes both"));
                 continue;
             }
-            let Some(vip) = self.address(address, place, tracked, &mut all.specs) else { continue };
+            let Some(vip) = self.address(address, place, tracked, (&mut all.specs, &mut seen)) else { continue };
             if all.vips.len() < room {
                 all.vips.push(vip);
             } else {
@@ -83,7 +85,7 @@ impl Resolver<'_, '_> {
         }
         all.excluded = moved;
         for address in &draft.excluded {
-            all.excluded.extend(self.address(address, place, tracked, &mut all.specs));
+            all.excluded.extend(self.address(address, place, tracked, (&mut all.specs, &mut seen)));
         }
         all
     }
@@ -93,7 +95,7 @@ impl Resolver<'_, '_> {
         address: &Address,
         place: &Place,
         tracked: &mut Vec<TrackLink>,
-        specs: &mut Vec<AddrSpec>,
+        (specs, seen): (&mut Vec<AddrSpec>, &mut BTreeSet<(IpAddr, LinkIdx)>),
     ) -> Option<Vip> {
         let link = match &address.link {
             Some(name) => self.link(name)?,
@@ -101,7 +103,7 @@ impl Resolver<'_, '_> {
         };
         let addr = address.prefix.addr;
         let link = place.of(Family::of(addr), link);
-        if specs.iter().any(|s| s.prefix.addr == addr && s.link == link) {
+        if !seen.insert((addr, link)) {
             // COMPAT: keepalived 2.2.7 says nothing.
             let message = format!("{addr} is an address of this instance already");
             self.r.diags.push(Diagnostic::warning(Code::DUPLICATE, address.span, message).label("ignored"));

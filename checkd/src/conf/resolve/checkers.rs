@@ -109,7 +109,7 @@ impl Resolver<'_, '_> {
     fn file(&mut self, c: &Draft, of: &Of<'_>) -> Option<CheckerKind> {
         let own = c.own();
         let name = own.file.as_ref()?;
-        let Some(at) = of.draft.files.iter().position(|f| f.name.value == name.value) else {
+        let Some(at) = self.places.files.get(name.value.as_str()).copied() else {
             return self.undefined("track_file", name);
         };
         let block = of.draft.files.get(at)?;
@@ -119,7 +119,8 @@ impl Resolver<'_, '_> {
 
     fn bfd_check(&mut self, c: &Draft, of: &Of<'_>) -> Option<CheckerKind> {
         let name = c.own().bfd.as_ref()?;
-        let Some((at, block)) = of.draft.bfds.iter().enumerate().find(|(_, b)| b.name.value == name.value) else {
+        let place = self.places.bfds.get(name.value.as_str()).copied();
+        let Some((at, block)) = place.and_then(|at| Some((at, of.draft.bfds.get(at)?))) else {
             return self.undefined("bfd_instance", name);
         };
         if block.told == Told::Vrrp {

@@ -6,7 +6,7 @@ use super::trackers::Scripts;
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::group::Group;
-use crate::conf::keyword::{At, nearest};
+use crate::conf::keyword::At;
 use crate::conf::vrrp::Instance as Draft;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -142,7 +142,8 @@ impl Resolver<'_, '_> {
     }
 
     fn no_such_instance(&mut self, name: &At<String>, draft: &All, by_name: &BTreeMap<&str, InstanceIdx>) {
-        let written = draft.instances.iter().find(|i| i.name.value == name.value);
+        let place = self.places.instances.get(name.value.as_str());
+        let written = place.and_then(|place| draft.instances.get(*place));
         let message = match written {
             Some(_) => format!("`vrrp_instance {}` cannot be used", name.value),
             None => format!("there is no `vrrp_instance {}`", name.value),
@@ -150,7 +151,7 @@ impl Resolver<'_, '_> {
         let mut undefined = Diagnostic::error(Code::UNDEFINED, name.span, message).label("ignored");
         if let Some(block) = written {
             undefined = undefined.also(block.name.span, "it has problems of its own");
-        } else if let Some(near) = nearest(&name.value, by_name.keys().copied()) {
+        } else if let Some(near) = self.r.nearest(&name.value, by_name.keys().copied()) {
             undefined = undefined.help(format!("did you mean `{near}`?")).patch(name.span, near);
         }
         self.r.diags.push(undefined);

@@ -12,6 +12,7 @@ mod instance;
 mod links;
 mod made;
 mod options;
+mod places;
 mod reals;
 mod routes;
 mod scripts;
@@ -41,6 +42,7 @@ use ipc::config::vrrp::{Link, Switch, TrackScript};
 use ipc::config::{Bundle, LinkIdx, Origin, TrackScriptIdx};
 use ipc::msg::compile::{CompileMode, Facts, Parts};
 use ipc::table::Table;
+use places::Places;
 
 /// What the parts of the resolver share.
 struct Resolver<'a, 'r> {
@@ -56,10 +58,17 @@ struct Resolver<'a, 'r> {
     scripts: ScriptConfig,
     track_scripts: Table<TrackScriptIdx, TrackScript>,
     files: Needs,
+    places: Places<'a>,
 }
 
 /// Makes the configuration of everything that was read, but for the files that checkers need.
-pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mode: CompileMode) -> (Bundle, Needs) {
+pub fn resolve<'a>(
+    r: &'a mut Reader<'_>,
+    tree: &Tree,
+    draft: &'a Draft,
+    facts: &'a Facts,
+    mode: CompileMode,
+) -> (Bundle, Needs) {
     let mut resolver = Resolver {
         r,
         facts,
@@ -72,6 +81,7 @@ pub fn resolve(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, facts: &Facts, mo
         scripts: ScriptConfig::default(),
         track_scripts: Table::new(),
         files: Needs::default(),
+        places: Places::of(draft),
     };
     resolver.process(draft);
     let mut bundle = Bundle::default();

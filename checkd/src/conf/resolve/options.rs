@@ -4,7 +4,7 @@ use super::Resolver;
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::hmac::Hmac as HmacDraft;
-use crate::conf::keyword::{At, nearest};
+use crate::conf::keyword::At;
 use crate::conf::track::Use;
 use crate::conf::value::secs;
 use crate::conf::vrrp::Instance as Draft;
@@ -84,7 +84,7 @@ impl Resolver<'_, '_> {
                 None => {
                     let message = format!("there is no `vrrp_track_process {}`", line.name.value);
                     let mut undefined = Diagnostic::error(Code::UNDEFINED, line.span, message).label("ignored");
-                    if let Some(near) = nearest(&line.name.value, processes.keys().map(String::as_str)) {
+                    if let Some(near) = self.r.nearest(&line.name.value, processes.keys().map(String::as_str)) {
                         undefined = undefined.help(format!("did you mean `{near}`?")).patch(line.name.span, near);
                     }
                     self.r.diags.push(undefined);
@@ -98,8 +98,8 @@ impl Resolver<'_, '_> {
     pub(super) fn file_uses(&mut self, uses: &[Use], all: &All) -> Vec<TrackFileUse> {
         let mut list = Vec::new();
         for line in uses {
-            let found = all.files.iter().enumerate().find(|(_, f)| f.name.value == line.name.value);
-            let Some((place, block)) = found else {
+            let found = self.places.files.get(line.name.value.as_str()).copied();
+            let Some((place, block)) = found.and_then(|at| Some((at, all.files.get(at)?))) else {
                 self.no_such(line, "track_file", all.files.iter().map(|f| f.name.value.as_str()));
                 continue;
             };
@@ -115,8 +115,8 @@ impl Resolver<'_, '_> {
     pub(super) fn bfd_uses(&mut self, uses: &[Use], all: &All) -> Vec<TrackBfdUse> {
         let mut list = Vec::new();
         for line in uses {
-            let found = all.bfds.iter().enumerate().find(|(_, b)| b.name.value == line.name.value);
-            let Some((place, block)) = found else {
+            let found = self.places.bfds.get(line.name.value.as_str()).copied();
+            let Some((place, block)) = found.and_then(|at| Some((at, all.bfds.get(at)?))) else {
                 self.no_such(line, "bfd_instance", all.bfds.iter().map(|b| b.name.value.as_str()));
                 continue;
             };
@@ -137,7 +137,7 @@ impl Resolver<'_, '_> {
     fn no_such<'n>(&mut self, line: &Use, kind: &str, names: impl Iterator<Item = &'n str>) {
         let message = format!("there is no `{kind} {}`", line.name.value);
         let mut undefined = Diagnostic::error(Code::UNDEFINED, line.span, message).label("ignored");
-        if let Some(near) = nearest(&line.name.value, names) {
+        if let Some(near) = self.r.nearest(&line.name.value, names) {
             undefined = undefined.help(format!("did you mean `{near}`?")).patch(line.name.span, near);
         }
         self.r.diags.push(undefined);

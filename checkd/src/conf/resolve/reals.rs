@@ -2,6 +2,7 @@
 
 use super::Resolver;
 use super::checkers::Of;
+use super::places::Places;
 use super::service_keys::Served;
 use crate::conf::Draft as All;
 use crate::conf::checker::{Checker, Kind};
@@ -61,7 +62,8 @@ impl Resolver<'_, '_> {
                 origin: origin.clone(),
             };
             let dest = Dest { addr: d.addr, port, method, weight, upper, lower };
-            let listed = bundle.ipvs.reals.push(ipvs::Real { service, dest, dynamic: dynamic(d, draft), origin });
+            let listed =
+                bundle.ipvs.reals.push(ipvs::Real { service, dest, dynamic: dynamic(d, &self.places, draft), origin });
             let (Ok(index), Ok(_)) = (listed, bundle.check.reals.push(real)) else { return weights };
             weights = weights.saturating_add(u64::from(weight));
             for checker in &d.checkers {
@@ -89,12 +91,12 @@ impl Resolver<'_, '_> {
 }
 
 /// Whether a checker may change the weight.
-fn dynamic(d: &Draft, draft: &All) -> Switch {
+fn dynamic(d: &Draft, places: &Places<'_>, draft: &All) -> Switch {
     let changes = |c: &Checker| match c.kind {
         Kind::Misc => c.own().dynamic == Switch::On,
         Kind::File => {
-            let name = c.own().file.as_ref().map(|file| &file.value);
-            let file = draft.files.iter().find(|f| Some(&f.name.value) == name);
+            let place = c.own().file.as_ref().and_then(|file| places.files.get(file.value.as_str()));
+            let file = place.and_then(|place| draft.files.get(*place));
             // A file that is not there has been reported, and its checker is left out.
             file.is_some_and(|f| c.own().weight.or(f.weight).is_none_or(|weight| weight.value != 0))
         }

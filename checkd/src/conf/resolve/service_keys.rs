@@ -137,7 +137,7 @@ impl Resolver<'_, '_> {
     }
 
     fn of_group(&mut self, v: &Server, name: &At<String>, draft: &All, taken: &mut Taken) -> Option<Served> {
-        let Some(place) = draft.server_groups.iter().position(|g| g.name.value == name.value) else {
+        let Some(place) = self.places.server_groups.get(name.value.as_str()).copied() else {
             let message = format!("there is no `virtual_server_group {}`", name.value);
             let missing = Diagnostic::error(Code::UNDEFINED, name.span, message);
             self.r.diags.push(missing.label("this virtual server is ignored"));

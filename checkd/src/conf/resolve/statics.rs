@@ -4,7 +4,7 @@ use super::Resolver;
 use crate::conf::Draft as All;
 use crate::conf::address::Address;
 use crate::conf::diag::{Code, Diagnostic};
-use crate::conf::keyword::{At, nearest};
+use crate::conf::keyword::At;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -58,11 +58,11 @@ impl Resolver<'_, '_> {
     /// The index of a track group: its place in the file.
     pub(super) fn track_group(&mut self, name: &At<String>, draft: &All) -> Option<TrackGroupIdx> {
         let groups = &draft.track_groups;
-        let place = groups.iter().position(|g| g.name.value == name.value);
+        let place = self.places.track_groups.get(name.value.as_str()).copied();
         if place.is_none() {
             let message = format!("there is no `track_group {}`", name.value);
             let mut undefined = Diagnostic::error(Code::UNDEFINED, name.span, message).label("ignored");
-            if let Some(near) = nearest(&name.value, groups.iter().map(|g| g.name.value.as_str())) {
+            if let Some(near) = self.r.nearest(&name.value, groups.iter().map(|g| g.name.value.as_str())) {
                 undefined = undefined.help(format!("did you mean `{near}`?")).patch(name.span, near);
             }
             self.r.diags.push(undefined);

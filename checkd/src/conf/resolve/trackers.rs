@@ -3,7 +3,6 @@
 use super::Resolver;
 use crate::conf::Draft;
 use crate::conf::diag::{Code, Diagnostic};
-use crate::conf::keyword::nearest;
 use crate::conf::track::Use;
 use crate::conf::value::secs;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -105,7 +104,7 @@ impl Resolver<'_, '_> {
                 None => {
                     let message = format!("there is no `vrrp_script {}`", line.name.value);
                     let mut undefined = Diagnostic::error(Code::UNDEFINED, line.span, message).label("ignored");
-                    if let Some(near) = nearest(&line.name.value, scripts.keys().map(String::as_str)) {
+                    if let Some(near) = self.r.nearest(&line.name.value, scripts.keys().map(String::as_str)) {
                         undefined = undefined.help(format!("did you mean `{near}`?")).patch(line.name.span, near);
                     }
                     self.r.diags.push(undefined);

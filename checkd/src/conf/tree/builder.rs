@@ -2,6 +2,7 @@
 
 use super::super::LIMITS;
 use super::super::diag::{Code, Diagnostic, Diagnostics};
+use super::super::expand;
 use super::super::lines::{self, Text};
 use super::super::source::{FileId, Span};
 use super::{Block, EXPANDED, NONE, Node, QUOTED, Statement, StatementId, Tree, WordAt, place};
@@ -87,14 +88,24 @@ impl Recent {
     }
 }
 
+/// Whether a line begins with something that is the preprocessor's: a condition, a loop, an include, a definition.
+fn is_special(line: &[u8]) -> bool {
+    match line.first() {
+        Some(b'@' | b'~') => true,
+        Some(b'i') => line.starts_with(b"include"),
+        Some(b'$') => expand::definition(line).is_some(),
+        _ => false,
+    }
+}
+
 impl Builder {
-    /// Takes a line that stands in a file at `offset`.
-    pub fn plain(&mut self, bytes: &[u8], file: FileId, offset: u32, diags: &mut Diagnostics) {
-        self.line(Line::File(bytes, file, offset), diags);
+    /// Takes a line that stands in a file at `offset`, up to where the preprocessor has to look at it again.
+    pub fn plain(&mut self, bytes: &[u8], file: FileId, offset: u32, diags: &mut Diagnostics) -> Option<usize> {
+        self.line(Line::File(bytes, file, offset), diags)
     }
 
-    /// Takes a line that was put together.
-    pub fn text(&mut self, text: &Text, diags: &mut Diagnostics) {
+    /// The same for a line that was put together.
+    pub fn text(&mut self, text: &Text, diags: &mut Diagnostics) -> Option<usize> {
         match text.as_file() {
             Some((file, offset)) => self.line(Line::File(text.bytes(), file, offset), diags),
             None => self.line(Line::Text(text), diags),
@@ -143,7 +154,7 @@ impl Builder {
         self.words.push(WordAt { start: number(range.start), length: number(range.len()) | quoted });
     }
 
-    fn line(&mut self, line: Line<'_>, diags: &mut Diagnostics) {
+    fn line(&mut self, line: Line<'_>, diags: &mut Diagnostics) -> Option<usize> {
         let bytes = line.bytes();
         let (mut at, mut fit) = (0, Fit::Good);
         while let Some(byte) = bytes.get(at).copied() {
@@ -157,7 +168,12 @@ impl Builder {
                     } else {
                         self.close(span, diags)
                     }
-                    at = next;
+                    // COMPAT: keepalived 2.2.7 (tried): what follows a brace is like a line of its own.
+                    let rest = bytes.get(next..).unwrap_or_default().trim_ascii_start();
+                    at = bytes.len().saturating_sub(rest.len());
+                    if is_special(rest) {
+                        return Some(at);
+                    }
                 }
                 b'"' => {
                     let end = bytes.iter().skip(next).position(|b| *b == b'"').map(|n| n.saturating_add(next));
@@ -182,6 +198,7 @@ impl Builder {
             }
         }
         self.statement(line, fit, diags);
+        None
     }
 
     /// The words read so far become a statement.
