@@ -195,10 +195,10 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// 30,000 groups, each looked for among all of them.
+/// 20,000 groups, each looked for among all of them.
 fn many_names() -> Vec<u8> {
-    let groups = (0..30_000).map(|n| format!("virtual_server_group g{n:05} {{\n10.0.0.1 {}\n}}\n", n + 1));
-    let uses = (0..30_000).rev().map(|n| {
+    let groups = (0..20_000).map(|n| format!("virtual_server_group g{n:05} {{\n10.0.0.1 {}\n}}\n", n + 1));
+    let uses = (0..20_000).rev().map(|n| {
         format!(
             "virtual_server group g{n:05} {{\nlvs_method NAT\nprotocol TCP\nreal_server 10.1.1.1 80 {{\nTCP_CHECK {{\n}}\n}}\n}}\n"
         )
@@ -217,7 +217,7 @@ fn many_uses() -> Vec<u8> {
 }
 
 fn many_addresses() -> Vec<u8> {
-    instance("virtual_ipaddress", (0..200_000).map(|n| format!("10.{}.{}.{}\n", n >> 16, (n >> 8) & 255, n & 255)))
+    instance("virtual_ipaddress", (0..60_000).map(|n| format!("10.{}.{}.{}\n", n >> 16, (n >> 8) & 255, n & 255)))
 }
 
 #[test]
