@@ -37,11 +37,19 @@ pub const NOTIFY: Notify = Notify {
     master_rx_lower_pri: Some(ScriptIdx(4)),
 };
 
+/// A tracked thing of which every loss is FAULT.
+pub const FAULT: Weight = Weight { value: 0, reverse: Switch::Off };
+
+/// A line of the configuration: instances stand at their number, what they track at 100 more, scripts from 200 on.
+pub fn at(line: u32) -> Origin {
+    Origin { file: "test.conf".into(), line }
+}
+
 /// An instance with keepalived's defaults, version 2, one second, one address.
 pub fn instance(vrid: u8, priority: u8) -> Instance {
     Instance {
         name: format!("VI_{vrid}"),
-        origin: Origin { file: "test.conf".into(), line: u32::from(vrid) },
+        origin: at(u32::from(vrid)),
         version: Version::V2,
         family: Family::V4,
         link: LINK,
@@ -70,7 +78,7 @@ pub fn instance(vrid: u8, priority: u8) -> Instance {
         higher_prio_send_advert: Switch::Off,
         owner_ignore_adverts: Switch::Off,
         skip_check_adv_addr: Switch::Off,
-        track_links: vec![TrackLink { link: LINK, weight: Weight { value: 0, reverse: Switch::Off } }],
+        track_links: vec![TrackLink { link: LINK, weight: FAULT, origin: at(100 + u32::from(vrid)) }],
         track_scripts: Vec::new(),
         notify: NOTIFY,
         group: None,
@@ -109,6 +117,7 @@ pub fn config(instances: Vec<Instance>) -> VrrpConfig {
 pub fn track_script(n: u16) -> TrackScript {
     TrackScript {
         name: format!("chk_{n}"),
+        origin: at(200 + u32::from(n)),
         script: ScriptIdx(100 + n),
         interval: Duration::from_secs(1),
         rise: 1,

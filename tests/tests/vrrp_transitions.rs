@@ -481,7 +481,7 @@ fn fault_a_lost_link_releases_and_the_script_is_told() {
     assert!(adverts(&out).is_empty(), "nothing can be sent");
     assert_eq!(wants(&out), [ABSENT]);
     assert_eq!(notifications(&out), [(2, NotifyState::Fault, 100), (5, NotifyState::Fault, 100)]);
-    assert_eq!(lines(&out), ["(VI_1) interface eth0 is down", "(VI_1) Entering FAULT STATE"]);
+    assert_eq!(lines(&out), ["(VI_1) interface eth0 is down (test.conf:101)", "(VI_1) Entering FAULT STATE"]);
     assert_eq!(bench.router.deadline(), None);
     // It is back: BACKUP, and a whole interval.
     let out = bench.ipvs(IpvsToVrrp::LinkChanged(facts(bench.addr))).to_vec();

@@ -136,7 +136,7 @@ pub fn activate(
             let before = old_files.rows().iter().find(|file| file.name == conf.name);
             // That of this one comes next; until then nobody has to wait who did not before.
             let number = before.map_or((!first).then_some(0), |file| file.number);
-            File { name: conf.name.clone(), number }
+            File { name: conf.name.clone(), origin: conf.origin.clone(), number }
         })
         .collect();
     let bfds = sessions::reconfigured(&config.bfds, &old_bfds, chance, now, out);

@@ -15,6 +15,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::ops::Range;
+use ipc::config::Origin;
 use ipc::config::script::RunAs;
 use ipc::config::vrrp::Switch;
 
@@ -42,7 +43,8 @@ impl Reader<'_> {
             lint::script::unquoted(self, s, &user, raw.span(first.clone()), raw.span(0..last.end));
         }
         let mut words = rest.iter().map(|(bytes, _)| String::from_utf8_lossy(bytes).into_owned());
-        let run_as = words.next().map(|user| RunAs { user, ..group(words.next()) });
+        let origin = self.sources.origin(s.whole());
+        let run_as = words.next().map(|user| RunAs { user, origin, ..group(words.next()) });
         if let Some((_, range)) = rest.get(2) {
             let span = s.raw(1).span(range.clone());
             self.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, span, "this is ignored").help(QUOTE_HELP));
@@ -150,20 +152,22 @@ impl Reader<'_> {
             Some(word) => Some(self.text(word)?.value),
             None => None,
         };
-        Some(At::new(RunAs { user, ..group(written) }, s.whole()))
+        let origin = self.sources.origin(s.whole());
+        Some(At::new(RunAs { user, origin, ..group(written) }, s.whole()))
     }
 }
 
 const QUOTE_HELP: &str = "a command with arguments is written in quotes: \"/path/to/script argument\"";
 
-/// `[:]GROUP`, `:`: everything but the user.
+/// `[:]GROUP`, `:`: everything but the user and where it stands.
 fn group(text: Option<String>) -> RunAs {
     let text = text.unwrap_or_default();
     let (name, others) = match text.strip_prefix(':') {
         Some(name) => (name, Switch::On),
         None => (text.as_str(), Switch::Off),
     };
-    RunAs { user: String::new(), group: (!name.is_empty()).then(|| name.to_string()), others }
+    let group = (!name.is_empty()).then(|| name.to_string());
+    RunAs { user: String::new(), group, others, origin: Origin::default() }
 }
 
 /// What becomes of a backslash.

@@ -18,7 +18,7 @@ pub(super) fn micros(time: Duration) -> Value<'static> {
 }
 
 /// `USER [[:]GROUP]`
-pub(super) fn run_as(w: &mut Writer<'_>, RunAs { user, group, others }: &RunAs) -> fmt::Result {
+pub(super) fn run_as(w: &mut Writer<'_>, RunAs { user, group, others, origin: _ }: &RunAs) -> fmt::Result {
     w.bare("user", Value::Text(user))?;
     let group = group.as_deref().unwrap_or_default();
     match (others, group) {

@@ -14,7 +14,7 @@ const NONE: Weight = Weight { value: 0, reverse: Switch::Off };
 impl Printer<'_> {
     pub(super) fn track_scripts(self, w: &mut Writer<'_>) -> fmt::Result {
         w.blocks("vrrp_script", self.vrrp.track_scripts.rows(), |w, block| {
-            let TrackScript { name, script, interval, rise, fall, init_fail } = block;
+            let TrackScript { name, origin: _, script, interval, rise, fall, init_fail } = block;
             w.bare("name", Value::Text(name))?;
             if let Some(command) = self.command(*script) {
                 // The label and who may ask for it follow from where it stands.

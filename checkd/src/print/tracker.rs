@@ -28,7 +28,7 @@ pub(super) struct Links<'a> {
 pub(super) fn links<'a>(instance: &'a Instance, addrs: &[AddrSpec]) -> Links<'a> {
     let mut lines = instance.track_links.as_slice();
     let mut next_is = |link| match lines.split_first() {
-        Some((first, rest)) if *first == (TrackLink { link, weight: FAULT }) => {
+        Some((first, rest)) if first.link == link && first.weight == FAULT => {
             lines = rest;
             true
         }
@@ -61,7 +61,9 @@ impl Printer<'_> {
         instance: &Instance,
         options: &InstanceOptions,
     ) -> fmt::Result {
-        w.records("track_interface", lines, |w, TrackLink { link, weight }| used(w, self.link(*link), *weight))?;
+        w.records("track_interface", lines, |w, TrackLink { link, weight, origin: _ }| {
+            used(w, self.link(*link), *weight)
+        })?;
         w.records("track_script", &instance.track_scripts, |w, TrackScriptUse { script, weight }| {
             let name = self.vrrp.track_scripts.at(*script).map_or("", |script| script.name.as_str());
             used(w, Value::Text(name), *weight)

@@ -5,7 +5,7 @@ use checkd::conf::compile;
 use core::time::Duration;
 use ipc::config::script::{RunAs, ScriptKind, ScriptSecurity};
 use ipc::config::vrrp::Switch;
-use ipc::config::{GroupIdx, InstanceIdx};
+use ipc::config::{GroupIdx, InstanceIdx, Origin};
 use ipc::msg::compile::CompileMode;
 
 const SCRIPTS: &str = "vrrp_script a {
@@ -26,6 +26,10 @@ script /bin/c
 }
 ";
 
+fn at(line: u32) -> Origin {
+    Origin { file: "/etc/keepalived/keepalived.conf".into(), line }
+}
+
 #[test]
 fn scripts_that_are_used_are_listed() {
     let text = format!("{SCRIPTS}{}", instance("track_script {\nb\na\nb weight 7\nmissing\n}"));
@@ -44,7 +48,7 @@ fn scripts_that_are_used_are_listed() {
     assert_eq!(scripts[0].argv, [&b"/bin/a"[..], b"x y", b"z"]);
     assert_eq!(
         scripts[0].run_as,
-        Some(RunAs { user: "nobody".into(), group: Some("nogroup".into()), others: Switch::Off })
+        Some(RunAs { user: "nobody".into(), group: Some("nogroup".into()), others: Switch::Off, origin: at(5) })
     );
     assert_eq!((scripts[0].label.as_str(), scripts[0].origin.line), ("vrrp_script a", 2));
     // COMPAT: the timeout is the interval unless it is set.
@@ -76,7 +80,10 @@ fn notify_scripts_carry_user_and_kind() {
     assert_eq!(master.run_as.as_ref().map(|r| r.user.as_str()), Some("root"));
     let generic = bundle.script.scripts.at(notify.generic.unwrap()).unwrap();
     assert_eq!((generic.kind, generic.argv.len()), (ScriptKind::Generic, 2));
-    assert_eq!(generic.run_as, Some(RunAs { user: "u".into(), group: Some("g".into()), others: Switch::On }));
+    assert_eq!(
+        generic.run_as,
+        Some(RunAs { user: "u".into(), group: Some("g".into()), others: Switch::On, origin: at(9) })
+    );
     assert_eq!(notify.backup, None);
 }
 
@@ -87,7 +94,10 @@ startup_script_timeout 3\nshutdown_script \"/bin/down now\"\n}";
     let script = bundle(text).script;
     assert_eq!(script.child_wait, Duration::from_secs(9));
     assert_eq!(script.security, ScriptSecurity::On);
-    assert_eq!(script.default_user, Some(RunAs { user: "nobody".into(), group: None, others: Switch::Off }));
+    assert_eq!(
+        script.default_user,
+        Some(RunAs { user: "nobody".into(), group: None, others: Switch::Off, origin: at(3) })
+    );
     let (startup, timeout) = script.startup.unwrap();
     assert_eq!(timeout, Duration::from_secs(3));
     assert_eq!(script.scripts.at(startup).unwrap().kind, ScriptKind::Once);
@@ -106,6 +116,16 @@ fn own_interface_is_tracked_unless_told_not_to() {
     assert_eq!(tracked("dont_track_primary"), []);
     assert_eq!(tracked("track_interface {\neth0\neth1 weight -20\n}"), [(eth0.clone(), 0), (eth1, -20)]);
     assert_eq!(tracked("priority 255\ntrack_interface {\neth1 weight -20\n}"), [(eth0, 0)]);
+}
+
+/// A message at run time names the line that asks for the interface.
+#[test]
+fn each_tracked_interface_knows_its_line() {
+    let blocks = "virtual_ipaddress_excluded {\n192.0.2.77 dev eth1\n}\ntrack_interface {\neth0 weight 4\nens33\n}";
+    let bundle = bundle(instance(blocks));
+    let links = &bundle.vrrp.instances.rows()[0].track_links;
+    let lines = links.iter().map(|t| (bundle.vrrp.links.at(t.link).unwrap().name.as_str(), t.origin.line));
+    assert_eq!(lines.collect::<Vec<_>>(), [("eth0", 2), ("eth1", 8), ("eth0", 11), ("ens33", 12)]);
 }
 
 #[test]

@@ -52,7 +52,13 @@ pub fn files_below(dir: &Path) -> Vec<std::path::PathBuf> {
 pub fn canonical(mut bundle: Bundle) -> Bundle {
     let here = |origin: &mut Origin| *origin = Origin::default();
     let Bundle { script, ipvs, vrrp, check } = &mut bundle;
-    script.scripts.iter_mut().for_each(|(_, s)| here(&mut s.origin));
+    for (_, s) in script.scripts.iter_mut() {
+        here(&mut s.origin);
+        s.run_as.iter_mut().for_each(|user| here(&mut user.origin));
+    }
+    script.default_user.iter_mut().for_each(|user| here(&mut user.origin));
+    let fifos = [&mut script.fifos.all, &mut script.fifos.vrrp, &mut script.fifos.lvs];
+    fifos.into_iter().flatten().flat_map(|fifo| &mut fifo.owner).for_each(|owner| here(&mut owner.origin));
     ipvs.services.iter_mut().for_each(|(_, s)| here(&mut s.origin));
     ipvs.reals.iter_mut().for_each(|(_, r)| here(&mut r.origin));
     ipvs.groups.iter_mut().for_each(|(_, g)| here(&mut g.origin));
@@ -64,7 +70,11 @@ pub fn canonical(mut bundle: Bundle) -> Bundle {
         i.routes.iter_mut().for_each(|a| here(&mut a.origin));
         i.rules.iter_mut().for_each(|a| here(&mut a.origin));
     }
-    vrrp.instances.iter_mut().for_each(|(_, i)| here(&mut i.origin));
+    for (_, i) in vrrp.instances.iter_mut() {
+        here(&mut i.origin);
+        i.track_links.iter_mut().for_each(|t| here(&mut t.origin));
+    }
+    vrrp.track_scripts.iter_mut().for_each(|(_, s)| here(&mut s.origin));
     vrrp.groups.iter_mut().for_each(|(_, g)| here(&mut g.origin));
     vrrp.track_groups.iter_mut().for_each(|(_, g)| here(&mut g.origin));
     vrrp.track_processes.iter_mut().for_each(|(_, p)| here(&mut p.origin));

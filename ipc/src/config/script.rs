@@ -89,6 +89,8 @@ pub struct RunAs {
     pub group: Option<String>,
     /// `:` before the group, or alone: the user's other groups as well.
     pub others: Switch,
+    /// The statement that names it.
+    pub origin: Origin,
 }
 
 /// One command.

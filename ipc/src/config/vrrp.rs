@@ -185,12 +185,14 @@ pub struct Weight {
 }
 
 /// A `track_interface` line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackLink {
     /// Which.
     pub link: LinkIdx,
     /// With what effect.
     pub weight: Weight,
+    /// The line that asks for it: `interface`, an address with a `dev`, a line of `track_interface`.
+    pub origin: Origin,
 }
 
 /// A `track_script` line.
@@ -297,6 +299,8 @@ pub struct SyncGroup {
 pub struct TrackScript {
     /// Its name.
     pub name: String,
+    /// Where its block begins.
+    pub origin: Origin,
     /// What is run; the supervisor knows its timeout.
     pub script: ScriptIdx,
     /// `interval`, start to start, at least 1 ms.

@@ -89,7 +89,13 @@ fn find(command: &OsStr) -> Result<PathBuf, String> {
         .filter(|dir| dir.is_absolute())
         .map(|dir| dir.join(command))
         .find(|candidate| candidate.metadata().is_ok_and(|m| m.is_file() && m.mode() & 0o111 != 0))
-        .ok_or_else(|| format!("{} is not found in {}", path.display(), search.to_string_lossy()))
+        .ok_or_else(|| {
+            format!(
+                "{} is not found in {}; install it, or write the whole path",
+                path.display(),
+                search.to_string_lossy()
+            )
+        })
 }
 
 /// What runs as root, or gives root's rights, is protected. As an unprivileged user there is nothing to protect.
@@ -161,7 +167,9 @@ impl Walk {
 
     fn look(&mut self, path: &Path) -> Result<Metadata, String> {
         let meta = path.symlink_metadata().map_err(|e| match e.kind() {
-            std::io::ErrorKind::NotFound => format!("{} does not exist", path.display()),
+            std::io::ErrorKind::NotFound => {
+                format!("{} does not exist; create it, or correct the path", path.display())
+            }
             _ => format!("{} cannot be looked at: {e}", path.display()),
         })?;
         if !self.seen.iter().any(|(known, _)| known == path) {

@@ -1,5 +1,6 @@
 //! Whom a command runs as. Asks the name service, so this is done when a configuration is loaded, not when a command runs.
 
+use ipc::config::Origin;
 use ipc::config::script::{RunAs, ScriptConfig, ScriptSecurity};
 use ipc::config::vrrp::Switch;
 use nix::unistd::{Gid, Group, User, getegid, geteuid, getgrouplist};
@@ -67,14 +68,18 @@ pub fn look_up(run_as: &RunAs, all: Switch) -> Result<Identity, String> {
             let gid = match (&known, &run_as.group) {
                 (Some(user), _) => user.gid.as_raw(),
                 (None, Some(_)) => uid,
-                (None, None) => return Err(format!("user {uid} does not exist, so its group is not known")),
+                (None, None) => {
+                    return Err(format!("user {uid} ({}) does not exist; name a group as well", run_as.origin));
+                }
             };
             (known, Identity::new(uid, gid))
         }
-        (None, Err(_)) => return Err(format!("user {name} does not exist")),
+        (None, Err(_)) => {
+            return Err(format!("user {name} ({}) does not exist; create it, or name one that does", run_as.origin));
+        }
     };
     let identity = match &run_as.group {
-        Some(group) => Identity { gid: number_of(group)?, ..user },
+        Some(group) => Identity { gid: number_of(group, &run_as.origin)?, ..user },
         None => user,
     };
     match account {
@@ -84,12 +89,12 @@ pub fn look_up(run_as: &RunAs, all: Switch) -> Result<Identity, String> {
     }
 }
 
-fn number_of(group: &str) -> Result<u32, String> {
+fn number_of(group: &str, origin: &Origin) -> Result<u32, String> {
     let by_name = Group::from_name(group).map_err(|e| format!("group {group} cannot be looked up: {}", e.desc()))?;
     match (by_name, group.parse::<u32>()) {
         (Some(found), _) => Ok(found.gid.as_raw()),
         (None, Ok(gid)) => Ok(gid),
-        (None, Err(_)) => Err(format!("group {group} does not exist")),
+        (None, Err(_)) => Err(format!("group {group} ({origin}) does not exist; create it, or name one that does")),
     }
 }
 

@@ -3,9 +3,9 @@
 use super::instance::Instance as Live;
 use super::track::{Fault, Sum, Waiting};
 use alloc::string::String;
-use ipc::config::FileIdx;
 use ipc::config::vrrp::Switch;
 use ipc::config::vrrp_options::TrackFileUse;
+use ipc::config::{FileIdx, Origin};
 use ipc::table::Table;
 
 /// A file.
@@ -13,6 +13,8 @@ use ipc::table::Table;
 pub struct File {
     /// Its name.
     pub name: String,
+    /// Where its block begins.
+    pub origin: Origin,
     /// The number in it, 0 when there is none; `None` until the supervisor has handed it over for the first time.
     pub number: Option<i32>,
 }

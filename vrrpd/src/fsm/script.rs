@@ -93,6 +93,11 @@ impl Script {
         self.next
     }
 
+    /// What its last run came to, in words.
+    pub fn last_words(&self) -> alloc::string::String {
+        self.last.map_or_else(|| "has not run yet".into(), describe)
+    }
+
     /// Asks for a run when one is due. Intervals go from start to start; a run that is still going on is not doubled.
     pub fn expire(&mut self, now: Mono, out: &mut Effects) {
         let Some(due) = self.next.filter(|due| *due <= now) else { return };

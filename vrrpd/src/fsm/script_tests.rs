@@ -2,11 +2,12 @@
 
 use super::*;
 use alloc::vec::Vec;
-use ipc::config::ScriptIdx;
+use ipc::config::{Origin, ScriptIdx};
 
 fn script(rise: u32, fall: u32, init_fail: Switch) -> Script {
     let interval = Duration::from_secs(1);
-    let conf = TrackScript { name: "chk".into(), script: ScriptIdx(0), interval, rise, fall, init_fail };
+    let (name, origin) = ("chk".into(), Origin::default());
+    let conf = TrackScript { name, origin, script: ScriptIdx(0), interval, rise, fall, init_fail };
     Script::new(conf, Verdict::Awaited)
 }
 

@@ -61,22 +61,34 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// What the log says of it.
+    /// What the log says of it: what is wrong, the line that makes it matter, and where it is not plain from that, what to do.
     pub fn describe(self, conf: &Instance, tracked: Tracked<'_>) -> String {
         let Tracked { links, scripts, files, bfds, .. } = tracked;
-        let bfd = |bfd| bfds.at(bfd).map_or("?", |session| session.conf.name.as_str());
-        let script = |script| scripts.at(script).map_or("?", |script| script.conf.name.as_str());
-        let file = |file| files.at(file).map_or("?", |file| file.name.as_str());
+        let origin = |link| conf.track_links.iter().find(|t| t.link == link).map_or(&conf.origin, |t| &t.origin);
+        let bfd = |bfd, what| {
+            let session = bfds.at(bfd).map(|session| &session.conf);
+            session
+                .map_or_else(String::new, |session| format!("BFD session {} {what} ({})", session.name, session.origin))
+        };
         match self {
-            Fault::LinkMissing(link) => {
-                format!("interface {} does not exist ({}); waiting for it to appear", links.name(link), conf.origin)
+            Fault::LinkMissing(link) => format!(
+                "interface {} does not exist ({}); waiting for it to appear: create it, or correct its name",
+                links.name(link),
+                origin(link)
+            ),
+            Fault::LinkDown(link) => format!("interface {} is down ({})", links.name(link), origin(link)),
+            Fault::LinkUp(link) => {
+                format!("interface {} is up, and tracked in reverse ({})", links.name(link), origin(link))
             }
-            Fault::LinkDown(link) => format!("interface {} is down", links.name(link)),
-            Fault::LinkUp(link) => format!("interface {} is up, and tracked in reverse", links.name(link)),
-            Fault::Script(index) => format!("script {} is not as it should be", script(index)),
-            Fault::File(index) => format!("tracked file {} now FAULT state", file(index)),
-            Fault::BfdDown(index) => format!("BFD session {} is not up", bfd(index)),
-            Fault::BfdUp(index) => format!("BFD session {} is up, and tracked in reverse", bfd(index)),
+            Fault::Script(index) => scripts.at(index).map_or_else(String::new, |script| {
+                format!("script {} {} ({})", script.conf.name, script.last_words(), script.conf.origin)
+            }),
+            Fault::File(index) => files.at(index).map_or_else(String::new, |file| {
+                let number = file.number.unwrap_or_default();
+                format!("tracked file {} now FAULT state: the number in it is {number} ({})", file.name, file.origin)
+            }),
+            Fault::BfdDown(index) => bfd(index, "is not up"),
+            Fault::BfdUp(index) => bfd(index, "is up, and tracked in reverse"),
             Fault::NoSource(link) => format!(
                 "interface {} has no {} to send adverts from; add one, or set mcast_src_ip or unicast_src_ip ({})",
                 links.name(link),
@@ -86,13 +98,15 @@ impl Fault {
                 },
                 conf.origin
             ),
-            Fault::SourceMissing(addr) => {
-                format!("source address {addr} is not on interface {} (track_src_ip)", links.name(conf.link))
-            }
+            Fault::SourceMissing(addr) => format!(
+                "source address {addr} is not on interface {} (track_src_ip, {})",
+                links.name(conf.link),
+                conf.origin
+            ),
             Fault::NoMulticast(link) => {
                 format!("interface {} cannot multicast; use unicast_peer ({})", links.name(link), conf.origin)
             }
-            Fault::NoPeer => format!("it has no unicast_peer ({})", conf.origin),
+            Fault::NoPeer => format!("it has no unicast_peer; add one ({})", conf.origin),
             Fault::Group => "another member of its sync group is in FAULT".into(),
         }
     }

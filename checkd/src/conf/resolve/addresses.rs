@@ -1,7 +1,7 @@
 //! The addresses of an instance.
 
 use super::Resolver;
-use super::trackers::FAULT;
+use super::trackers::{FAULT, watch};
 use super::transport::name;
 use crate::conf::address::Address;
 use crate::conf::diag::{Code, Diagnostic};
@@ -118,9 +118,8 @@ impl Resolver<'_, '_> {
             more: address.more,
             origin: self.r.sources.origin(address.span),
         });
-        let watched = TrackLink { link, weight: FAULT };
-        if address.no_track == Switch::Off && link != place.base && link != place.own && !tracked.contains(&watched) {
-            tracked.push(watched);
+        if address.no_track == Switch::Off && link != place.base && link != place.own {
+            watch(tracked, TrackLink { link, weight: FAULT, origin: self.origin(address.span) });
         }
         Some(Vip { addr, link })
     }

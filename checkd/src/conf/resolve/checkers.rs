@@ -20,7 +20,7 @@ use ipc::config::file::FileWeight;
 use ipc::config::probe::{DnsType, Misc, Reply, Udp};
 use ipc::config::script::{Asker, ScriptKind};
 use ipc::config::vrrp::Switch;
-use ipc::config::{BfdIdx, Bundle, FileIdx, RealIdx};
+use ipc::config::{BfdIdx, Bundle, FileIdx, Origin, RealIdx};
 
 /// Whose checker it is.
 pub(super) struct Of<'a> {
@@ -145,7 +145,9 @@ impl Resolver<'_, '_> {
         let label = format!("MISC_CHECK of real_server {}", of.d.addr);
         let command = own.command.as_ref()?;
         let script = self.script(command, user, label, ScriptKind::Probe { timeout }, Asker::Check)?;
-        let run_as = command.run_as.as_ref().or(user).cloned();
+        let mut run_as = command.run_as.as_ref().or(user).cloned();
+        // It is the same check wherever it stands.
+        run_as.iter_mut().for_each(|user| user.origin = Origin::default());
         Some(Misc { script, command: command.argv.clone(), run_as, timeout, dynamic: own.dynamic })
     }
 

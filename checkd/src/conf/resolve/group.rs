@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use super::options::Processes;
-use super::trackers::Scripts;
+use super::trackers::{Scripts, watch};
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::group::Group;
@@ -206,17 +206,13 @@ impl Resolver<'_, '_> {
                 let own = instance.track_links.iter().position(|l| l.link == tracked.link);
                 match own.and_then(|n| instance.track_links.get_mut(n)) {
                     Some(own) if own.weight.value == 0 => {}
-                    Some(own) => *own = *tracked,
-                    None => instance.track_links.push(*tracked),
+                    Some(own) => *own = tracked.clone(),
+                    None => instance.track_links.push(tracked.clone()),
                 }
             }
             // Weights that were taken away may have been all that made two of them differ.
-            let mut seen = Vec::new();
-            instance.track_links.retain(|link| {
-                let first = !seen.contains(link);
-                seen.extend(first.then_some(*link));
-                first
-            });
+            let all = core::mem::take(&mut instance.track_links);
+            all.into_iter().for_each(|tracked| watch(&mut instance.track_links, tracked));
         }
     }
 }

@@ -112,7 +112,7 @@ impl Resolver<'_, '_> {
         let (wanted, priority) = self.start(d, &auth);
         let mut track_links = Vec::new();
         if d.dont_track_primary == Switch::Off {
-            track_links.push(TrackLink { link, weight: FAULT });
+            track_links.push(TrackLink { link, weight: FAULT, origin: self.origin(link_name.span) });
         }
         let made = self.made(d, g, link, family, vrid.value);
         if let Some(made) = made.filter(|_| d.dont_track_primary == Switch::Off) {

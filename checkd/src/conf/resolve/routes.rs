@@ -1,7 +1,7 @@
 //! Routes and rules: names of interfaces and track groups become indices.
 
 use super::Resolver;
-use super::trackers::FAULT;
+use super::trackers::{FAULT, watch};
 use crate::conf::Draft as All;
 use crate::conf::hop::Hop as HopDraft;
 use crate::conf::keyword::At;
@@ -96,12 +96,13 @@ impl Resolver<'_, '_> {
 /// rule, is down.
 pub(super) fn watched(routes: &[Route], rules: &[Rule], own: LinkIdx, tracked: &mut Vec<TrackLink>) {
     let routes = routes.iter().filter(|r| r.tracked.no_track == Switch::Off);
-    let hops = routes.flat_map(|r| r.hop.link.into_iter().chain(r.hops.iter().filter_map(|hop| hop.link)));
+    let hops = routes.flat_map(|r| {
+        let links = r.hop.link.into_iter().chain(r.hops.iter().filter_map(|hop| hop.link));
+        links.map(|link| (link, &r.origin))
+    });
     let rules = rules.iter().filter(|r| r.tracked.no_track == Switch::Off);
-    for link in hops.chain(rules.flat_map(|r| r.iif.into_iter().chain(r.oif))) {
-        let watched = TrackLink { link, weight: FAULT };
-        if link != own && !tracked.contains(&watched) {
-            tracked.push(watched);
-        }
+    let ends = rules.flat_map(|r| r.iif.into_iter().chain(r.oif).map(|link| (link, &r.origin)));
+    for (link, origin) in hops.chain(ends).filter(|(link, _)| *link != own) {
+        watch(tracked, TrackLink { link, weight: FAULT, origin: origin.clone() });
     }
 }

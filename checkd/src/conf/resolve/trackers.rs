@@ -63,6 +63,7 @@ impl Resolver<'_, '_> {
             };
             let row = TrackScript {
                 name: name.value.clone(),
+                origin: self.origin(name.span),
                 script,
                 interval,
                 rise: block.rise.as_ref().map_or(1, |n| n.value),
@@ -118,11 +119,17 @@ impl Resolver<'_, '_> {
     pub(super) fn track_link_uses(&mut self, uses: &[Use], list: &mut Vec<TrackLink>) {
         for line in uses {
             if let Some(link) = self.link(&line.name) {
-                let tracked = TrackLink { link, weight: line.weight.unwrap_or(FAULT) };
-                if !list.contains(&tracked) {
-                    list.push(tracked);
-                }
+                let weight = line.weight.unwrap_or(FAULT);
+                let origin = self.origin(line.span);
+                watch(list, TrackLink { link, weight, origin });
             }
         }
+    }
+}
+
+/// Adds a tracked interface, unless it is there already with the same effect.
+pub(super) fn watch(list: &mut Vec<TrackLink>, tracked: TrackLink) {
+    if !list.iter().any(|known| known.link == tracked.link && known.weight == tracked.weight) {
+        list.push(tracked);
     }
 }

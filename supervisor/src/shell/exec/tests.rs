@@ -30,7 +30,12 @@ impl Bench {
         set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
         let script = Script {
             argv: vec![path.as_os_str().as_bytes().to_vec(), b"two words".to_vec()],
-            run_as: Some(RunAs { user: user.to_owned(), group: None, others: Switch::Off }),
+            run_as: Some(RunAs {
+                user: user.to_owned(),
+                group: None,
+                others: Switch::Off,
+                origin: Origin { file: "a.conf".to_owned(), line: 5 },
+            }),
             label: "vrrp_script x".to_owned(),
             origin: Origin { file: "a.conf".to_owned(), line: 3 },
             kind: ScriptKind::Event,
@@ -180,7 +185,9 @@ fn an_unsafe_script_is_not_run_with_security_and_warned_of_without() {
 fn an_unknown_user_is_named() {
     let (mut bench, findings) = Bench::new("#!/bin/sh\n", "no-such-user", ScriptSecurity::Off);
     assert_eq!(findings.unusable, 1);
-    assert!(findings.lines[0].text.contains("vrrp_script x is not run: user no-such-user does not exist"));
+    assert!(findings.lines[0].text.contains(
+        "vrrp_script x is not run: user no-such-user (a.conf:5) does not exist; create it, or name one that does"
+    ));
     assert_eq!(bench.commands.start(RUN, G, SCRIPT, Vec::new(), &mut Vec::new()).err(), Some(Outcome::NotStarted));
     assert!(bench.commands.start(RUN, G, ScriptIdx(4), Vec::new(), &mut Vec::new()).is_err());
     assert!(bench.commands.start(RUN, Generation(5), SCRIPT, Vec::new(), &mut Vec::new()).is_err());
