@@ -59,13 +59,35 @@ impl Daemon {
 
     /// [`start`](Self::start) with more options on the command line.
     pub fn start_with(program: Program, host: &Host, config: &str, options: &[&str]) -> Outcome<Self> {
-        Self::start_on(program, host, config, options, &[])
+        Self::start_on(program, host, config, options, |_| String::new())
     }
 
     /// [`start`](Self::start) on a host where a file of ours (the first of a pair) stands in the place of one of the machine's; nobody
     /// else sees it.
     pub fn start_with_files(program: Program, host: &Host, config: &str, files: &[(&Path, &str)]) -> Outcome<Self> {
-        Self::start_on(program, host, config, &[], files)
+        let binds = files.iter().map(|(ours, theirs)| format!("mount --bind '{}' '{theirs}' && ", ours.display()));
+        let binds: String = binds.collect();
+        Self::start_on(program, host, config, &[], |_| binds)
+    }
+
+    /// [`start`](Self::start) after the shell commands that `first` makes for its directory, each ending in `&&`: they can set variables,
+    /// and what they mount nobody else sees.
+    pub fn start_after(
+        host: &Host,
+        config: &str,
+        options: &[&str],
+        first: impl FnOnce(&Path) -> String,
+    ) -> Outcome<Self> {
+        Self::start_on(Program::Holdfast, host, config, options, first)
+    }
+
+    /// [`start`](Self::start) with the directory `run` in its own for its run directory, where dumps go.
+    pub fn start_apart(host: &Host, config: &str, options: &[&str]) -> Outcome<Self> {
+        fs::create_dir_all("/run/holdfast")?; // only to mount on
+        Self::start_after(host, config, options, |own| {
+            let run = own.join("run");
+            format!("mkdir -m 700 '{0}' && mount --bind '{0}' /run/holdfast && ", run.display())
+        })
     }
 
     fn start_on(
@@ -73,20 +95,20 @@ impl Daemon {
         host: &Host,
         config: &str,
         options: &[&str],
-        files: &[(&Path, &str)],
+        first: impl FnOnce(&Path) -> String,
     ) -> Outcome<Self> {
         let directory = Directory::new()?;
         let at = directory.path();
         fs::write(at.join("conf"), config)?;
         let log = File::create(at.join("log"))?;
-        // `ip netns exec` has made a mount namespace.
-        let binds = files.iter().map(|(ours, theirs)| format!("mount --bind '{}' '{theirs}' && ", ours.display()));
+        let first = first(at);
         // Ours has no process of that kind, and says so.
         let bfd_pid = format!("--bfd_pid={}", at.join("bfd.pid").display());
         let process = host
             .netns
             .command("sh")
-            .args(["-c", &format!("{}exec \"$0\" \"$@\"", binds.collect::<String>())])
+            // `ip netns exec` has made a mount namespace.
+            .args(["-c", &format!("{first}exec \"$0\" \"$@\"")])
             .arg(program.executable()?)
             .args(["--dont-fork", "--log-console", "--log-detail"])
             .arg("--use-file")

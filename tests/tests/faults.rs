@@ -44,6 +44,22 @@ fn flood(host: &Host, packets: &[Vec<u8>], length: Duration) -> Outcome<usize> {
     Ok(sent)
 }
 
+/// Sends each of `packets` once from `host`, slowly.
+fn send(host: &Host, packets: &[Vec<u8>]) -> Outcome {
+    let own = host.address;
+    host.netns.enter(|| -> std::io::Result<()> {
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112)))?;
+        socket.set_multicast_ttl_v4(255)?;
+        socket.set_multicast_if_v4(&own)?;
+        for packet in packets {
+            socket.send_to(packet, &SockAddr::from(SocketAddrV4::new(GROUP, 0)))?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    })??;
+    Ok(())
+}
+
 /// The checksum of RFC 1071 put in its place.
 fn with_checksum(mut packet: Vec<u8>) -> Vec<u8> {
     let mut sum: u32 =
@@ -126,6 +142,65 @@ fn withstands(packets: &[Vec<u8>]) -> Outcome {
 #[test]
 fn malformed_packets_disturb_nobody() -> Outcome {
     withstands(&malformed())
+}
+
+/// Every packet that does not count is in a counter of its reason, and in the log once.
+#[test]
+fn what_is_dropped_is_counted_by_reason() -> Outcome {
+    let pair = Pair::new()?;
+    let stranger = pair.lan.host("stranger", "192.168.154.66/24")?;
+    let one = Daemon::start_apart(&pair.a, &Vrrp::master(100).to_string(), &[])?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    let good = [vec![0x21, 51, 200, 1, 0, 1, 0, 0], vec![192, 168, 154, 188], vec![0; 8]].concat();
+    let altered = |place: usize, value: u8| {
+        let mut packet = good.clone();
+        packet[place] = value;
+        with_checksum(packet)
+    };
+    let mut packets = vec![vec![0x21; 7]; 40];
+    packets.extend([vec![], vec![0x21]]);
+    packets.extend(vec![good.clone(); 2]); // no checksum
+    packets.extend(vec![with_checksum([vec![0x31], good[1..12].to_vec()].concat()); 3]); // another version
+    packets.extend(vec![altered(3, 2); 4]); // more addresses than bytes
+    packets.extend(vec![altered(5, 7); 5]); // another interval
+    packets.extend(vec![altered(1, 77); 6]); // another router
+    packets.extend(vec![altered(0, 0x22); 7]); // no advertisement
+    packets.extend(vec![altered(4, 1); 8]); // another authentication
+    send(&stranger, &packets)?;
+    one.wait_log("a packet of 27 bytes on interface ens33 is dropped: it is too short for a VRRP header", SOON)?;
+    let run = one.directory().join("run");
+    let read = |name: &str| std::fs::read_to_string(run.join(name)).unwrap_or_default();
+    wait_until("the counters are there", SOON, || {
+        one.signal(nix::sys::signal::SIGUSR1);
+        std::thread::sleep(Duration::from_millis(200));
+        Ok(read("keepalived.data").contains("authentication type mismatch = 8"))
+    })
+    .map_err(|failure| with_log(&failure, &one))?;
+    let data = read("keepalived.data");
+    for line in [
+        " Without VRRP header = 42",
+        " Unknown VRID = 6",
+        "   Packets dropped, checksum = 2",
+        "   Packets dropped, version = 3",
+        "   Packets dropped, length = 4",
+        "   Packets dropped, advert interval = 5",
+        "   Packets dropped, type = 7",
+        "   Packets dropped, authentication type mismatch = 8",
+    ] {
+        assert!(data.lines().any(|have| have == line), "{line} is not in {data}");
+    }
+    one.signal(nix::sys::signal::SIGUSR2);
+    let counted =
+        ["    Length: 4\n", "    Advertisement Interval: 5\n", "    Invalid Type: 7\n", "    Type Mismatch: 8\n"];
+    wait_until("the same in the statistics", SOON, || {
+        let stats = read("keepalived.stats");
+        Ok(counted.iter().all(|line| stats.contains(line)))
+    })?;
+    let log = one.log();
+    for text in ["is dropped:", "invalid checksum", "invalid version", "advertisement interval mismatch"] {
+        assert_eq!(log.matches(text).count(), 1, "{text} in {log}");
+    }
+    Ok(())
 }
 
 #[test]
@@ -288,6 +363,64 @@ fn an_interface_that_goes_and_returns_is_a_fault_in_between() -> Outcome {
     pair.wire.clear();
     pair.lan.plug(&pair.a)?;
     pair.wait_master(&pair.a)?;
+    pair.wait_released(&pair.b)
+}
+
+/// A host whose two other interfaces, t0 and t2, are cables to t1 and t3, which can be pulled.
+fn with_cables(host: &Host) -> Outcome {
+    for (one, other) in [("t0", "t1"), ("t2", "t3")] {
+        host.netns.ip(&format!("link add {one} type veth peer name {other}"))?;
+        host.netns.ip(&format!("link set {one} up"))?;
+        host.netns.ip(&format!("link set {other} up"))?;
+    }
+    Ok(())
+}
+
+/// README, differences: each of several that are down counts, where with keepalived the first one back clears the fault.
+#[test]
+fn tracked_interfaces_that_are_down_are_a_fault_until_the_last_is_back() -> Outcome {
+    let pair = Pair::new()?;
+    with_cables(&pair.a)?;
+    let program = Program::Holdfast;
+    let first = Vrrp::master(100).line("track_interface {\n        t0\n        t2\n    }").to_string();
+    let line = 1 + first.lines().position(|line| line.trim() == "t0").unwrap_or_default();
+    let [one, _two] = pair.start([program; 2], &first, &Vrrp::backup(90).to_string())?;
+    pair.wire.clear();
+    pair.a.netns.ip("link set t1 down")?;
+    one.wait_log("Entering FAULT STATE", SOON)?;
+    one.wait_log("(VI_1) interface t0 is down (", SOON)?;
+    assert!(one.log().contains(&format!("/conf:{line})")), "{}", one.log());
+    pair.wait_master(&pair.b)?;
+    pair.a.netns.ip("link set t3 down")?;
+    one.wait_log("(VI_1) interface t2 is down (", SOON)?;
+    pair.wire.clear();
+    pair.a.netns.ip("link set t1 up")?;
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(pair.adverts_of(&pair.a), [], "one of two is still down; it logged:\n{}", one.log());
+    pair.a.netns.ip("link set t3 up")?;
+    pair.wait_master(&pair.a)?;
+    pair.wait_released(&pair.b)
+}
+
+#[test]
+fn tracked_interfaces_with_a_weight_add_up() -> Outcome {
+    let pair = Pair::new()?;
+    with_cables(&pair.a)?;
+    let track = "track_interface {\n        t0 weight -20\n        t2 weight -20\n    }";
+    let first = Vrrp::master(130).line(track).to_string();
+    let [one, _two] = pair.start([Program::Holdfast; 2], &first, &Vrrp::backup(100).to_string())?;
+    pair.a.netns.ip("link set t1 down")?;
+    one.wait_log("Changing effective priority from 130 to 110", SOON)?;
+    pair.wire.clear();
+    pair.a.netns.ip("link set t3 down")?;
+    one.wait_log("Changing effective priority from 110 to 90", SOON)?;
+    pair.wait_master(&pair.b)?;
+    pair.wait_released(&pair.a)?;
+    pair.wire.clear();
+    pair.a.netns.ip("link set t1 up")?;
+    one.wait_log("Changing effective priority from 90 to 110", SOON)?;
+    pair.wait_master(&pair.a)?;
+    assert!(!one.log().contains("FAULT"), "{}", one.log());
     pair.wait_released(&pair.b)
 }
 

@@ -11,7 +11,7 @@ use crate::fsm::track::{Appraisal, Tracked};
 use crate::fsm::{notify, sync};
 use crate::queue::{Queue, Who};
 use crate::stats::{Stats, Strays};
-use crate::wire::{Route, Unknown};
+use crate::wire::{Route, Told, Unknown};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
@@ -79,6 +79,8 @@ pub struct Active {
     pub strays: Strays,
     /// What is said of packets for virtual routers that are not configured.
     pub unknown: Unknown,
+    /// Malformed packets were last logged.
+    pub malformed_told: Told,
     /// By interface and virtual router.
     pub(crate) routes: BTreeMap<Route, Vec<InstanceIdx>>,
     /// `json_version`
@@ -111,6 +113,7 @@ impl Active {
             links,
             strays: Strays::default(),
             unknown: Unknown::default(),
+            malformed_told: Told::default(),
             routes: BTreeMap::new(),
             json_version: 1,
             track_processes: Vec::new(),

@@ -47,8 +47,14 @@ pub fn data(active: &Active, now: Mono) -> String {
     let strays = active.strays;
     let _ = writeln!(
         text,
-        "------< Packets for no instance >------\n Malformed = {}\n Unknown VRID = {}\n While not listening = {}",
-        strays.malformed, strays.unknown_vrid, strays.not_listening
+        "------< Packets for no instance >------\n Without IP header = {}\n Without authentication header = {}\n Not VRRP = {}\n \
+         Without VRRP header = {}\n Unknown VRID = {}\n While not listening = {}",
+        strays.ip_header,
+        strays.ah_header,
+        strays.protocol,
+        strays.vrrp_header,
+        strays.unknown_vrid,
+        strays.not_listening
     );
     text.push_str("------< Interfaces >------\n");
     for (_, link) in active.links.rows() {
@@ -113,6 +119,9 @@ fn write_instance(text: &mut String, active: &Active, instance: &Instance, now: 
         for vip in &conf.excluded {
             writeln!(text, "     {}", place(active, instance, vip))?;
         }
+    }
+    for (why, packets) in instance.stats.rejected().into_iter().filter(|(_, packets)| *packets > 0) {
+        writeln!(text, "   Packets dropped, {why} = {packets}")?;
     }
     if instance.options.hmac.is_some() {
         write_hmac(text, instance)?;

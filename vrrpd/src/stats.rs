@@ -88,6 +88,31 @@ impl Reject {
     }
 }
 
+/// Why a packet cannot even be given to an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// No IP header, or one that is longer than the packet.
+    IpHeader,
+    /// No authentication header where the IP header says so.
+    AhHeader,
+    /// Another protocol.
+    Protocol,
+    /// Too short for a VRRP header.
+    VrrpHeader,
+}
+
+impl Malformed {
+    /// What the log says.
+    pub fn text(self) -> &'static str {
+        match self {
+            Malformed::IpHeader => "it has no whole IP header",
+            Malformed::AhHeader => "it has no whole authentication header",
+            Malformed::Protocol => "it is not VRRP",
+            Malformed::VrrpHeader => "it is too short for a VRRP header",
+        }
+    }
+}
+
 /// Counters of one instance. They wrap after 2^64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -170,6 +195,24 @@ impl Stats {
         count(counter);
     }
 
+    /// Why packets did not count, but for `auth_hmac`, for `keepalived.data`: what `keepalived.stats` has no lines for, too.
+    pub fn rejected(&self) -> [(&'static str, u64); 12] {
+        [
+            ("length", self.packet_len_err),
+            ("TTL", self.ip_ttl_err),
+            ("type", self.invalid_type_rcvd),
+            ("advert interval", self.advert_interval_err),
+            ("authentication type unknown", self.invalid_authtype),
+            ("authentication type mismatch", self.authtype_mismatch),
+            ("authentication failure", self.auth_failure),
+            ("checksum", self.checksum_err),
+            ("version", self.version_err),
+            ("destination", self.destination_err),
+            ("source", self.source_err),
+            ("owner_ignore_adverts", self.owner_ignored),
+        ]
+    }
+
     /// Appends this instance's part of `keepalived.stats`. COMPAT: keepalived 2.2.7 layout, compared with its output.
     pub fn write(&self, name: &str, out: &mut String) {
         // Writing to a String cannot fail.
@@ -205,8 +248,14 @@ pub fn count(counter: &mut u64) {
 /// Counters of packets that could not be given to an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Strays {
-    /// Not VRRP, or shorter than the headers.
-    pub malformed: u64,
+    /// No whole IP header.
+    pub ip_header: u64,
+    /// No whole authentication header.
+    pub ah_header: u64,
+    /// Not VRRP.
+    pub protocol: u64,
+    /// Too short for a VRRP header.
+    pub vrrp_header: u64,
     /// No instance with that virtual router on that interface (`vrrpRouterVrIdErrors`).
     pub unknown_vrid: u64,
     /// The instance was in INIT or FAULT, or the start-up delay was running.
@@ -215,4 +264,16 @@ pub struct Strays {
     pub bfd_malformed: u64,
     /// No BFD session with that neighbour and discriminator over so few hops.
     pub bfd_unknown: u64,
+}
+
+impl Strays {
+    /// Counts a packet that holds no VRRP.
+    pub fn malformed(&mut self, why: Malformed) {
+        count(match why {
+            Malformed::IpHeader => &mut self.ip_header,
+            Malformed::AhHeader => &mut self.ah_header,
+            Malformed::Protocol => &mut self.protocol,
+            Malformed::VrrpHeader => &mut self.vrrp_header,
+        });
+    }
 }

@@ -4,7 +4,7 @@ use crate::active::{Active, Env};
 use crate::fsm::instance::State;
 use crate::io::{Listen, Way};
 use crate::packet::receive::Packet;
-use crate::stats::count;
+use crate::stats::{Malformed, count};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
@@ -12,6 +12,7 @@ use core::net::IpAddr;
 use core::time::Duration;
 use ipc::config::vrrp::{Auth, Instance as Conf, Switch, Transport};
 use ipc::config::{InstanceIdx, LinkIdx};
+use ipc::msg::vips::LinkFacts;
 use ipc::net::Family;
 use ipc::report::Level;
 use ipc::time::Mono;
@@ -24,18 +25,30 @@ pub type Route = (u32, Family, u8);
 pub struct Unknown {
     /// Whether it is asked for.
     pub log: Switch,
-    /// When it was last said.
-    told: Option<Mono>,
+    told: Told,
 }
 
-/// Time between two lines on unknown virtual routers.
-const UNKNOWN_LINES: Duration = Duration::from_secs(10);
+/// When packets for no instance were last spoken of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told(Option<Mono>);
+
+impl Told {
+    /// Whether it is time to speak of them; if so, it is done.
+    fn due(&mut self, now: Mono) -> bool {
+        let due = self.0.is_none_or(|told| now.since(told) >= STRAY_LINES);
+        if due {
+            self.0 = Some(now);
+        }
+        due
+    }
+}
+
+/// Time between two lines on unknown virtual routers, and on malformed packets.
+const STRAY_LINES: Duration = Duration::from_secs(10);
 
 impl Unknown {
     fn remark(&mut self, ifindex: u32, packet: &Packet<'_>, env: &mut Env<'_>) {
-        let due = self.told.is_none_or(|told| env.now.since(told) >= UNKNOWN_LINES);
-        if self.log == Switch::On && due {
-            self.told = Some(env.now);
+        if self.log == Switch::On && self.told.due(env.now) {
             let text = format!(
                 "Advert from {} for virtual_router_id {}, which is not configured on interface {ifindex}",
                 packet.header.source,
@@ -49,7 +62,10 @@ impl Unknown {
 impl Active {
     /// A packet came in.
     pub fn packet(&mut self, ifindex: u32, bytes: &[u8], env: &mut Env<'_>) {
-        let Some(packet) = Packet::parse(bytes) else { return count(&mut self.strays.malformed) };
+        let packet = match Packet::parse(bytes) {
+            Ok(packet) => packet,
+            Err(why) => return self.malformed(ifindex, bytes.len(), why, env),
+        };
         let Some(index) = self.receiver(ifindex, &packet) else {
             self.unknown.remark(ifindex, &packet, env);
             return count(&mut self.strays.unknown_vrid);
@@ -59,6 +75,17 @@ impl Active {
             return count(&mut self.strays.not_listening);
         }
         self.act(index, env, |instance, scene| instance.receive(&packet, scene));
+    }
+
+    fn malformed(&mut self, ifindex: u32, len: usize, why: Malformed, env: &mut Env<'_>) {
+        self.strays.malformed(why);
+        if self.malformed_told.due(env.now) {
+            let on = |facts: &LinkFacts| facts.ifindex == ifindex;
+            let name =
+                self.links.rows().find(|(_, link)| link.facts().is_some_and(on)).map_or("?", |(_, link)| &link.name);
+            let text = format!("a packet of {len} bytes on interface {name} is dropped: {}", why.text());
+            env.out.log(Level::Warning, text);
+        }
     }
 
     /// Whose packet it is: of several instances with that number on that interface, the one that hears this destination.

@@ -10,10 +10,10 @@ use vrrpd::packet::{advert, ah, auth, hmac, ip};
 #[test]
 fn packets() {
     bolero::check!().for_each(|bytes: &[u8]| {
-        if let Some((header, payload)) = ip::split(bytes) {
+        if let Ok((header, payload)) = ip::split(bytes) {
             assert_eq!(bytes.len(), header.header_len + payload.len());
         }
-        let Some(packet) = Packet::parse(bytes) else { return };
+        let Ok(packet) = Packet::parse(bytes) else { return };
         let advert = advert::Incoming::parse(packet.payload, packet.header.family()).expect("a whole header");
         assert!(advert.addrs().count() <= usize::from(advert.count));
         let _ = (advert.auth_data(), advert.interval(), advert.expected_len());
@@ -32,7 +32,7 @@ fn adverts() {
     bolero::check!().for_each(|bytes: &[u8]| {
         let mut whole = vec![0x45, 0xc0, 0, 0, 0, 1, 0, 0, 255, 112, 0, 0, 10, 0, 0, 9, 224, 0, 0, 18];
         whole.extend_from_slice(bytes);
-        if let Some(packet) = Packet::parse(&whole) {
+        if let Ok(packet) = Packet::parse(&whole) {
             assert_eq!(packet.payload, bytes);
             assert_eq!(Some(packet.vrid()), bytes.get(1).copied());
         }

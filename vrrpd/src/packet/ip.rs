@@ -4,6 +4,7 @@
 //! front again, so that the core sees the same thing of both.
 
 use super::{ah, checksum};
+use crate::stats::Malformed;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipc::net::Family;
@@ -100,24 +101,25 @@ impl Incoming {
     }
 }
 
-/// Splits a received packet into headers and payload; `None` when it is too short or does not hold VRRP.
-/// The header checksum was verified by the kernel.
-pub fn split(packet: &[u8]) -> Option<(Incoming, &[u8])> {
-    let (mut header, protocol) = match packet.first()? >> 4 {
-        4 => v4(packet)?,
-        6 => v6(packet)?,
-        _ => return None,
-    };
-    let mut payload = packet.get(header.header_len..)?;
-    if protocol == super::PROTOCOL_AH {
-        let (ah, rest) = ah::split(payload)?;
+/// Splits a received packet into headers and payload, or says why it holds no VRRP. The header checksum was verified by the kernel.
+pub fn split(packet: &[u8]) -> Result<(Incoming, &[u8]), Malformed> {
+    let (mut header, protocol) = match packet.first().map(|first| first >> 4) {
+        Some(4) => v4(packet),
+        Some(6) => v6(packet),
+        _ => None,
+    }
+    .ok_or(Malformed::IpHeader)?;
+    let mut payload = packet.get(header.header_len..).ok_or(Malformed::IpHeader)?;
+    // RFC 2402 over IPv6 is not VRRP's: keepalived has AH for IPv4 only.
+    if protocol == super::PROTOCOL_AH && header.family() == Family::V4 {
+        let (ah, rest) = ah::split(payload).ok_or(Malformed::AhHeader)?;
         header.ah = Some(ah);
         header.header_len = header.header_len.saturating_add(ah::HEADER_LEN);
         payload = rest;
     } else if protocol != super::PROTOCOL {
-        return None;
+        return Err(Malformed::Protocol);
     }
-    Some((header, payload))
+    Ok((header, payload))
 }
 
 fn v4(packet: &[u8]) -> Option<(Incoming, u8)> {
@@ -151,6 +153,5 @@ fn v6(packet: &[u8]) -> Option<(Incoming, u8)> {
         total_len: usize::from(u16::from_be_bytes([*len_a, *len_b])).saturating_add(HEADER6_LEN),
         ah: None,
     };
-    // RFC 2402 over IPv6 is not VRRP's: keepalived has AH for IPv4 only.
-    (*protocol == super::PROTOCOL).then_some((header, *protocol))
+    Some((header, *protocol))
 }

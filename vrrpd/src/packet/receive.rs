@@ -4,7 +4,7 @@
 use super::advert::{self, ADVERTISEMENT, Sum};
 use super::{ah, auth, hmac, ip};
 use crate::fsm::signature::Signatures;
-use crate::stats::Reject;
+use crate::stats::{Malformed, Reject};
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use ipc::config::vrrp::{Auth, Instance, Switch, Transport, UnicastSources, Version};
@@ -77,10 +77,13 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// Takes a packet apart; `None` when it holds no VRRP header.
-    pub fn parse(whole: &'a [u8]) -> Option<Self> {
+    /// Takes a packet apart, or says why it holds no VRRP header.
+    pub fn parse(whole: &'a [u8]) -> Result<Self, Malformed> {
         let (header, payload) = ip::split(whole)?;
-        (payload.len() >= advert::HEADER_LEN).then_some(Packet { whole, header, payload })
+        if payload.len() < advert::HEADER_LEN {
+            return Err(Malformed::VrrpHeader);
+        }
+        Ok(Packet { whole, header, payload })
     }
 
     /// The virtual router that it is for.

@@ -79,7 +79,7 @@ fn packet(conf: &Instance, destination: IpAddr) -> Vec<u8> {
 }
 
 fn receive(conf: &Instance, priority: u8, bytes: &[u8]) -> Result<Heard, Reject> {
-    let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
+    let packet = Packet::parse(bytes).map_err(|_| Reject::Length)?;
     judge(
         Receiver { conf, priority, addrs: &OURS, list: Switch::On, old_checksum: OldChecksum::Detect },
         &packet,
@@ -293,7 +293,7 @@ fn ah_packet(sequence: u32) -> Vec<u8> {
 }
 
 fn receive_ah(bytes: &[u8], last: u32) -> Result<Heard, Reject> {
-    let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
+    let packet = Packet::parse(bytes).map_err(|_| Reject::Length)?;
     let mut guard = Guard { last_ah: Some(last), ..Guard::default() };
     judge(
         Receiver { conf: &ah(), priority: 100, addrs: &OURS, list: Switch::On, old_checksum: OldChecksum::Detect },
@@ -351,7 +351,7 @@ fn ipv6() {
         advert.encode(SENDER6, GROUP6, hops, 0)
     };
     let receive = |bytes: &[u8]| {
-        let packet = Packet::parse(bytes).ok_or(Reject::Length)?;
+        let packet = Packet::parse(bytes).map_err(|_| Reject::Length)?;
         let receiver =
             Receiver { conf: &conf, priority: 100, addrs: &OURS6, list: Switch::On, old_checksum: OldChecksum::Detect };
         judge(receiver, &packet, &mut Guard::default())
