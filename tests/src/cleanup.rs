@@ -21,7 +21,7 @@ impl Directory {
     /// Makes an empty one.
     pub fn new() -> Outcome<Self> {
         let path = tempfile::Builder::new()
-            .prefix("holdfast-test-")
+            .prefix(&format!("holdfast-test-{}-", std::process::id()))
             .tempdir()
             .context(|| "no temporary directory".into())?
             .keep();

@@ -1,9 +1,11 @@
 //! The rules of the code that no compiler checks: who may depend on whom, where `unsafe` and bincode may stand, what a
 //! core may use.
 
-use std::collections::BTreeSet;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const DAEMONS: [&str; 4] = ["vrrpd", "checkd", "ipvsd", "supervisor"];
 
@@ -55,6 +57,83 @@ fn dependencies(package: &str) -> BTreeSet<String> {
         }
     }
     names
+}
+
+/// What cargo knows of every crate that is built, its own dependencies included.
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--locked", "--offline", "--format-version", "1"])
+        .args(["--filter-platform", "x86_64-unknown-linux-gnu", "--manifest-path"])
+        .arg(root().join("Cargo.toml"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// The words in quotation marks of a line of deny.toml.
+fn quoted(line: &str) -> Vec<&str> {
+    line.split('"').skip(1).step_by(2).collect()
+}
+
+/// The entry of deny.toml's list of crates that only some may use, or none: the crate and its users.
+fn restricted(deny: &str) -> Vec<(&str, Vec<&str>)> {
+    let lines = deny.lines().skip_while(|line| !line.starts_with("deny = ["));
+    let entries = lines.filter(|line| line.trim_start().starts_with("{ name = "));
+    entries.filter_map(|line| quoted(line).split_first().map(|(name, users)| (*name, users.to_vec()))).collect()
+}
+
+/// Whether a licence expression can be met with the licences of `allowed`. Where AND and OR stand together, OR is in parentheses.
+fn permits(expression: &str, allowed: &[&str]) -> bool {
+    expression.split(" AND ").all(|part| {
+        let alternatives = part.trim_matches(['(', ')', ' ']).split(" OR ").flat_map(|one| one.split('/'));
+        alternatives.map(str::trim).any(|licence| allowed.contains(&licence))
+    })
+}
+
+/// `cargo deny check bans licenses sources`, for machines that have no cargo-deny: deny.toml says what holds.
+#[test]
+fn crates_are_licensed_and_used_as_deny_toml_says() {
+    let deny = fs::read_to_string(root().join("deny.toml")).unwrap();
+    let metadata = metadata();
+    let allowed = quoted(deny.lines().find(|line| line.starts_with("allow = [")).unwrap());
+    let mut names = BTreeMap::new();
+    for package in list(&metadata["packages"]) {
+        let name = package["name"].as_str().unwrap();
+        names.insert(package["id"].as_str().unwrap(), name);
+        let licence = package["license"].as_str().unwrap_or_default();
+        assert!(permits(licence, &allowed), "{name} has the licence {licence:?}, which deny.toml does not allow");
+        let source = package["source"].as_str();
+        let registry = "registry+https://github.com/rust-lang/crates.io-index";
+        assert!(source.is_none_or(|source| source == registry), "{name} comes from {source:?}");
+    }
+    assert!(names.len() > 100, "only {} crates", names.len());
+    let restricted = restricted(&deny);
+    assert!(restricted.len() > 15 && restricted.contains(&("bincode", vec!["ipc"])), "{restricted:?}");
+    for node in list(&metadata["resolve"]["nodes"]) {
+        let user = names[node["id"].as_str().unwrap()];
+        for used in list(&node["deps"]) {
+            let used = names[used["pkg"].as_str().unwrap()];
+            for (name, users) in restricted.iter().filter(|(name, _)| *name == used) {
+                assert!(users.contains(&user), "{user} uses {name}; by deny.toml only {users:?} may");
+            }
+        }
+    }
+}
+
+#[test]
+fn licence_expressions_are_understood() {
+    let allowed = ["MIT", "ISC"];
+    for good in ["MIT", "GPL-3.0 OR MIT", "GPL-3.0/MIT", "(MIT OR GPL-3.0) AND ISC"] {
+        assert!(permits(good, &allowed), "{good}");
+    }
+    for bad in ["", "GPL-3.0", "MIT AND GPL-3.0", "(MIT OR ISC) AND GPL-3.0", "MIT WITH exception"] {
+        assert!(!permits(bad, &allowed), "{bad}");
+    }
 }
 
 /// Whether `word` stands in `line` by itself.
