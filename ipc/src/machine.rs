@@ -8,7 +8,9 @@ pub struct Timeout;
 
 /// A deterministic state machine without clock, socket, randomness or log: those are inputs and outputs.
 ///
-/// Laws, tested on every machine by one generic property test (`tests/tests/machine_laws.rs`):
+/// Laws; each machine has a property test of them under any sequence of its own events, sensible or not (vrrpd's `Router`:
+/// `tests/tests/vrrp_properties.rs`, checkd's `Engine`: `checkd/src/engine/tests/laws.rs`, ipvsd's `Reconciler`:
+/// `ipvsd/tests/converge`, the supervisor's `Lifecycle`: `supervisor/src/lifecycle/tests/laws.rs`):
 /// * after `step(t, Timeout)` with `t >= deadline`, the new deadline is later than `t` (or there is none);
 /// * a `Timeout` before the deadline does nothing;
 /// * `step` is total: no event in any state panics.

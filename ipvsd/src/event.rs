@@ -9,7 +9,7 @@ use ipc::config::Generation;
 use ipc::config::ipvs::IpvsConfig;
 use ipc::machine::Timeout;
 use ipc::msg::Role;
-use ipc::msg::control::{Loaded, Module, StopMode};
+use ipc::msg::control::StopMode;
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
@@ -41,8 +41,6 @@ pub enum Event {
     FromCheck(Vec<CheckToIpvs>),
     /// What the kernel said, in order; as much as was there to read.
     Kernel(Vec<Fact>),
-    /// Answer to [`Action::LoadModule`].
-    ModuleLoaded(Loaded),
     /// A dump file is wanted (SIGUSR1); answered by one [`Action::Dump`].
     Dump,
     /// Release and stop.
@@ -72,8 +70,6 @@ pub enum Action {
     Refused(Generation),
     /// It counts now.
     Activated,
-    /// A kernel module is missing.
-    LoadModule(Module),
     /// Everything is released.
     Stopped,
     /// Write this into the dump file.

@@ -77,7 +77,6 @@ impl Machine for Reconciler {
                     self.fact(fact, out);
                 }
             }
-            Event::ModuleLoaded(loaded) => self.module_loaded(loaded, out),
             Event::Dump => self.dump_wanted(out),
             Event::Stop(mode) => self.stop(mode, out),
         }

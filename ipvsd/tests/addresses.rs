@@ -288,9 +288,6 @@ fn addresses_do_not_depend_on_ipvs() {
     config.services.push(service).expect("room");
     let mut ipvsd = Ipvsd::start();
     ipvsd.activate(1, &config);
-    if !std::process::Command::new("ipvsadm").arg("-Ln").output().expect("ipvsadm is installed").status.success() {
-        ipvsd.refuse_module();
-    }
     let mut vrrp = ipvsd.vrrp();
     vrrp.say(1, vec![VrrpToIpvs::Resync, set(0, Presence::Present), VrrpToIpvs::Synced]);
     vrrp.hear_until(|m| *m == applied(0, Presence::Present));

@@ -320,18 +320,15 @@ fn groups_get_marks() {
     };
     let mut ipvsd = Ipvsd::start();
     ipvsd.activate(1, &config(&[first.clone(), second.clone()]));
-    ipvsd.refuse_module();
     eventually("both tables are there", || run("nft", "list tables").lines().count() == 2);
     assert_eq!(sorted_lines(&ruleset()), sorted_lines(MARKS));
     let handles = run("nft", "-a list ruleset");
     // The other order is the same to the kernel: a mark stays with its group.
     ipvsd.activate(2, &config(&[second.clone(), first.clone()]));
-    ipvsd.refuse_module();
     assert_eq!(run("nft", "-a list ruleset"), handles);
     // One address less: its element goes.
     let fewer = Service { keys: first.keys[..3].to_vec(), ..first.clone() };
     ipvsd.activate(3, &config(&[second, fewer]));
-    ipvsd.refuse_module();
     eventually("the element is gone", || !ruleset().contains("10.9.1.5"));
     assert!(ruleset().contains("10.9.0.70-10.9.0.72 . 80 : 0x00000005"), "{}", ruleset());
     ipvsd.stop();

@@ -5,7 +5,7 @@
 use ipc::codec::{FRAME_LIMIT, MESSAGES_LIMIT};
 use ipc::config::{GroupIdx, InstanceIdx, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::Role;
-use ipc::msg::control::{Cause, FromCheck, FromIpvs, FromVrrp, Health, Module, News, NotifyState, Run, Up};
+use ipc::msg::control::{Cause, FromCheck, FromIpvs, FromVrrp, Health, News, NotifyState, Run, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
 use nix::sys::signal::{SIGCONT, SIGKILL, SIGSTOP};
@@ -508,7 +508,7 @@ fn a_flood_of_wishes_changes_only_what_the_file_lists() -> Outcome {
 #[test]
 fn a_flood_of_requests_executes_only_what_the_file_lists() -> Outcome {
     let stage = Stage::new()?;
-    flood(&stage, "ipvsd", "holdfast", &[full(&FromIpvs::LoadModule(Module::IpVs))?])?;
+    flood(&stage, "ipvsd", "holdfast", &[full(&FromIpvs::Control(Up::LogSocketLost))?])?;
     flood(&stage, "checkd", "holdfast", &[full(&FromCheck::Control(Up::LogSocketLost))?])?;
     flood(&stage, "vrrpd", "holdfast", &[full(&FromVrrp::Control(Up::Ready))?])?;
     flood(&stage, "vrrpd", "holdfast", &[full(&FromVrrp::Run(ask(NOTIFY_MASTER, instance(0))))?])?;

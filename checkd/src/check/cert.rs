@@ -64,11 +64,17 @@ fn seconds(year: i64, rest: &[u8]) -> Option<i64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
-    // None of these numbers has more than four digits. The year begins in March, so that a leap day is its last: days since 0000-03-01.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days =
-        year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400) + (month * 153 + 2) / 5 + day - 1;
-    Some((days - 719_468) * 86_400 + hour * 3_600 + minute * 60 + second)
+    // The year begins in March, so that a leap day is its last: days since 0000-03-01.
+    let (year, month) = match month.checked_sub(3)? {
+        month @ 0.. => (year, month),
+        before => (year.checked_sub(1)?, before.checked_add(12)?),
+    };
+    let leap_days = year.div_euclid(4).checked_sub(year.div_euclid(100))?.checked_add(year.div_euclid(400))?;
+    let of_months = month.checked_mul(153)?.checked_add(2)?.div_euclid(5);
+    let days = year.checked_mul(365)?.checked_add(leap_days)?.checked_add(of_months)?.checked_add(day)?;
+    // 1970-01-01 is day 719,468 of that count from zero; the day of the month counts from one.
+    let hours = days.checked_sub(719_469)?.checked_mul(24)?.checked_add(hour)?;
+    hours.checked_mul(60)?.checked_add(minute)?.checked_mul(60)?.checked_add(second)
 }
 
 #[cfg(test)]

@@ -113,18 +113,19 @@ fn span(file: FileId, start: usize, end: usize) -> Span {
 /// The word after each `auth_pass` and the like, and the value of a parameter whose name says that it is one.
 fn named_secrets(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut hidden = Vec::new();
-    let mut at = 0;
+    let mut at = 0_usize;
     for line in bytes.split_inclusive(|b| *b == b'\n') {
         let mut after_name = false;
         for word in words(line) {
             let text = line.get(word.clone()).unwrap_or_default();
             let lower = text.to_ascii_lowercase();
-            let place = at + word.start..at + word.end;
+            let place = at.saturating_add(word.start)..at.saturating_add(word.end);
             if let Some(equals) = lower.iter().position(|b| *b == b'=')
                 && lower.starts_with(b"$")
                 && ["pass", "secret", "key"].iter().any(|s| contains(lower.get(..equals).unwrap_or_default(), s))
             {
-                hidden.push(place.start + equals + 1..at + line.trim_ascii_end().len());
+                let value = place.start.saturating_add(equals).saturating_add(1);
+                hidden.push(value..at.saturating_add(line.trim_ascii_end().len()));
                 break;
             }
             if after_name {
@@ -132,7 +133,7 @@ fn named_secrets(bytes: &[u8]) -> Vec<Range<usize>> {
             }
             after_name = ["auth_pass", "password"].iter().any(|s| contains(&lower, s)) || after_name && lower == b"=";
         }
-        at += line.len();
+        at = at.saturating_add(line.len());
     }
     hidden.retain(|range| !range.is_empty());
     hidden

@@ -4,9 +4,8 @@ use crate::config::check::CheckConfig;
 use crate::config::ipvs::IpvsConfig;
 use crate::config::vrrp::VrrpConfig;
 use crate::msg::Role;
-use crate::msg::control::{
-    Down, FromCheck, FromIpvs, FromVrrp, Loaded, Module, News, ProbeEnded, ToCheck, ToIpvs, ToVrrp, Up,
-};
+use crate::msg::control::{Down, FromCheck, FromIpvs, FromVrrp, News, ProbeEnded, ToCheck, ToIpvs, ToVrrp, Up};
+use core::convert::Infallible;
 use core::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -98,15 +97,14 @@ pub enum Ipvs {}
 impl Protocol for Ipvs {
     type To = ToIpvs;
     type From = FromIpvs;
-    type Own = (Module, Loaded);
+    type Own = Infallible;
     type Slice = IpvsConfig;
     const ROLE: Role = Role::Ipvs;
     const IDENT: &'static str = "Holdfast_ipvs";
 
-    fn split(message: ToIpvs) -> Result<Down, (Module, Loaded)> {
+    fn split(message: ToIpvs) -> Result<Down, Infallible> {
         match message {
             ToIpvs::Control(down) => Ok(down),
-            ToIpvs::ModuleLoaded(module, loaded) => Err((module, loaded)),
         }
     }
 

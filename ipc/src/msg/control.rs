@@ -105,8 +105,6 @@ pub enum FromCheck {
 pub enum ToIpvs {
     /// Common part.
     Control(Down),
-    /// Answer to [`FromIpvs::LoadModule`].
-    ModuleLoaded(Module, Loaded),
 }
 
 /// ipvsd to the supervisor.
@@ -114,24 +112,6 @@ pub enum ToIpvs {
 pub enum FromIpvs {
     /// Common part.
     Control(Up),
-    /// A kernel module is missing.
-    LoadModule(Module),
-}
-
-/// Kernel modules that the supervisor may be asked to load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Module {
-    /// `ip_vs`
-    IpVs,
-}
-
-/// Result of loading a module.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Loaded {
-    /// modprobe succeeded.
-    Yes,
-    /// It did not, or there is no modprobe.
-    No,
 }
 
 /// A request to run a listed command, with what its arguments are formed from.

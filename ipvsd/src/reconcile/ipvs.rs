@@ -44,7 +44,6 @@ const ASK_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Lane {
     stage: Stage,
     family: u16,
-    module: AskedFor,
     table: Table,
     /// The picture that is being taken.
     fresh: Table,
@@ -87,8 +86,6 @@ enum Stage {
     Unasked,
     /// The family's number was asked for.
     Asking(u32),
-    /// The supervisor loads the module.
-    Loading,
     /// The kernel has no IPVS.
     Missing,
     /// A picture has to be taken.
@@ -103,13 +100,6 @@ enum Stage {
     Timeouts(u32),
     /// The picture is there.
     Ready,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum AskedFor {
-    #[default]
-    NotYet,
-    Yes,
 }
 
 /// `lvs_flush`: once in the life of the process, not at a reload.
@@ -147,10 +137,7 @@ impl Lane {
         self.queue.clear();
         self.replan();
         match self.stage {
-            Stage::Missing => {
-                self.stage = Stage::Unasked;
-                self.module = AskedFor::NotYet;
-            }
+            Stage::Missing => self.stage = Stage::Unasked,
             Stage::Ready if whole::is_wanted(ledger.lvs()) && self.table.timeouts.is_none() => {
                 self.stage = Stage::Due;
                 self.purpose = Purpose::State;
@@ -204,7 +191,7 @@ impl Lane {
         match self.stage {
             // Asked again when this is over.
             Stage::Asking(_) => self.answers_until = Some(now + ASK_PAUSE),
-            Stage::Unasked | Stage::Loading | Stage::Missing => {}
+            Stage::Unasked | Stage::Missing => {}
             _ => {
                 self.stage = Stage::Ready;
                 self.again(now);

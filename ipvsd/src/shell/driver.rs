@@ -6,7 +6,7 @@ use ipc::child::{self, Child, Ipvs, Peer};
 use ipc::evloop::{self, EventLoop, Ready};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, FromIpvs, StopMode};
+use ipc::msg::control::{AtStop, StopMode};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::processor;
@@ -166,7 +166,7 @@ impl Driver {
                 // It tracks no file.
                 child::Event::Attach(..) | child::Event::Detached(_) | child::Event::TrackedFile(..) => {}
                 child::Event::Dump(_) => self.step(Event::Dump),
-                child::Event::Other(_, (_, loaded)) => self.step(Event::ModuleLoaded(loaded)),
+                child::Event::Other(_, never) => match never {},
                 child::Event::Stop(mode) => {
                     self.end = End::Begun;
                     self.step(Event::Stop(mode));
@@ -269,7 +269,6 @@ impl Driver {
                 Action::Ready(generation) => self.child.ready(generation),
                 Action::Refused(generation) => self.child.refused(generation),
                 Action::Activated => self.child.activated(),
-                Action::LoadModule(module) => self.child.say(FromIpvs::LoadModule(module)),
                 Action::Stopped => {
                     self.child.stopped();
                     self.end = End::Released;

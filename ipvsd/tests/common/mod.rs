@@ -10,7 +10,7 @@ use ipc::codec::encode_slice;
 use ipc::config::Generation;
 use ipc::config::ipvs::IpvsConfig;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, Down, DumpKind, FromIpvs, Loaded, LogSetup, Sink, StopMode, ToIpvs, Up};
+use ipc::msg::control::{AtStop, Down, DumpKind, FromIpvs, LogSetup, Sink, StopMode, ToIpvs, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use nix::sched::{CloneFlags, unshare};
@@ -154,7 +154,6 @@ impl Ipvsd {
     pub fn answer(&mut self) -> Up {
         match self.supervisor.hear() {
             FromIpvs::Control(up) => up,
-            FromIpvs::LoadModule(module) => panic!("asks for {module:?}"),
         }
     }
 
@@ -202,14 +201,6 @@ impl Ipvsd {
     /// Says that a peer is gone.
     pub fn detached(&mut self, role: Role) {
         self.supervisor.say(0, vec![ToIpvs::Control(Down::Detached(role))]);
-    }
-
-    /// What it says if the kernel has no IPVS: it wants the module, and gets the answer that there is none.
-    pub fn refuse_module(&mut self) {
-        match self.supervisor.hear() {
-            FromIpvs::LoadModule(module) => self.supervisor.say(0, vec![ToIpvs::ModuleLoaded(module, Loaded::No)]),
-            other => panic!("{other:?}"),
-        }
     }
 
     /// Ends it as the supervisor would.

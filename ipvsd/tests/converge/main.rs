@@ -12,7 +12,7 @@ use ipc::config::vrrp::{Link, Switch};
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, RealIdx, ServiceIdx};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, Loaded, StopMode};
+use ipc::msg::control::{AtStop, StopMode};
 use ipc::msg::reals::{CheckToIpvs, Standing};
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
 use ipc::net::Prefix;
@@ -232,7 +232,6 @@ impl World {
                         queue.push(Event::Kernel(answers));
                     }
                     Action::ToVrrp(words) => self.heard.extend(words),
-                    Action::LoadModule(_) => queue.push(Event::ModuleLoaded(Loaded::No)),
                     Action::Log(line) if line.level == Level::Error => self.errors.push(line.text),
                     Action::Stopped => self.stopped += 1,
                     Action::Refused(_) => panic!("the configuration is good"),

@@ -10,7 +10,7 @@ use core::fmt;
 use ipc::config::identity::Fifo;
 use ipc::config::{FileIdx, Generation, ScriptIdx};
 use ipc::machine::Timeout;
-use ipc::msg::control::{Down, DumpKind, Loaded, Module, News, Outcome, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::control::{Down, DumpKind, News, Outcome, ProbeEnded, Run, StopMode, Up};
 use ipc::report::Line;
 
 /// What can happen to the supervisor.
@@ -36,10 +36,6 @@ pub enum Event {
     News(Daemon, Generation, News),
     /// [`Action::OpenFifo`] was carried out; nothing follows when it could not be.
     FifoOpened(Kind),
-    /// ipvsd asks for a kernel module.
-    ModuleWanted(Module),
-    /// [`Action::LoadModule`] has ended.
-    ModuleLoaded(Module, Loaded),
     /// A child's channel is of no use any more.
     Broken(Daemon, Breach),
     /// A command has ended, or could not be started.
@@ -150,10 +146,6 @@ pub enum Action {
     WatchFiles(Generation),
     /// Open a file of that generation and send it to a child.
     HandFile(Daemon, Generation, FileIdx),
-    /// Load a kernel module; [`Event::ModuleLoaded`] follows.
-    LoadModule(Module),
-    /// Answer ipvsd.
-    AnswerModule(Module, Loaded),
     /// Tell a child how its probe ended.
     Probed(Daemon, Generation, ProbeEnded),
     /// Start a command; [`Event::ScriptEnded`] follows.

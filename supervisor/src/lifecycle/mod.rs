@@ -4,7 +4,6 @@
 //! * [`start`]: handing a generation to the children and making it count;
 //! * [`said`]: what children say;
 //! * [`death`]: children that die, and those that are made to;
-//! * [`module`]: kernel modules;
 //! * [`telling`]: notify FIFOs;
 //! * [`files`]: which child is given which tracked file;
 //! * [`ending`]: the orderly end.
@@ -13,7 +12,6 @@ mod death;
 mod ending;
 mod files;
 mod io;
-mod module;
 mod said;
 mod start;
 mod telling;
@@ -21,7 +19,6 @@ mod telling;
 mod tests;
 
 pub use io::{Action, Breach, Death, Event, Options, Respawn, Signal, Told};
-pub use module::MODULE_MEMORY;
 
 use crate::daemon::{Children, Daemon, Wanted};
 use crate::fifo::Fifos;
@@ -37,7 +34,6 @@ use ipc::machine::Machine;
 use ipc::msg::control::{DumpKind, Outcome};
 use ipc::report::{Level, Line};
 use ipc::time::Mono;
-use module::ModuleLoading;
 
 /// How long after an accusation of ipvsd that was believed the next one is. As long as ipvsd must run to be started again without
 /// delay.
@@ -73,7 +69,6 @@ pub struct Lifecycle {
     sessions: Wanted,
     /// When an accusation of ipvsd was last believed.
     believed: Option<Mono>,
-    module: ModuleLoading,
     fifos: Fifos,
 }
 
@@ -95,7 +90,6 @@ impl Lifecycle {
             session_link: Link::None,
             sessions: Wanted::No,
             believed: None,
-            module: ModuleLoading::Idle,
             fifos: Fifos::default(),
         }
     }
@@ -243,8 +237,6 @@ impl Machine for Lifecycle {
             Event::Asked(daemon, generation, run) => self.asked(now, daemon, generation, run, out),
             Event::News(daemon, generation, news) => self.news(now, daemon, generation, news, out),
             Event::FifoOpened(kind) => self.fifo_opened(kind, out),
-            Event::ModuleWanted(module) => self.module_wanted(now, module, out),
-            Event::ModuleLoaded(module, loaded) => self.module_loaded(now, module, loaded, out),
             Event::Broken(daemon, breach) => self.broken(now, daemon, breach, out),
             Event::ScriptEnded(run, outcome) => self.script_ended(now, run, outcome, out),
             Event::FileChanged(generation, file) => self.file_changed(generation, file, out),

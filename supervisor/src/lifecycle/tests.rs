@@ -11,7 +11,7 @@ use alloc::vec;
 use core::time::Duration;
 use ipc::config::script::{Asker, Script, ScriptConfig, ScriptKind};
 use ipc::config::{InstanceIdx, Origin, ScriptIdx};
-use ipc::msg::control::{AtStop, Cause, Down, Loaded, Module, NotifyState, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::control::{AtStop, Cause, Down, NotifyState, ProbeEnded, Run, StopMode, Up};
 
 const G1: Generation = Generation(1);
 const G2: Generation = Generation(2);

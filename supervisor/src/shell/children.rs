@@ -6,9 +6,7 @@ use ipc::chunk;
 use ipc::codec::CodecError;
 use ipc::config::{Generation, Secret};
 use ipc::evloop::EventLoop;
-use ipc::msg::control::{
-    Down, FromCheck, FromIpvs, FromVrrp, Loaded, Module, News, ProbeEnded, Run, ToCheck, ToIpvs, ToVrrp, Up,
-};
+use ipc::msg::control::{Down, FromCheck, FromIpvs, FromVrrp, News, ProbeEnded, Run, ToCheck, ToIpvs, ToVrrp, Up};
 use mio::Token;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -23,8 +21,6 @@ pub enum Said {
     Run(Run),
     /// A change.
     News(News),
-    /// A request for a kernel module.
-    LoadModule(Module),
 }
 
 /// The supervisor's end of a control channel.
@@ -101,14 +97,6 @@ impl Control {
         }
     }
 
-    /// Answers a request for a module; only ipvsd makes any.
-    pub fn module(&mut self, generation: Generation, module: Module, loaded: Loaded) -> Result<(), ChannelError> {
-        match self {
-            Control::Ipvs(c) => c.send(generation, vec![ToIpvs::ModuleLoaded(module, loaded)]),
-            Control::Vrrp(_) | Control::Check(_) => Ok(()),
-        }
-    }
-
     /// Sends what waits.
     pub fn flush(&mut self) -> Result<(), ChannelError> {
         match self {
@@ -123,7 +111,6 @@ impl Control {
         match self {
             Control::Ipvs(c) => heard(c.receive()?, |message| match message {
                 FromIpvs::Control(up) => Said::Control(up),
-                FromIpvs::LoadModule(module) => Said::LoadModule(module),
             }),
             Control::Vrrp(c) => heard(c.receive()?, |message| match message {
                 FromVrrp::Control(up) => Said::Control(up),

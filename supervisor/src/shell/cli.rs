@@ -116,7 +116,7 @@ pub struct Cli {
     /// -n: stay in the foreground
     #[arg(long)]
     pub dont_fork: bool,
-    /// -d: log the configuration
+    /// -d: log the configuration (not built yet; see --print-config)
     #[arg(long)]
     pub dump_conf: bool,
     /// -p: pid file [default: /run/holdfast.pid]
@@ -134,7 +134,7 @@ pub struct Cli {
     /// -T: be genhash; the first argument, what follows are genhash's
     #[arg(long)]
     pub genhash: bool,
-    /// -a: log addresses that are added or deleted
+    /// -a: log addresses that are added or deleted (not built yet)
     #[arg(long)]
     pub address_monitoring: bool,
     /// -x: SNMP (not built yet)

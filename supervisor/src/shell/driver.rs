@@ -78,8 +78,6 @@ pub struct Setup {
     pub logger: Logger,
     /// The commands' runner, with the environment of the start.
     pub commands: Commands,
-    /// Why ip_vs could not be loaded at the start, if it was tried and could not.
-    pub no_ip_vs: Option<String>,
 }
 
 /// The supervisor.

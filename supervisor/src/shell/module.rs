@@ -2,7 +2,7 @@
 //!
 //! It is loaded when Holdfast starts, if the kernel can and has not, before the supervisor gives CAP_SYS_MODULE up: which
 //! configuration will come is not known then, a reload may bring the first virtual server, and a module without services does
-//! nothing. Later the supervisor can only look.
+//! nothing. Later nobody can load it but the kernel itself, which does when ipvsd asks for IPVS, if it may.
 
 use super::spawn::Process;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -20,7 +20,7 @@ const MODPROBE: [&str; 2] = ["/sbin/modprobe", "/usr/sbin/modprobe"];
 const LIMIT: u16 = 10_000;
 
 /// Whether the kernel has IPVS now.
-pub fn ip_vs_is_there() -> bool {
+fn ip_vs_is_there() -> bool {
     Path::new(PROOF).exists()
 }
 

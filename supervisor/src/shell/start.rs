@@ -10,6 +10,7 @@ use super::spawn::Programs;
 use super::{files, module, signals, terminal};
 use ipc::log::{Logger, facility, learn_time_zone, own_console};
 use ipc::msg::control::{LogSetup, Sink};
+use ipc::report::{Level, Line};
 use ipc::{confine, fault};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, umask};
@@ -89,11 +90,12 @@ pub fn run(mut cli: Cli) -> u8 {
     let (log, unknown_facility) = log_setup(&cli);
     let mut logger = logger(log, log_file.as_deref());
     hello(&cli, &mut logger, [missing_accounts, unknown_facility]);
-    // Whether that matters is known when ipvsd asks for it, and ipvsd is who says so.
-    let no_ip_vs = match cli.options().parts {
-        Parts::VrrpOnly => None,
-        Parts::AsConfigured | Parts::All | Parts::CheckOnly => module::load_ip_vs().err(),
-    };
+    // Whether that matters only ipvsd knows, when it has a configuration, and ipvsd is who says so.
+    if cli.options().parts != Parts::VrrpOnly
+        && let Err(why) = module::load_ip_vs()
+    {
+        logger.log(&Line::new(Level::Debug, format!("The kernel module ip_vs cannot be loaded: {why}")));
+    }
     // 7. What is not needed is given up, before any byte of configuration or of a child is read.
     match confine::supervise(confine::Needs::default()) {
         Ok(confined) if confined.unfiltered.is_none() && confined.missing.is_empty() => {}
@@ -104,7 +106,7 @@ pub fn run(mut cli: Cli) -> u8 {
         }
     }
     // 8. To work.
-    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, no_ip_vs });
+    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands });
     drop(pid_file);
     code
 }

@@ -1,7 +1,7 @@
 //! What the kernel holds: its family, then services, their destinations, daemons and timeouts, one question at a time.
 
 use super::super::{ANSWER_LIMIT, Reconciler, log};
-use super::{AskedFor, Purpose, Stage};
+use super::{Purpose, Stage};
 use crate::event::Action;
 use crate::netlink::batch::{Batch, Kind};
 use crate::netlink::ipvs::{self, request};
@@ -16,7 +16,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::ipvs::ServiceKey;
-use ipc::msg::control::{Loaded, Module};
 use ipc::report::Level;
 
 /// Most foreign services that are named in the log.
@@ -185,14 +184,9 @@ impl Reconciler {
         }
     }
 
-    /// The kernel does not know the family. Asking makes it load the module itself where it can; the supervisor is asked once.
+    /// The kernel does not know the family. Being asked it has loaded the module itself if it can; the supervisor, which may no more, had it
+    /// loaded at its start.
     fn no_family(&mut self, errno: Errno, out: &mut Vec<Action>) {
-        if self.ipvs.module == AskedFor::NotYet {
-            self.ipvs.module = AskedFor::Yes;
-            self.ipvs.stage = Stage::Loading;
-            out.push(Action::LoadModule(Module::IpVs));
-            return;
-        }
         self.ipvs.stage = Stage::Missing;
         self.report_taken(&Table::default(), out);
         let first = self.ledger.services().next().map(|(_, s)| format!(" (the first is at {})", s.origin));
@@ -208,20 +202,12 @@ impl Reconciler {
         );
     }
 
-    pub(in super::super) fn module_loaded(&mut self, _loaded: Loaded, out: &mut Vec<Action>) {
-        // Whatever modprobe says: only the kernel knows.
-        if self.ipvs.stage == Stage::Loading {
-            self.ask_family(out);
-        }
-    }
-
     fn picture_refused(&mut self, errno: Errno, out: &mut Vec<Action>) {
         self.ipvs.answers_until = None;
         if errno.0 == libc::ENOENT {
             // Nobody has the family's number: the module was unloaded. It may be back, under another one.
             self.ipvs.table = Table::default();
             self.ipvs.stage = Stage::Unasked;
-            self.ipvs.module = AskedFor::NotYet;
             self.ipvs.replan();
             return;
         }

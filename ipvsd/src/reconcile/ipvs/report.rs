@@ -20,7 +20,7 @@ impl Reconciler {
         let report = self.ipvs.report.get_or_insert_default();
         report.dumps = report.dumps.saturating_add(1);
         match self.ipvs.stage {
-            Stage::Unasked | Stage::Missing | Stage::Loading | Stage::Asking(_) => {
+            Stage::Unasked | Stage::Missing | Stage::Asking(_) => {
                 self.report_taken(&Table::default(), out);
             }
             Stage::Ready => {

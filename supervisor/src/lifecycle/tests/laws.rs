@@ -83,8 +83,6 @@ fn event() -> impl Strategy<Value = Event> {
             .prop_map(|(d, g, script, cause)| Event::Asked(d, g, Run { script: ScriptIdx(script), cause })),
         3 => (daemon(), generation(), news()).prop_map(|(d, g, news)| Event::News(d, g, news)),
         1 => prop::sample::select(Kind::ALL.as_slice()).prop_map(Event::FifoOpened),
-        1 => Just(Event::ModuleWanted(Module::IpVs)),
-        1 => Just(Event::ModuleLoaded(Module::IpVs, Loaded::No)),
         1 => daemon().prop_map(|d| Event::Broken(d, Breach::Closed)),
         4 => (1u64..20, outcome).prop_map(|(run, outcome)| Event::ScriptEnded(RunId(run), outcome)),
     ]

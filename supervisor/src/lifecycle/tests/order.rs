@@ -440,19 +440,6 @@ fn a_probe_goes_to_the_child_that_asked_and_dies_with_it() {
 }
 
 #[test]
-fn a_failed_module_is_not_tried_again_at_once() {
-    let mut b = Bench::running();
-    let wanted = Event::ModuleWanted(Module::IpVs);
-    assert_eq!(b.on(wanted.clone()), [Action::LoadModule(Module::IpVs)]);
-    assert_eq!(b.on(wanted.clone()), []);
-    let answer = [Action::AnswerModule(Module::IpVs, Loaded::No)];
-    assert_eq!(b.on(Event::ModuleLoaded(Module::IpVs, Loaded::No)), answer);
-    assert_eq!(b.on(wanted.clone()), answer);
-    b.now = b.now + MODULE_MEMORY;
-    assert_eq!(b.on(wanted), [Action::LoadModule(Module::IpVs)]);
-}
-
-#[test]
 fn a_child_that_hangs_is_killed() {
     let mut b = Bench::running();
     let asked = Daemon::ALL.map(|daemon| Send(daemon, G1, Down::Ask));

@@ -3,14 +3,14 @@
 use super::super::accounts::Whom;
 use super::super::children::{Control, Running, program};
 use super::super::compile::{Compiler, Order};
-use super::super::{files, module};
+use super::super::files;
 use super::take::breach;
 use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_token};
 use ipc::channel::{ChannelError, pair};
 use ipc::config::Generation;
 use ipc::msg::Role;
 use ipc::msg::compile::{CompileMode, MessageFormat};
-use ipc::msg::control::{Down, DumpKind, Loaded, LogSetup, Module, Outcome, Sink};
+use ipc::msg::control::{Down, DumpKind, LogSetup, Outcome, Sink};
 use ipc::report::{Level, Line};
 use mio::Token;
 use mio::unix::SourceFd;
@@ -69,14 +69,6 @@ impl Driver {
             Action::InitFiles(generation) => self.watcher.init(generation, &mut self.setup.logger),
             Action::WatchFiles(generation) => self.watch_files(generation),
             Action::HandFile(daemon, generation, file) => self.handing.push_back((daemon, generation, file)),
-            Action::LoadModule(module) => self.load_module(module),
-            Action::AnswerModule(module, loaded) => {
-                let generation = self.generation();
-                if let Some(running) = self.children.get_mut(&Daemon::Ipvs) {
-                    let sent = running.control.module(generation, module, loaded);
-                    self.note(Daemon::Ipvs, sent);
-                }
-            }
             Action::Probed(daemon, generation, ended) => {
                 if let Some(running) = self.children.get_mut(&daemon) {
                     let sent = running.control.probed(generation, ended);
@@ -308,20 +300,6 @@ impl Driver {
             text.push_str(&format!("{daemon}: pid {pid}: {:?}\n", self.machine.children().at(daemon)));
         }
         text
-    }
-
-    /// The capability to load modules was given up at the start; what can be done is to look.
-    fn load_module(&mut self, module: Module) {
-        let loaded = match module {
-            Module::IpVs if module::ip_vs_is_there() => Loaded::Yes,
-            Module::IpVs => {
-                // The one error about it is ipvsd's, who knows what it means for the configuration. This is for who looks deeper.
-                let why = self.setup.no_ip_vs.as_deref().unwrap_or("it was not tried, or it has been unloaded");
-                self.setup.logger.log(&Line::new(Level::Debug, format!("Loading ip_vs at the start: {why}")));
-                Loaded::No
-            }
-        };
-        self.pending.push_back(Event::ModuleLoaded(module, loaded));
     }
 }
 

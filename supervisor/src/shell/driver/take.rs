@@ -38,7 +38,6 @@ impl Driver {
                             Said::Control(up) => Event::Said(daemon, generation, up),
                             Said::Run(run) => Event::Asked(daemon, generation, run),
                             Said::News(news) => Event::News(daemon, generation, news),
-                            Said::LoadModule(module) => Event::ModuleWanted(module),
                         });
                     }
                 }
@@ -72,7 +71,6 @@ impl Driver {
                     Said::Control(up) => self.happens(Event::Said(daemon, generation, up)),
                     Said::Run(run) => self.happens(Event::Asked(daemon, generation, run)),
                     Said::News(news) => self.happens(Event::News(daemon, generation, news)),
-                    Said::LoadModule(_) => {}
                 }
             }
         }
