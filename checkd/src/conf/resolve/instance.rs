@@ -116,7 +116,7 @@ impl Resolver<'_, '_> {
         }
         let made = self.made(d, g, link, family, vrid.value);
         if let Some(made) = made.filter(|_| d.dont_track_primary == Switch::Off) {
-            track_links.push(TrackLink { link: made, weight: FAULT });
+            track_links.push(TrackLink { link: made, weight: FAULT, origin: self.origin(link_name.span) });
         }
         let place = Place { base: link, own: made.unwrap_or(link), family };
         let addresses = self.addresses(d, &place, &mut track_links);
