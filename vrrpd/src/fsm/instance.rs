@@ -297,11 +297,6 @@ impl Instance {
         self.state == State::Init && self.waited == Waiting::Yes
     }
 
-    /// Advertised addresses, sorted.
-    pub fn sorted_addrs(&self) -> &[IpAddr] {
-        &self.sorted
-    }
-
     /// Whether the address list of an advert from `source` is compared (`skip_check_adv_addr`).
     pub fn compares_list(&self, source: IpAddr) -> Switch {
         let known = self.state == State::Backup && self.master.is_some_and(|master| master.addr == source);
