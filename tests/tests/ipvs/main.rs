@@ -6,6 +6,7 @@
 
 mod connections;
 mod files;
+mod ipvlan;
 mod same;
 mod told;
 mod traffic;

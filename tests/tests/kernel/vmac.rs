@@ -127,3 +127,16 @@ fn what_goes_is_made_again_what_a_crash_left_is_adopted_and_strangers_are_left_a
     assert_eq!(value(&alone, "ipv4/conf/ens33/arp_ignore")?, "0", "as before the crash");
     daemon.terminate().map(drop)
 }
+
+#[test]
+fn promote_secondaries_is_set_for_the_run() -> Outcome {
+    const SETTING: &str = "ipv4/conf/ens33/promote_secondaries";
+    let alone = Alone::new()?;
+    alone.host.netns.sysctl(SETTING, "0")?;
+    let config = config("").replace(" use_vmac\n", " promote_secondaries\n");
+    let mut daemon = alone.start(&config)?;
+    wait_until("the setting", SOON, || Ok(value(&alone, SETTING)? == "1"))?;
+    daemon.terminate()?;
+    assert_eq!(value(&alone, SETTING)?, "0", "as before");
+    Ok(())
+}

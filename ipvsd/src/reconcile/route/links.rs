@@ -52,7 +52,8 @@ pub(super) enum LinkMessage {
 
 impl Reconciler {
     pub(super) fn plan_links(&mut self, out: &mut Vec<Action>) -> LinkPlan {
-        if self.ledger.made().is_empty() && self.route.links.before.is_empty() && !self.route.network.has_marked() {
+        let wants_none = self.ledger.made().is_empty() && self.ledger.settings().next().is_none();
+        if wants_none && self.route.links.before.is_empty() && !self.route.network.has_marked() {
             return LinkPlan::default();
         }
         self.remember_parents();
