@@ -62,6 +62,7 @@ pub fn canonical(mut bundle: Bundle) -> Bundle {
     ipvs.services.iter_mut().for_each(|(_, s)| here(&mut s.origin));
     ipvs.reals.iter_mut().for_each(|(_, r)| here(&mut r.origin));
     ipvs.groups.iter_mut().for_each(|(_, g)| here(&mut g.origin));
+    ipvs.made.iter_mut().for_each(|made| here(&mut made.origin));
     ipvs.statics.addrs.iter_mut().for_each(|a| here(&mut a.origin));
     ipvs.statics.routes.iter_mut().for_each(|a| here(&mut a.origin));
     ipvs.statics.rules.iter_mut().for_each(|a| here(&mut a.origin));
@@ -130,7 +131,11 @@ fn sort_links(Bundle { ipvs, vrrp, .. }: &mut Bundle) {
         used.extend(i.vips.iter_mut().chain(&mut i.excluded).map(|v| &mut v.link));
         used.extend(i.track_links.iter_mut().map(|t| &mut t.link));
     }
-    used.extend(vrrp.options.iter_mut().flat_map(|(_, o)| o.vrf.iter_mut().chain(&mut o.sync_daemon)));
+    used.extend(
+        vrrp.options.iter_mut().flat_map(|(_, o)| o.vrf.iter_mut().chain(&mut o.sync_daemon).chain(&mut o.own_link)),
+    );
+    used.extend(ipvs.made.iter_mut().flat_map(|made| [&mut made.link, &mut made.parent]));
+    used.extend(&mut ipvs.promote);
     used.extend(vrrp.garp_groups.iter_mut().flat_map(|g| &mut g.links));
     used.extend(vrrp.linkbeats.iter_mut().map(|l| &mut l.link));
     used.extend(vrrp.link_delays.iter_mut().map(|l| &mut l.link));

@@ -27,6 +27,8 @@ impl Resolver<'_, '_> {
         let scripts = self.track_script_table(draft);
         let processes = self.process_table(draft, &mut bundle.vrrp);
         self.link_settings(draft, &mut bundle.vrrp);
+        let interfaces = draft.instances.iter().filter_map(|i| i.link.as_ref()).map(|link| link.value.clone());
+        self.interfaces = interfaces.collect();
         let mut keys = BTreeMap::new();
         let mut places = Vec::new();
         for written in &draft.instances {

@@ -37,6 +37,11 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(Diagnostic::error(Code::DUPLICATE, wish.span, message).label("ignored"));
                 return None;
             }
+            Some(name) if self.interfaces.contains(name) => {
+                let message = format!("{name} is the `interface` of an instance and cannot be made");
+                self.r.diags.push(Diagnostic::error(Code::DUPLICATE, wish.span, message).label("ignored"));
+                return None;
+            }
             Some(name) => name.to_string(),
             None => self.free_name(g.vrrp.vmac_prefix.as_deref().unwrap_or("vrrp"), family, vrid)?,
         };
@@ -101,6 +106,6 @@ impl Resolver<'_, '_> {
                 prefix.char_indices().map(|(at, c)| at.saturating_add(c.len_utf8())).take_while(|end| *end <= room);
             format!("{}{end}", prefix.get(..cut.last().unwrap_or(0)).unwrap_or_default())
         });
-        names.find(|name| !self.is_made(name))
+        names.find(|name| !self.is_made(name) && !self.interfaces.contains(name))
     }
 }

@@ -54,6 +54,8 @@ struct Resolver<'a, 'r> {
     link_names: BTreeMap<String, LinkIdx>,
     /// Interfaces that are made.
     made: Vec<MadeLink>,
+    /// What instances are told to speak on.
+    interfaces: BTreeSet<String>,
     present: BTreeSet<&'a str>,
     scripts: ScriptConfig,
     track_scripts: Table<TrackScriptIdx, TrackScript>,
@@ -77,6 +79,7 @@ pub fn resolve<'a>(
         links: Table::new(),
         link_names: BTreeMap::new(),
         made: Vec::new(),
+        interfaces: BTreeSet::new(),
         present: facts.interfaces.iter().map(String::as_str).collect(),
         scripts: ScriptConfig::default(),
         track_scripts: Table::new(),
