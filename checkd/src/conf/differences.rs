@@ -394,6 +394,14 @@ pub static DIFFERENCES: &[Difference] = &[
         "a script gets no more than the daemon itself has",
     ),
     running(
+        "flags-with-off",
+        "`off` after a keyword that stands alone in keepalived: `v3_checksum_as_v2`, `vrrp_check_unicast_src`; in an instance \
+         `check_unicast_src`; in a virtual server `inhibit_on_failure`, `alpha`, `omega`, `ha_suspend`",
+        "the word after it is not looked at: `off` means on",
+        "`off` means off",
+        "nobody who writes `off` means on",
+    ),
+    running(
         "receive-buffers",
         "`kernel_rx_buf_size`, `vrrp_rx_bufs_policy`, `vrrp_rx_bufs_multiplier`",
         "the receive buffer is the system's unless these make it larger",

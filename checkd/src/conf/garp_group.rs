@@ -2,7 +2,7 @@
 
 use super::diag::{Code, Diagnostic};
 use super::global_vrrp::DAY;
-use super::keyword::{Args, At, Keyword, Reader, no_block, set};
+use super::keyword::{Args, At, Keyword, Reader, no_block, set, shown};
 use super::source::Span;
 use super::tree::Statement;
 use super::value::{micros, secs};
@@ -78,6 +78,11 @@ pub(super) fn linkbeats(r: &mut Reader<'_>, s: Statement<'_>, list: &mut Vec<(At
                 continue;
             }
         };
+        if let Some(word) = line.word(2) {
+            let message =
+                alloc::format!("`{}` is one word too many: a line is INTERFACE and one way", shown(word.text()));
+            r.diags.push(Diagnostic::warning(Code::EXTRA_WORDS, word.span, message).label("ignored"));
+        }
         list.push((link, by));
     }
 }

@@ -130,10 +130,15 @@ pub fn garp_seconds(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
     r.number(s.word(1), 0..=86_400).map(secs)
 }
 
+/// `garp_master_refresh` and its global: whole seconds. COMPAT: keepalived 2.2.7 takes any 32 bits.
+pub fn garp_refresh(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
+    r.number(s.word(1), 0..=i64::from(u32::MAX)).map(secs)
+}
+
 /// A GARP count. COMPAT: keepalived 2.4.3 takes 0 as 1, except for `lower_prio`.
 pub fn garp_count(r: &mut Reader<'_>, s: Statement<'_>) -> Option<u32> {
     let word = s.word(1)?;
-    let count: u32 = r.number(Some(word), 0..=1_000_000)?;
+    let count: u32 = r.number(Some(word), 0..=i64::from(u32::MAX))?;
     if count == 0 {
         r.adjusted(word, alloc::format!("`{}` 0 is taken as 1", s.keyword()));
     }
@@ -200,5 +205,5 @@ fn mcast_group4(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
 
 /// `child_wait_time`, which stands outside all blocks.
 pub fn child_wait_time(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
-    set(&mut d.child_wait, r.number(s.word(1), 0..=86_400).map(secs), s);
+    set(&mut d.child_wait, r.number(s.word(1), 0..=i64::from(u32::MAX)).map(secs), s);
 }

@@ -2,7 +2,7 @@
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;
-use super::global_vrrp::{fill, put};
+use super::global_vrrp::{fill, once, put};
 use super::keyword::{Args, Keyword, Reader};
 use super::tree::{Statement, Word};
 use super::value::{micros, secs};
@@ -89,10 +89,10 @@ pub static FIREWALL: &[Keyword<Global>] = &[
         "a table of this name filters for no_accept and use_vmac",
         |r, s, d: &mut Global| {
             let name = table(r, s, "keepalived").filter(|name| is_free(r, s, name, d.vrrp.firewall.ipvs.as_deref()));
-            fill(&mut d.vrrp.firewall.nftables, name);
+            once(r, s, &mut d.vrrp.firewall.nftables, name);
         },
     )
-    .or("keepalived"),
+    .or("off; `keepalived` without a name"),
     Keyword::new(
         "nftables_priority",
         Args::Count(1, 1),
@@ -119,10 +119,10 @@ pub static FIREWALL: &[Keyword<Global>] = &[
         |r, s, d: &mut Global| {
             let name =
                 table(r, s, "keepalived_ipvs").filter(|name| is_free(r, s, name, d.vrrp.firewall.nftables.as_deref()));
-            fill(&mut d.vrrp.firewall.ipvs, name);
+            once(r, s, &mut d.vrrp.firewall.ipvs, name);
         },
     )
-    .or("keepalived_ipvs"),
+    .or("off; `keepalived_ipvs` without a name"),
     Keyword::new(
         "nftables_ipvs_priority",
         Args::Count(1, 1),
@@ -150,7 +150,7 @@ pub static FIREWALL: &[Keyword<Global>] = &[
         "nftables filters for no_accept; with one word nothing is filtered on its way out",
         iptables,
     )
-    .or("INPUT OUTPUT"),
+    .or("off; `INPUT OUTPUT` without names"),
     Keyword::new(
         "vrrp_ipsets",
         Args::Count(0, 6),
@@ -194,7 +194,8 @@ pub static MONITORING: &[Keyword<Global>] = &[
         "SPEC",
         "where the SNMP master agent listens",
         |r, s, d: &mut Global| {
-            fill(&mut d.vrrp.snmp.socket, plain(r, s));
+            let socket = plain(r, s);
+            once(r, s, &mut d.vrrp.snmp.socket, socket);
         },
     )
     .or("unix:/var/agentx/master")
@@ -240,6 +241,7 @@ pub static MONITORING: &[Keyword<Global>] = &[
         |r, s, d: &mut Global| fill(&mut d.vrrp.snmp.services_every, r.timer(s.word(1), micros(1000)..=secs(30))),
     )
     .or("5")
+    .since("2.3.0")
     .not_yet(),
     Keyword::new(
         "snmp_rs_stats_update_interval",
@@ -277,5 +279,6 @@ pub static MONITORING: &[Keyword<Global>] = &[
         },
     )
     .or("none")
+    .since("2.3.0")
     .not_yet(),
 ];

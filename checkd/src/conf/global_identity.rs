@@ -2,7 +2,7 @@
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;
-use super::global_vrrp::{fill, put};
+use super::global_vrrp::{fill, once, put};
 use super::keyword::{Args, Keyword, Reader, nearest, shown};
 use super::tree::Statement;
 use alloc::format;
@@ -65,7 +65,7 @@ fn umask(r: &mut Reader<'_>, s: Statement<'_>) -> Option<u16> {
     let all: alloc::vec::Vec<&str> = s.words(1).map(|w| w.text()).collect();
     let joined = all.concat();
     let text = joined.as_str();
-    let number = if let Some(hex) = text.strip_prefix("0x") {
+    let number = if let Some(hex) = text.strip_prefix("0x").or(text.strip_prefix("0X")) {
         u16::from_str_radix(hex, 16).ok()
     } else if text.len() > 1 && text.starts_with('0') {
         u16::from_str_radix(text, 8).ok()
@@ -196,18 +196,23 @@ pub static IDENTITY: &[Keyword<Global>] = &[
         "INT 0..4294967295",
         "the number that ${_RANDOM} starts from, so that its values repeat",
         |r, s, d: &mut Global| {
-            fill(&mut d.identity.random_seed, r.number(s.word(1), 0..=i64::from(u32::MAX)));
+            let seed = s.word(1).and_then(|word| r.whole_number(word, 0..=i64::from(u32::MAX)));
+            fill(&mut d.identity.random_seed, seed);
         },
     )
     .or("another one each time"),
-    path!(
+    Keyword::new(
         "tmp_config_directory",
+        Args::Count(1, 1),
         "DIR",
         "the directory for the copy of the configuration that the children read",
-        tmp_config_directory,
-        absolute
+        |r, s, d: &mut Global| {
+            let directory = absolute(r, s);
+            once(r, s, &mut d.identity.tmp_config_directory, directory);
+        },
     )
-    .or("a file in memory"),
+    .or("a file in memory")
+    .not_yet(),
     path!(
         "config_save_dir",
         "DIR",
@@ -249,7 +254,7 @@ pub static IDENTITY: &[Keyword<Global>] = &[
             fill(&mut d.identity.reload_file, path);
         },
     )
-    .or("/run/keepalived.reload")
+    .or("off; a bare `reload_file` is /run/holdfast.reload")
     .not_yet(),
     Keyword::new(
         "include_check",
@@ -285,7 +290,8 @@ pub static IDENTITY: &[Keyword<Global>] = &[
             put(&mut d.identity.json_version, r.number(s.word(1), 1..=2));
         },
     )
-    .or("1"),
+    .or("1")
+    .since("2.2.8"),
     path!("iproute_usr_dir", "PATH", "where the distribution keeps rt_tables and the like", iproute_usr_dir, absolute)
         .or("/usr/share/iproute2")
         .since("2.3.2"),

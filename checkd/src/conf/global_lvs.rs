@@ -2,6 +2,7 @@
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;
+use super::global_vrrp::{fill, is_first};
 use super::keyword::{Args, Keyword, Reader};
 use super::tree::{Statement, Word};
 use alloc::format;
@@ -44,7 +45,11 @@ fn flush_on_stop(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
 }
 
 /// `IF [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N] [group IP]`; the old form is `IF INSTANCE ID`.
+/// COMPAT: the first statement wins; an option at fault is ignored, the others count.
 fn sync_daemon(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
+    if !is_first(r, s, d.lvs.sync.is_none()) {
+        return;
+    }
     let Some(link) = s.word(1).and_then(|w| r.link_name(w)) else { return };
     let mut sync =
         SyncDaemon { link: link.value, instance: None, id: None, max_length: None, port: None, ttl: None, group: None };
@@ -68,43 +73,32 @@ fn sync_daemon(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
                         r.diags.push(old.patch(option.span, alloc::format!("id {id}")));
                         sync.id = Some(id);
                     }
-                    None => return,
+                    None => continue,
                 },
-                _ => return r.bad(option, "`inst`, `id`, `maxlen`, `port`, `ttl` or `group`"),
+                _ => r.bad(option, "`inst`, `id`, `maxlen`, `port`, `ttl` or `group`"),
             }
             continue;
         }
-        let Some(word) = words.next() else { return missing(r, option) };
-        let good = match name {
-            "inst" => {
-                instance = r.text(word);
-                instance.is_some()
-            }
-            "id" => taken(&mut sync.id, r.number(Some(word), 0..=255)),
-            "maxlen" => taken(&mut sync.max_length, r.number(Some(word), 1..=65_507)),
-            "port" => taken(&mut sync.port, r.port(word, false)),
-            "ttl" => taken(&mut sync.ttl, r.number(Some(word), 1..=255)),
-            _ => {
-                let group = r.ip(word).filter(|ip| ip.is_multicast());
-                if group.is_none() {
-                    r.bad(word, "a multicast address");
-                }
-                taken(&mut sync.group, group)
-            }
+        let Some(word) = words.next() else {
+            missing(r, option);
+            break;
         };
-        if !good {
-            return;
+        match name {
+            "inst" => instance = r.text(word).or(instance),
+            "id" => fill(&mut sync.id, r.number(Some(word), 0..=255)),
+            "maxlen" => fill(&mut sync.max_length, r.number(Some(word), 1..=65_507)),
+            "port" => fill(&mut sync.port, r.port(word, false)),
+            "ttl" => fill(&mut sync.ttl, r.number(Some(word), 1..=255)),
+            _ => match r.ip(word) {
+                Some(group) if group.is_multicast() => sync.group = Some(group),
+                Some(_) => r.bad(word, "a multicast address"),
+                None => {}
+            },
         }
     }
     sync.instance = instance.as_ref().map(|n| n.value.clone());
     d.sync_instance = instance;
     d.lvs.sync = Some(sync);
-}
-
-fn taken<T>(slot: &mut Option<T>, value: Option<T>) -> bool {
-    let good = value.is_some();
-    *slot = value;
-    good
 }
 
 /// `global_defs`

@@ -62,7 +62,7 @@ macro_rules! fifo {
             Keyword::new(
                 $script,
                 Args::Script,
-                "COMMAND [USER [GROUP]]",
+                "COMMAND [USER [[:]GROUP]]",
                 "a command that reads the FIFO, whose path is its last argument",
                 |r, s, d: &mut Global| {
                     script(r, s, &mut d.fifos.$slot);

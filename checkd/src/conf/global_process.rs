@@ -30,7 +30,7 @@ fn real_time(r: &mut Reader<'_>, s: Statement<'_>) -> Option<u8> {
 fn cpus(r: &mut Reader<'_>, s: Statement<'_>, tuning: &mut Tuning) {
     tuning.cpus.clear();
     for word in s.words(1) {
-        let Some(cpu) = r.number::<u16>(Some(word), 0..=CPUS.saturating_sub(1)) else { continue };
+        let Some(cpu) = r.whole_number::<u16>(word, 0..=CPUS.saturating_sub(1)) else { continue };
         if tuning.cpus.contains(&cpu) {
             let message = alloc::format!("processor {cpu} is listed twice");
             r.diags.push(Diagnostic::warning(Code::DUPLICATE, word.span, message));
@@ -60,7 +60,7 @@ fn auto_priority(r: &mut Reader<'_>, s: Statement<'_>) -> Option<AutoPriority> {
 }
 
 fn bytes(r: &mut Reader<'_>, s: Statement<'_>) -> Option<u32> {
-    r.number(s.word(1), 1..=1 << 30)
+    r.number(s.word(1), 0..=i64::from(u32::MAX))
 }
 
 /// The keywords of one process.

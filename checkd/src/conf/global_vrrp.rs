@@ -28,6 +28,22 @@ pub fn fill<T>(slot: &mut Option<T>, value: Option<T>) {
     }
 }
 
+/// Sets an option that is not set yet; a second statement is an error and ignored. COMPAT: for the keywords where the first one wins.
+pub fn once<T>(r: &mut Reader<'_>, s: Statement<'_>, slot: &mut Option<T>, value: Option<T>) {
+    if is_first(r, s, slot.is_none()) {
+        fill(slot, value);
+    }
+}
+
+/// Passes on whether a statement is the first of its kind; one that is not is reported.
+pub fn is_first(r: &mut Reader<'_>, s: Statement<'_>, first: bool) -> bool {
+    if !first {
+        let message = alloc::format!("`{}` is given twice; the first one counts", s.keyword());
+        r.diags.push(Diagnostic::error(Code::REPEATED, s.whole(), message).label("ignored"));
+    }
+    first
+}
+
 /// `[all] SECONDS`; `None` inside for 0, which switches it off where that is allowed.
 pub fn extra_garp(r: &mut Reader<'_>, s: Statement<'_>, least: u64) -> Option<Option<ExtraGarp>> {
     let first = s.word(1)?;
@@ -71,37 +87,31 @@ fn group6(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
     }
 }
 
-/// COMPAT: a number beats both words, `MTU` beats `ADVERT`; case does not matter.
+/// COMPAT: a number beats both words, `MTU` beats `ADVERT`, also over two statements; case does not matter.
 fn buffer_policy(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
-    let mut policy = None;
+    let mut policy = d.vrrp.receive_buffers;
     for word in s.words(1) {
         let next = match word.text().to_ascii_uppercase().as_str() {
             "MTU" => BufferPolicy::Mtu,
             "ADVERT" => BufferPolicy::Advert,
-            _ => match r.number(Some(word), 1..=1 << 30) {
+            _ => match r.number(Some(word), 1..=i64::from(u32::MAX)) {
                 Some(bytes) => BufferPolicy::Bytes(bytes),
                 None => return,
             },
         };
-        policy = Some(match (policy, next) {
-            (Some(number @ BufferPolicy::Bytes(_)), _) => number,
-            (Some(BufferPolicy::Mtu), BufferPolicy::Advert) => BufferPolicy::Mtu,
+        policy = match (policy, next) {
+            (number @ BufferPolicy::Bytes(_), _) => number,
+            (BufferPolicy::Mtu, BufferPolicy::Advert) => BufferPolicy::Mtu,
             _ => next,
-        });
+        };
     }
-    put(&mut d.vrrp.receive_buffers, policy);
+    d.vrrp.receive_buffers = policy;
 }
 
 /// A prefix of interface names. COMPAT: the first one wins.
 fn prefix(r: &mut Reader<'_>, s: Statement<'_>, slot: &mut Option<alloc::string::String>) {
     if let Some(name) = s.word(1).and_then(|w| r.link_name(w)) {
-        match slot {
-            Some(_) => {
-                let message = alloc::format!("`{}` is given twice; the first one counts", s.keyword());
-                r.diags.push(Diagnostic::error(Code::REPEATED, s.whole(), message).label("ignored"));
-            }
-            None => *slot = Some(name.value),
-        }
+        once(r, s, slot, Some(name.value));
     }
 }
 
@@ -165,7 +175,7 @@ pub static VRRP: &[Keyword<Global>] = &[
             prefix(r, s, &mut d.vrrp.vmac_prefix);
         },
     )
-    .or("that of vrrp")
+    .or("vrrp")
     .not_yet(),
     Keyword::new(
         "vmac_addr_prefix",
@@ -186,7 +196,7 @@ pub static VRRP: &[Keyword<Global>] = &[
         "INT from 1",
         "how many packets a receive buffer has room for",
         |r, s, d: &mut Global| {
-            put(&mut d.vrrp.receive_multiplier, r.number(s.word(1), 1..=1_000_000));
+            put(&mut d.vrrp.receive_multiplier, r.number(s.word(1), 1..=i64::from(u32::MAX)));
         },
     )
     .or("3"),

@@ -86,7 +86,8 @@ pub fn directive(text: &Text, force: Checks, sources: &Sources) -> Option<Reques
 }
 
 /// What `include_check` makes of the checks in force. What it does not know was reported by its reader and changes nothing.
-/// COMPAT: keepalived 2.2.7: a first word without sign stands alone and with `read`; no word at all is everything.
+/// COMPAT: keepalived 2.2.7, tried: a first word without sign stands alone and with `read`, a sign adds or takes away that one check;
+/// no word at all is everything.
 pub fn check(s: Statement<'_>, force: Checks) -> Checks {
     let mut force = if s.len() == 1 { Checks::ALL } else { force };
     for (n, word) in s.words(1).enumerate() {
@@ -97,16 +98,15 @@ pub fn check(s: Statement<'_>, force: Checks) -> Checks {
         };
         let one = match plain {
             "read" => Checks::READ,
-            "match" => Checks::READ | Checks::MATCH,
-            "wildcard_match" => Checks::READ | Checks::WILDCARD,
-            "brace_match" => Checks::READ | Checks::BRACE,
+            "match" => Checks::MATCH,
+            "wildcard_match" => Checks::WILDCARD,
+            "brace_match" => Checks::BRACE,
             _ => continue,
         };
         match sign {
-            Some(b'-') if plain == "read" => force = Checks::NONE,
-            Some(b'-') => force = force.without(Checks(one.0 & !Checks::READ.0)),
+            Some(b'-') => force = force.without(one),
             Some(_) => force = force | one,
-            None if n == 0 => force = one,
+            None if n == 0 => force = Checks::READ | one,
             None => {}
         }
     }

@@ -22,8 +22,8 @@ use ipc::msg::compile::Unread;
 
 /// What stands on the stack.
 enum Work {
-    /// The rest of a file, with how many includes led to it.
-    File { id: FileId, at: usize, depth: usize },
+    /// The rest of a file, with how many includes led to it and the checks that are in force again after it.
+    File { id: FileId, at: usize, depth: usize, outer: Checks },
     /// A line, with how many expansions led to it.
     Line { text: Text, depth: u16 },
     /// The lines of a parameter from this one on.
@@ -65,7 +65,7 @@ pub struct Preprocessor {
     collecting: Option<Collecting>,
     /// Where lines are put together.
     scratch: Text,
-    /// What `include_check` has asked for.
+    /// What `include_check` has asked for. COMPAT: keepalived.conf(5), tried with 2.2.7: what an included file says ends with it.
     force: Checks,
     steps: u32,
     includes: u32,
@@ -125,7 +125,7 @@ impl Preprocessor {
         if let Some(source) = sources.get(id) {
             diags.read_allows(source, id, by);
         }
-        self.stack.push(Work::File { id, at: 0, depth });
+        self.stack.push(Work::File { id, at: 0, depth, outer: self.force });
     }
 
     /// Takes the answer to [`Step::Include`]: the files in the order in which they are to be read, and what failed.
@@ -161,8 +161,8 @@ impl Preprocessor {
         tree.beside(self.read_bytes);
         while let Some(work) = self.stack.pop() {
             let step = match work {
-                Work::File { id, at, depth } => {
-                    self.read(sources, id, at, depth, tree, diags);
+                Work::File { id, at, depth, outer } => {
+                    self.read(sources, (id, at, depth, outer), tree, diags);
                     None
                 }
                 Work::Loop(mut turns) => turns.turn(&mut self.definitions).and_then(|text| {
@@ -229,9 +229,7 @@ impl Preprocessor {
     fn read(
         &mut self,
         sources: &Sources,
-        id: FileId,
-        mut at: usize,
-        depth: usize,
+        (id, mut at, depth, outer): (FileId, usize, usize, Checks),
         tree: &mut tree::Builder,
         diags: &mut Diagnostics,
     ) {
@@ -239,6 +237,7 @@ impl Preprocessor {
         let (text, after) = loop {
             let Some((line, after)) = lines::next(source, id, at, diags) else {
                 self.end_collecting(); // a definition does not go on in another file
+                self.force = outer;
                 return;
             };
             match line {
@@ -249,7 +248,7 @@ impl Preprocessor {
                         return;
                     }
                     if let Some(rest) = rest {
-                        self.stack.push(Work::File { id, at: after, depth });
+                        self.stack.push(Work::File { id, at: after, depth, outer });
                         let mut text = Text::default();
                         text.push_file(bytes, id, offset);
                         return self.again(&text, rest, 0);
@@ -259,7 +258,7 @@ impl Preprocessor {
                 other => break (other.into_text(id), after),
             }
         };
-        self.stack.push(Work::File { id, at: after, depth });
+        self.stack.push(Work::File { id, at: after, depth, outer });
         match &mut self.collecting {
             Some(collecting) => {
                 let (line, more) = strip_continuation(text);

@@ -1,6 +1,7 @@
 //! Statements outside all blocks that concern VRRP and the processes. COMPAT: keepalived 2.4.3, keywords §2.
 
 use super::garp_group::{GARP_GROUP, GarpGroup, delays, linkbeats};
+use super::global_vrrp::once;
 use super::keyword::{self, Args, At, Keyword, Reader};
 use super::root::Draft;
 use super::track_process::{TRACK_PROCESS, TrackProcess};
@@ -100,9 +101,8 @@ pub static ROOT_VRRP: &[Keyword<Draft>] = &[
     })
     .not_yet(),
     Keyword::new("instance", Args::Count(1, 1), "NAME", "the name of this daemon among several on one machine; it becomes part of the names of its files", |r, s, d: &mut Draft| {
-        if let Some(name) = path_part(r, s) {
-            d.global.process.instance = Some(name);
-        }
+        let name = path_part(r, s);
+        once(r, s, &mut d.global.process.instance, name);
     })
     .not_yet(),
     Keyword::flag("use_pid_dir", "pid files stand in a directory of their own", |_, _, d: &mut Draft| {

@@ -106,7 +106,7 @@ pub static SCRIPT: &[Keyword<Script>] = &[
         "INT from 1",
         "how many runs must succeed in a row before the script counts as up",
         |r, s, d: &mut Script| {
-            set(&mut d.rise, r.number(s.word(1), 1..=1_000_000_000), s);
+            set(&mut d.rise, r.number(s.word(1), 1..=i64::from(i32::MAX)), s);
         },
     )
     .or("1"),
@@ -116,7 +116,7 @@ pub static SCRIPT: &[Keyword<Script>] = &[
         "INT from 1",
         "how many runs must fail in a row before the script counts as down",
         |r, s, d: &mut Script| {
-            set(&mut d.fall, r.number(s.word(1), 1..=1_000_000_000), s);
+            set(&mut d.fall, r.number(s.word(1), 1..=i64::from(i32::MAX)), s);
         },
     )
     .or("1"),

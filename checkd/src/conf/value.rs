@@ -91,6 +91,16 @@ impl Reader<'_> {
         self.int(word?, range).and_then(|n| N::try_from(n).ok())
     }
 
+    /// A decimal number in a range that nothing may follow.
+    pub fn whole_number<N: TryFrom<i64>>(&mut self, word: Word<'_>, range: RangeInclusive<i64>) -> Option<N> {
+        let text = word.text();
+        if text.strip_prefix(['-', '+']).unwrap_or(text).contains(|c: char| !c.is_ascii_digit()) {
+            self.bad(word, "a decimal number");
+            return None;
+        }
+        self.number(Some(word), range)
+    }
+
     /// Seconds with up to six decimals. COMPAT: more are rounded half up with a warning.
     pub fn timer(&mut self, word: Option<Word<'_>>, range: RangeInclusive<Duration>) -> Option<Duration> {
         self.decimal(word?, 6, range, Unit::Seconds)
@@ -117,7 +127,8 @@ impl Reader<'_> {
     ) -> Option<Duration> {
         let (name, short) = unit.names();
         let text = word.text();
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let unsigned = text.strip_prefix('+').unwrap_or(text);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
         let end = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
         let (fraction, after_fraction) = fraction.split_at_checked(end).unwrap_or_default();
         let end = whole.find(|c: char| !c.is_ascii_digit()).unwrap_or(whole.len());

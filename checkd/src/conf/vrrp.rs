@@ -3,7 +3,7 @@
 
 use super::address::{self, Address};
 use super::diag::{Code, Diagnostic};
-use super::global::{Garp, garp_count, garp_seconds, version};
+use super::global::{Garp, garp_count, garp_refresh, garp_seconds, version};
 use super::keyword::{Args, At, Keyword, Reader, set};
 use super::notify::{Notify, notify};
 use super::route::{self, Route};
@@ -309,7 +309,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "SECONDS",
         "how often a master sends gratuitous ARPs from then on; 0: never",
         |r, s, i: &mut Instance| {
-            set(&mut i.garp.refresh, garp_seconds(r, s), s);
+            set(&mut i.garp.refresh, garp_refresh(r, s), s);
         },
     )
     .or("0"),
@@ -338,7 +338,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         "INT",
         "how many gratuitous ARPs a master sends when it hears a lower one; 0: none",
         |r, s, i: &mut Instance| {
-            set(&mut i.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
+            set(&mut i.garp.lower_prio_repeat, r.number(s.word(1), 0..=i64::from(i32::MAX)), s);
         },
     ).or("that of garp_master_repeat"),
     Keyword::new(

@@ -1,16 +1,14 @@
 //! `global_defs`: names, files and FIFOs.
 
 use super::Printer;
-use super::value::{Value, int};
+use super::value::{Value, group_of, int};
 use super::words;
 use super::writer::Writer;
-use alloc::format;
 use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 use ipc::config::identity::{Fifo, Fifos, Identity};
 use ipc::config::script::RunAs;
-use ipc::config::vrrp::Switch;
 
 /// A number of microseconds.
 pub(super) fn micros(time: Duration) -> Value<'static> {
@@ -18,14 +16,9 @@ pub(super) fn micros(time: Duration) -> Value<'static> {
 }
 
 /// `USER [[:]GROUP]`
-pub(super) fn run_as(w: &mut Writer<'_>, RunAs { user, group, others, origin: _ }: &RunAs) -> fmt::Result {
-    w.bare("user", Value::Text(user))?;
-    let group = group.as_deref().unwrap_or_default();
-    match (others, group) {
-        (Switch::On, group) => w.bare("group", Value::Text(&format!(":{group}"))),
-        (Switch::Off, "") => Ok(()),
-        (Switch::Off, group) => w.bare("group", Value::Text(group)),
-    }
+pub(super) fn run_as(w: &mut Writer<'_>, run_as: &RunAs) -> fmt::Result {
+    w.bare("user", Value::Text(&run_as.user))?;
+    group_of(run_as).map_or(Ok(()), |group| w.bare("group", Value::Text(&group)))
 }
 
 impl Printer<'_> {

@@ -3,11 +3,12 @@
 use super::Sink;
 use super::json;
 use super::quote;
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Display, Write as _};
 use core::time::Duration;
-use ipc::config::script::Script;
+use ipc::config::script::{RunAs, Script};
 use ipc::config::vrrp::Switch;
 
 /// Stands for a secret that is not shown. Eight of these could be a password, so it is never alone: a comment in text, an object in JSON.
@@ -56,7 +57,7 @@ impl Display for Decimal {
         if self.millionths == 0 {
             return write!(f, "{}", self.whole);
         }
-        let digits = alloc::format!("{:06}", self.millionths);
+        let digits = format!("{:06}", self.millionths);
         write!(f, "{}.{}", self.whole, digits.trim_end_matches('0'))
     }
 }
@@ -90,9 +91,13 @@ impl Value<'_> {
                 let Some(run_as) = &script.run_as else { return Ok(()) };
                 out.write_char(' ')?;
                 quote::account(out, &run_as.user)?;
-                let Some(group) = &run_as.group else { return Ok(()) };
-                out.write_char(' ')?;
-                quote::account(out, group)
+                match group_of(run_as) {
+                    Some(group) => {
+                        out.write_char(' ')?;
+                        quote::account(out, &group)
+                    }
+                    None => Ok(()),
+                }
             }
             Value::Argv(argv) => quote::command(out, argv),
             Value::Pattern(pattern) => quote::pattern(out, pattern),
@@ -123,15 +128,24 @@ impl Value<'_> {
                 if let Some(run_as) = &script.run_as {
                     out.write_str(", \"user\": ")?;
                     json::string(out, &run_as.user)?;
-                    if let Some(group) = &run_as.group {
+                    if let Some(group) = group_of(run_as) {
                         out.write_str(", \"group\": ")?;
-                        json::string(out, group)?;
+                        json::string(out, &group)?;
                     }
                 }
                 out.write_char('}')
             }
             Value::Argv(argv) => json_argv(out, argv),
         }
+    }
+}
+
+/// The group as `[:]GROUP`: with the colon the user's other groups come too.
+pub(super) fn group_of(RunAs { group, others, .. }: &RunAs) -> Option<String> {
+    let group = group.as_deref();
+    match others {
+        Switch::On => Some(format!(":{}", group.unwrap_or_default())),
+        Switch::Off => group.filter(|name| !name.is_empty()).map(String::from),
     }
 }
 

@@ -224,7 +224,12 @@ fn include_check_counts_from_where_it_stands() {
         ("include_check match", "fatal", "-", "warning", "fatal"),
         ("include_check read", "warning", "-", "warning", "fatal"),
         ("include_check readable", "warning", "-", "warning", "warning"),
-        ("include_check +match -wildcard_match", "fatal", "-", "warning", "fatal"),
+        ("include_check +match", "fatal", "-", "warning", "warning"),
+        ("include_check +wildcard_match", "warning", "fatal", "warning", "warning"),
+        ("include_check +match -wildcard_match", "fatal", "-", "warning", "warning"),
+        ("include_check read +match -read", "fatal", "-", "warning", "warning"),
+        ("include_check +read +match", "fatal", "-", "warning", "fatal"),
+        ("include_check\ninclude_check -read", "fatal", "fatal", "fatal", "warning"),
         ("include_check\ninclude_check -match", "warning", "fatal", "fatal", "fatal"),
         ("include_check wildcard_match", "warning", "fatal", "warning", "fatal"),
         ("include_check brace_match", "warning", "-", "fatal", "fatal"),
@@ -238,6 +243,21 @@ fn include_check_counts_from_where_it_stands() {
     assert_eq!(said("include d/m\nglobal_defs {\ninclude_check\n}\n", &missing), "warning", "too late");
     assert_eq!(said("global_defs { include_check match }\ninclude d/m\n", &missing), "fatal", "on one line");
     assert_eq!(said("$X=match\nglobal_defs {\ninclude_check $X\n}\ninclude d/m\n", &missing), "fatal", "expanded");
+}
+
+/// Tried with keepalived 2.2.7.
+#[test]
+fn include_check_ends_with_its_file() {
+    let fatal = |main: &str, included: &str| {
+        let compiled = compile(facts(), CompileMode::Load, main.into(), |request| match request.pattern.as_str() {
+            "d/a" => (vec![("d/a".into(), included.into())], Vec::new()),
+            _ => (Vec::new(), vec![Unread::Missing("d/m".into())]),
+        });
+        compiled.verdict().fatal
+    };
+    assert_eq!(fatal("include d/a\ninclude d/m\n", "global_defs {\ninclude_check\n}\n"), 0, "not for what comes after");
+    assert_eq!(fatal("include d/a\n", "global_defs {\ninclude_check\n}\ninclude d/m\n"), 1, "for its own includes");
+    assert_eq!(fatal("global_defs {\ninclude_check\n}\ninclude d/a\n", "include d/m\n"), 1, "for what is included");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Every keyword that keepalived has is in a table, and each of them takes what it should and refuses what it should not.
 
-use crate::common::load;
+use crate::common::{codes, load};
 use checkd::conf::diag::{Code, Severity};
 use checkd::conf::hmac;
 use checkd::conf::keyword::Body;
@@ -223,4 +223,11 @@ fn strict_mode_takes_out_what_the_rfc_does_not_have() {
     assert_eq!((more.strict, more.accept), (Switch::On, Accept::Drop));
     let unicast = instance("strict_mode\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}");
     assert!(load(&unicast).bundle.is_none());
+}
+
+#[test]
+fn what_is_made_to_fit_or_left_out_is_told() {
+    assert_eq!(codes("global_defs {\nsmtp_connect_timeout 0\n}\n"), [Code::ADJUSTED]);
+    let surplus = codes("linkbeat_interfaces {\nlo IOCTL ETHTOOL\n}\n");
+    assert!(surplus.contains(&Code::EXTRA_WORDS), "{surplus:?}");
 }

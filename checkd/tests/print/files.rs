@@ -15,6 +15,29 @@ pub fn corpus() -> Vec<std::path::PathBuf> {
 }
 
 #[test]
+fn a_colon_before_the_group_of_a_command_stays() {
+    let text = b"global_defs {\nstartup_script /bin/true root :root\n}\n";
+    let printed = String::from_utf8(round_trip(text).unwrap()).unwrap();
+    assert!(printed.contains(":root"), "{printed}");
+    let in_json = String::from_utf8(json(&read(text).bundle.unwrap())).unwrap();
+    assert!(in_json.contains("\":root\""), "{in_json}");
+}
+
+#[test]
+fn what_counts_of_statements_given_twice_or_at_fault() {
+    for (lines, counts) in [
+        ("vrrp_rx_bufs_policy MTU\nvrrp_rx_bufs_policy ADVERT", "vrrp_rx_bufs_policy MTU"),
+        ("vrrp_rx_bufs_policy ADVERT\nvrrp_rx_bufs_policy MTU", "vrrp_rx_bufs_policy MTU"),
+        ("vrrp_rx_bufs_policy 9\nvrrp_rx_bufs_policy MTU", "vrrp_rx_bufs_policy 9"),
+        ("lvs_sync_daemon eth0 id 3 maxlen x ttl 4\nlvs_sync_daemon eth1", "lvs_sync_daemon eth0 id 3 ttl 4"),
+    ] {
+        let printed =
+            String::from_utf8(round_trip(format!("global_defs {{\n{lines}\n}}\n").as_bytes()).unwrap()).unwrap();
+        assert!(printed.lines().any(|line| line.trim() == counts), "{lines}: {printed}");
+    }
+}
+
+#[test]
 fn every_file_that_compiles_is_printed_as_what_it_is() {
     let mut printed = 0_u32;
     for path in corpus() {

@@ -1,6 +1,9 @@
 //! `global_defs`: keywords about mail, scripts and VRRP.
 
-use super::{Global, emails, garp_count, garp_seconds, mcast_group4, put, script_timeout, smtp_server, version};
+use super::{
+    Global, emails, garp_count, garp_refresh, garp_seconds, mcast_group4, put, script_timeout, smtp_server, version,
+};
+use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::keyword::{Args, Keyword, set};
 use crate::conf::value::{micros, secs};
 use ipc::config::vrrp::Switch;
@@ -58,14 +61,19 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "SECONDS",
         "how long each step of handing in a mail may take",
         |r, s, d: &mut Global| {
-            set(&mut d.smtp_timeout, r.number(s.word(1), 0..=86_400).map(|n: u64| secs(n.max(1))), s);
+            let Some(word) = s.word(1) else { return };
+            let seconds: Option<u64> = r.number(Some(word), 0..=86_400);
+            if seconds == Some(0) {
+                r.adjusted(word, "`smtp_connect_timeout` 0 is taken as 1 second");
+            }
+            set(&mut d.smtp_timeout, seconds.map(|n| secs(n.max(1))), s);
         },
     )
     .or("30"),
     Keyword::new(
         "script_user",
         Args::Count(1, 2),
-        "USER [GROUP]",
+        "USER [[:]GROUP]",
         "who runs scripts that name nobody; the group is the user's own unless one is given",
         |r, s, d: &mut Global| {
             d.script_user = r.run_as(s).or(d.script_user.take());
@@ -93,7 +101,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
     Keyword::new(
         "startup_script",
         Args::Script,
-        "COMMAND [USER [GROUP]]",
+        "COMMAND [USER [[:]GROUP]]",
         "a command that is run once, before the children start",
         |r, s, d: &mut Global| {
             if let Some(command) = r.command(s) {
@@ -114,7 +122,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
     Keyword::new(
         "shutdown_script",
         Args::Script,
-        "COMMAND [USER [GROUP]]",
+        "COMMAND [USER [[:]GROUP]]",
         "a command that is run once, after the children have ended",
         |r, s, d: &mut Global| {
             if let Some(command) = r.command(s) {
@@ -176,7 +184,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "SECONDS",
         "the garp_master_refresh of instances that name none",
         |r, s, d: &mut Global| {
-            set(&mut d.garp.refresh, garp_seconds(r, s), s);
+            set(&mut d.garp.refresh, garp_refresh(r, s), s);
         },
     )
     .or("0"),
@@ -206,7 +214,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "INT",
         "the garp_lower_prio_repeat of instances that name none",
         |r, s, d: &mut Global| {
-            set(&mut d.garp.lower_prio_repeat, r.number(s.word(1), 0..=1_000_000), s);
+            set(&mut d.garp.lower_prio_repeat, r.number(s.word(1), 0..=i64::from(i32::MAX)), s);
         },
     )
     .or("that of the burst"),
@@ -309,8 +317,13 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "interfaces may be missing when the daemon starts; allow_if_changes: they may come back as another kind",
         |r, s, d: &mut Global| {
             d.dynamic_links = Switch::On;
-            if let Some(word) = s.word(1).filter(|w| w.text() != "allow_if_changes") {
-                r.bad(word, "`allow_if_changes`");
+            match s.word(1).map(|w| (w, w.text())) {
+                None => {}
+                Some((word, "allow_if_changes")) => {
+                    let message = "`allow_if_changes` has no effect";
+                    r.diags.push(Diagnostic::warning(Code::NO_EFFECT, word.span, message));
+                }
+                Some((word, _)) => r.bad(word, "`allow_if_changes`"),
             }
         },
     ),
