@@ -94,7 +94,7 @@ static SMTP_OWN: &[Keyword<Checker>] = &[
         |r, s, c: &mut Checker| {
             let message = "`host` is an old form: its lines belong in the checker itself";
             r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
-            keyword::read(r, &[SOCKET], "`host`", s.children(), c);
+            keyword::read(r, &[SOCKET, TIMING], "`host`", s.children(), c);
         },
     )
     .block(),
@@ -133,7 +133,9 @@ static DNS_OWN: &[Keyword<Checker>] = &[
     Keyword::new("name", Args::Count(1, 1), "NAME", "the domain that is asked for", |r, s, c: &mut Checker| {
         let Some(word) = s.word(1) else { return };
         let Some(name) = r.text(word).map(|n| n.value) else { return };
-        if is_domain(&name) {
+        if c.own().dns_name.is_some() {
+            r.again(s); // COMPAT: the first one counts
+        } else if is_domain(&name) {
             c.own_mut().dns_name = Some(name);
         } else {
             r.bad(word, "the name of a domain");
@@ -201,7 +203,7 @@ static UDP_OWN: &[Keyword<Checker>] = &[
 
 /// Bytes and a mask of the digits that count.
 fn hex(word: Word<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let digits = word.bytes;
+    let digits: Vec<u8> = word.bytes.iter().copied().filter(|b| !matches!(b, b' ' | b'\t')).collect();
     if digits.is_empty() || !digits.len().is_multiple_of(2) || digits.len() / 2 > DATAGRAM {
         return None;
     }
@@ -286,7 +288,7 @@ static FILE_OWN: &[Keyword<Checker>] = &[
 pub static BFD: Tables<'static, Checker> = &[BFD_OWN];
 
 static BFD_OWN: &[Keyword<Checker>] = &[
-    Keyword::new("name", Args::Count(1, 1), "NAME", "the domain that is asked for", |r, s, c: &mut Checker| {
+    Keyword::new("name", Args::Count(1, 1), "NAME", "the name of the bfd_instance", |r, s, c: &mut Checker| {
         fill(&mut c.own_mut().bfd, s.word(1).and_then(|w| r.text(w)));
     }),
     Keyword::switch(

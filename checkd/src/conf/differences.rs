@@ -226,7 +226,7 @@ pub static DIFFERENCES: &[Difference] = &[
     ),
     text(
         "relative-paths",
-        "a relative path in `global_defs`",
+        "a relative path in `global_defs` and of a `track_file`",
         "it is taken from the directory in which the daemon was started",
         "it is an error",
         "after a restart by another hand it would be another file",

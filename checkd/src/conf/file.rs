@@ -45,6 +45,7 @@ pub static TRACK_FILE: &[Keyword<TrackFile>] = &[
             let Some(word) = s.word(1) else { return };
             match r.text(word) {
                 Some(path) if !path.value.starts_with('/') => r.bad(word, "an absolute path"),
+                Some(path) if d.path.is_some() => r.first(&mut d.path, s, path.value),
                 path => fill(&mut d.path, path),
             }
         },
@@ -55,7 +56,11 @@ pub static TRACK_FILE: &[Keyword<TrackFile>] = &[
         "INT -254..254 [reverse|noreverse]",
         "what the number in the file is multiplied with; 0: any number but 0 is FAULT",
         |r, s, d: &mut TrackFile| {
-            fill(&mut d.weight, file_weight(r, s, WEIGHT));
+            // COMPAT: keepalived 2.2.7: the first one counts, unless it is the default.
+            match file_weight(r, s, WEIGHT) {
+                Some(_) if d.weight.is_some_and(|first| first.value != 1) => r.again(s),
+                weight => fill(&mut d.weight, weight),
+            }
         },
     )
     .or("1"),

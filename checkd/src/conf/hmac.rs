@@ -106,7 +106,7 @@ pub static HMAC: &[Keyword<Hmac>] = &[
         "a key of 32 to 64 bytes by its number: text, hexadecimal digits or the content of a file",
         key,
     )
-    .or("| 2.4.0"),
+    .since("2.4.0"),
     Keyword::new(
         "active_key",
         Args::Count(1, 1),
@@ -116,7 +116,7 @@ pub static HMAC: &[Keyword<Hmac>] = &[
             set(&mut d.active, r.number(s.word(1), 1..=255), s);
         },
     )
-    .or("| 2.4.0"),
+    .since("2.4.0"),
     Keyword::new(
         "anti_replay",
         Args::Count(1, 1),
@@ -129,7 +129,8 @@ pub static HMAC: &[Keyword<Hmac>] = &[
             None => {}
         },
     )
-    .or("time"),
+    .or("time")
+    .since("2.4.0"),
     Keyword::new(
         "time_window",
         Args::Count(1, 1),
@@ -156,7 +157,8 @@ pub static HMAC: &[Keyword<Hmac>] = &[
             set(&mut d.mode, Some(mode), s);
         },
     )
-    .or("enforce"),
+    .or("enforce")
+    .since("2.4.0"),
 ];
 
 pub(super) fn auth_hmac(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {

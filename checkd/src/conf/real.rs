@@ -78,6 +78,8 @@ pub(super) fn real_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) 
     };
     keyword::read(r, &[REAL], "`real_server`", s.children(), &mut real); // its problems are told even if its address is wrong
     if endpoint.is_some() {
+        // COMPAT: the service's method so far; one that follows is for the servers that follow.
+        real.method = real.method.or_else(|| v.method.clone());
         v.reals.push(real);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::diag::{Code, Diagnostic};
 use super::hop::{self, Hop};
-use super::keyword::{At, Reader, no_block};
+use super::keyword::{At, Reader, no_block, shown};
 use super::options::{Options, destination, network, protocol, scope, table, tos, unknown, up_to};
 use super::tree::{Statement, Word};
 use alloc::format;
@@ -19,7 +19,7 @@ pub type Route = ipc::config::route::Route<At<String>, At<String>>;
 /// COMPAT: what is tracked is marked as keepalived's own (rtnetlink(7) `RTPROT_KEEPALIVED`).
 pub const TRACKED_PROTOCOL: u8 = 18;
 
-const TYPES: [(&str, RouteType); 10] = [
+const TYPES: [(&str, RouteType); 11] = [
     ("unicast", RouteType::Unicast),
     ("local", RouteType::Local),
     ("broadcast", RouteType::Broadcast),
@@ -30,6 +30,7 @@ const TYPES: [(&str, RouteType); 10] = [
     ("prohibit", RouteType::Prohibit),
     ("throw", RouteType::Throw),
     ("nat", RouteType::Nat),
+    ("xresolve", RouteType::Xresolve),
 ];
 
 const METRICS: [(&str, MetricKind); 13] = [
@@ -326,18 +327,36 @@ fn numeric<'t>(
 }
 
 /// A number of milliseconds, or with the unit `s` or `ms`.
-fn time(r: &mut Reader<'_>, word: Word<'_>, scale: u32) -> Option<u32> {
+fn time(r: &mut Reader<'_>, word: Word<'_>, scale: u64) -> Option<u32> {
     let text = word.text();
     let (digits, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
         (Some(digits), _) => (digits, 1),
         (None, Some(digits)) => (digits, 1000),
         (None, None) => (text, 1),
     };
-    let value = digits.parse::<u32>().ok().and_then(|n| n.checked_mul(unit)).and_then(|n| n.checked_mul(scale));
-    if value.is_none() {
-        r.bad(word, "a time: N, Nms or Ns");
+    let Some(exact) = millionths(digits).and_then(|n| n.checked_mul(unit)) else {
+        return bad(r, word, "a time: N, Nms or Ns");
+    };
+    let millis = exact.div_ceil(1_000_000);
+    if exact.checked_rem(1_000_000) != Some(0) {
+        // COMPAT: keepalived 2.2.7: an error, and the route is there all the same.
+        let message = format!("`{}` is finer than a millisecond; {millis} ms are taken", shown(text));
+        r.diags.push(Diagnostic::error(Code::BAD_VALUE, word.span, message));
     }
-    value
+    match millis.checked_mul(scale).and_then(|n| u32::try_from(n).ok()) {
+        None => bad(r, word, "a time: N, Nms or Ns"),
+        value => value,
+    }
+}
+
+/// `N` or `N.N` in millionths; further digits do not count.
+fn millionths(text: &str) -> Option<u64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if fraction.is_empty() || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let fraction = format!("{fraction:0<6}").get(..6)?.parse::<u64>().ok()?;
+    u64::from(whole.parse::<u32>().ok()?).checked_mul(1_000_000)?.checked_add(fraction)
 }
 
 /// RFC 4191 §2.1

@@ -180,6 +180,11 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<(Rule
             return None;
         }
     }
+    if rule.family == Family::V6 && rule.realms.is_some() {
+        let message = "`realms` is for IPv4 rules";
+        r.diags.push(Diagnostic::error(Code::CONFLICT, s.whole(), message).label("this line is ignored"));
+        return None;
+    }
     rule.tracked.group = super::route::group(r, group, statics, rule.iif.is_some(), "`iif`");
     let Some(action) = action.or((rule.l3mdev == Switch::On).then_some(RuleAction::Table(0))) else {
         let message =
@@ -203,6 +208,8 @@ fn match_value(r: &mut Reader<'_>, name: &str, value: Word<'_>, rule: &mut Rule)
         "fwmark" => rule.fwmark = Some(mark(r, value)?),
         "realms" => rule.realms = Some(realms(r, value)?),
         "suppress_prefixlength" | "sup_pl" => rule.suppress_prefix = Some(up_to(r, value, 128)?),
+        // rtnl(5): the group 0 has this name everywhere.
+        "suppress_ifgroup" | "sup_group" if value.text() == "default" => rule.suppress_group = Some(0),
         "suppress_ifgroup" | "sup_group" => {
             let named = r.names.number(NameOf::LinkGroup, value.text());
             rule.suppress_group = Some(named.map_or_else(|| up_to(r, value, ALL), Some)?);
@@ -245,23 +252,70 @@ fn ports(r: &mut Reader<'_>, word: Word<'_>) -> Option<(u16, u16)> {
     Some((u16::try_from(first).ok()?, u16::try_from(last).ok()?))
 }
 
-/// protocols(5): the names that packets have in practice, or a number.
+/// Names of protocols(5); the numbers are those of IANA.
+const IP_PROTOCOLS: [(&str, u8); 55] = [
+    ("ip", 0),
+    ("hopopt", 0),
+    ("icmp", 1),
+    ("igmp", 2),
+    ("ggp", 3),
+    ("ipencap", 4),
+    ("st", 5),
+    ("tcp", 6),
+    ("egp", 8),
+    ("igp", 9),
+    ("pup", 12),
+    ("udp", 17),
+    ("hmp", 20),
+    ("xns-idp", 22),
+    ("rdp", 27),
+    ("iso-tp4", 29),
+    ("dccp", 33),
+    ("xtp", 36),
+    ("ddp", 37),
+    ("idpr-cmtp", 38),
+    ("ipv6", 41),
+    ("ipv6-route", 43),
+    ("ipv6-frag", 44),
+    ("idrp", 45),
+    ("rsvp", 46),
+    ("gre", 47),
+    ("esp", 50),
+    ("ah", 51),
+    ("skip", 57),
+    ("ipv6-icmp", 58),
+    ("ipv6-nonxt", 59),
+    ("ipv6-opts", 60),
+    ("rspf", 73),
+    ("vmtp", 81),
+    ("eigrp", 88),
+    ("ospf", 89),
+    ("ax.25", 93),
+    ("ipip", 94),
+    ("etherip", 97),
+    ("encap", 98),
+    ("pim", 103),
+    ("ipcomp", 108),
+    ("vrrp", 112),
+    ("l2tp", 115),
+    ("isis", 124),
+    ("sctp", 132),
+    ("fc", 133),
+    ("mobility-header", 135),
+    ("udplite", 136),
+    ("mpls-in-ip", 137),
+    ("manet", 138),
+    ("hip", 139),
+    ("shim6", 140),
+    ("wesp", 141),
+    ("rohc", 142),
+];
+
 fn ip_protocol(r: &mut Reader<'_>, word: Word<'_>) -> Option<u8> {
-    const NAMES: [(&str, u8); 11] = [
-        ("icmp", 1),
-        ("igmp", 2),
-        ("tcp", 6),
-        ("udp", 17),
-        ("gre", 47),
-        ("esp", 50),
-        ("ah", 51),
-        ("ipv6-icmp", 58),
-        ("ospf", 89),
-        ("vrrp", 112),
-        ("sctp", 132),
-    ];
-    match NAMES.iter().find(|(name, _)| *name == word.text()) {
-        Some((_, n)) => Some(*n),
-        None => up_to(r, word, 255),
+    let named = IP_PROTOCOLS.iter().find(|(name, _)| *name == word.text()).map(|(_, n)| *n);
+    let value = named.or_else(|| number(word.text()).and_then(|n| u8::try_from(n).ok()));
+    if value.is_none() {
+        r.bad(word, "a protocol: a name of /etc/protocols or 0 to 255");
     }
+    value
 }

@@ -246,6 +246,7 @@ fn sorry_server(r: &mut Reader<'_>, s: Statement<'_>, v: &mut Server) {
         return;
     }
     set(&mut v.sorry, Some(sorry), s);
+    v.sorry_method.clone_from(&v.method); // COMPAT: as it is so far, as for a real server
 }
 
 /// COMPAT: the two keywords about a sorry server come after it.

@@ -95,7 +95,7 @@ pub static SCRIPT: &[Keyword<Script>] = &[
         "INT -253..253 [reverse]",
         "what a success (or, below 0, a failure) adds to the priority; 0: a failure is FAULT",
         |r, s, d: &mut Script| {
-            let weight = weight(r, s, 1);
+            let weight = script_weight(r, s);
             set(&mut d.weight, weight, s);
         },
     )
@@ -120,7 +120,7 @@ pub static SCRIPT: &[Keyword<Script>] = &[
         },
     )
     .or("1"),
-    Keyword::new("user", Args::Count(1, 2), "USER [GROUP]", "who runs it", |r, s, d: &mut Script| {
+    Keyword::new("user", Args::Count(1, 2), "USER [[:]GROUP]", "who runs it", |r, s, d: &mut Script| {
         d.user = r.run_as(s).or(d.user.take());
     })
     .or("that of script_user"),
@@ -145,12 +145,28 @@ pub fn weight(r: &mut Reader<'_>, s: Statement<'_>, n: usize) -> Option<Weight> 
     weight_within(r, s, n, 253)
 }
 
+/// That of a `vrrp_script`. COMPAT: keepalived 2.2.7: a number beyond ±254 is an error, and taken as ±253.
+fn script_weight(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Weight> {
+    let word = s.word(1)?;
+    let value = r.int(word, i64::MIN..=i64::MAX)?;
+    if !(-254..=254).contains(&value) {
+        let message = format!("`{}` is out of range; {} is taken", word.text(), value.clamp(-253, 253));
+        r.diags.push(Diagnostic::error(Code::OUT_OF_RANGE, word.span, message).label("-253 to 253 is allowed"));
+    }
+    finish(r, s, 1, value, 253)
+}
+
 /// The same for what may weigh 254.
 pub fn weight_within(r: &mut Reader<'_>, s: Statement<'_>, n: usize, most: i64) -> Option<Weight> {
+    let value = r.int(s.word(n)?, -254..=254)?;
+    finish(r, s, n, value, most)
+}
+
+/// The number as it counts, and the word after it.
+fn finish(r: &mut Reader<'_>, s: Statement<'_>, n: usize, value: i64, most: i64) -> Option<Weight> {
     let word = s.word(n)?;
-    let value = r.int(word, -254..=254)?;
     let clamped = value.clamp(most.saturating_neg(), most);
-    if clamped != value {
+    if clamped != value && value.abs_diff(0) <= 254 {
         r.adjusted(word, format!("a weight of {value} is taken as {clamped}"));
     }
     let mut reverse = Switch::Off;

@@ -60,6 +60,9 @@ fn delay(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
 }
 
 fn process(r: &mut Reader<'_>, s: Statement<'_>, d: &mut TrackProcess) {
+    if !d.process.is_empty() {
+        return r.again(s); // COMPAT: the first one counts
+    }
     let words: Option<Vec<String>> = s.words(1).map(|w| r.text(w).map(|t| t.value)).collect();
     if words.as_ref().is_some_and(|w| w.first().is_some_and(String::is_empty)) {
         r.diags.push(Diagnostic::error(Code::BAD_VALUE, s.whole(), "a process has a name").label("ignored"));

@@ -5,6 +5,7 @@ use super::keyword::{Args, At, Keyword, Reader, no_block, set};
 use super::tree::{Statement, Word};
 use super::vrrp::{AuthType, Instance};
 use alloc::format;
+use core::net::IpAddr;
 use ipc::config::vrrp::{Peer, Switch};
 
 pub(super) fn source(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
@@ -19,6 +20,10 @@ pub(super) fn unicast_source(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Insta
 pub(super) fn group_ip(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     let Some(word) = s.word(1) else { return };
     match r.ip(word) {
+        // COMPAT: RFC 9568 §5.1.2.2: adverts of IPv6 do not leave the link.
+        Some(IpAddr::V6(ip)) if ip.segments().first().is_none_or(|first| first & 0xff0f != 0xff02) => {
+            r.bad(word, "a link-local multicast address, such as `ff02::12`");
+        }
         Some(ip) if ip.is_multicast() => set(&mut i.group_ip, Some(ip), s),
         Some(_) => r.bad(word, "a multicast address"),
         None => {}

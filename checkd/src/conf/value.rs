@@ -205,6 +205,12 @@ impl Reader<'_> {
         }
     }
 
+    /// Says that a statement comes for the second time, where it is not known where the first one stands.
+    pub fn again(&mut self, s: Statement<'_>) {
+        let message = format!("`{}` is given twice; the first one counts", s.keyword());
+        self.diags.push(Diagnostic::error(Code::REPEATED, s.whole(), message).label("ignored"));
+    }
+
     /// Sets a slot once; a second statement is an error and ignored. COMPAT: for the keywords where the first one wins.
     pub fn first<T>(&mut self, slot: &mut Option<At<T>>, s: Statement<'_>, value: T) {
         match slot {

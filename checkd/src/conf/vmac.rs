@@ -76,7 +76,7 @@ pub(super) fn use_vmac(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
             _ => name(r, &mut vmac.name, word),
         }
     }
-    i.more.vmac = Some(At::new(vmac, s.whole()));
+    r.first(&mut i.more.vmac, s, vmac);
 }
 
 /// `IP[/P]`

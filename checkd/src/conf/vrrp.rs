@@ -168,8 +168,13 @@ fn state(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
             Wanted::Backup
         }
     };
-    if !matches!(i.state, Some(At { value: Wanted::Master, .. })) {
-        set(&mut i.state, Some(value), s);
+    match &i.state {
+        Some(At { value: Wanted::Master, span }) if value == Wanted::Backup => {
+            let message = "`state` is given twice; MASTER counts";
+            let again = Diagnostic::warning(Code::REPEATED, s.whole(), message).label("ignored");
+            r.diags.push(again.also(*span, "the first one"));
+        }
+        _ => set(&mut i.state, Some(value), s),
     }
 }
 
@@ -282,7 +287,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     .block(),
     Keyword::flag("no_virtual_ipaddress", "an instance without addresses is meant", |_, _, i: &mut Instance| {
         i.no_vips = Switch::On
-    }).or("| 2.2.8"),
+    }).since("2.2.8"),
     Keyword::new(
         "garp_master_delay",
         Args::Count(1, 1),

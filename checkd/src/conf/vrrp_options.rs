@@ -138,7 +138,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     Keyword::flag("promote_secondaries", "the kernel keeps the other addresses of a subnet when its first one is removed", |_, _, i: &mut Instance| {
         i.more.promote_secondaries = Switch::On;
     }),
-    Keyword::new("auth_hmac", Args::Flag, "", "signed adverts, in any version", auth_hmac).or("| 2.4.0").block(),
+    Keyword::new("auth_hmac", Args::Flag, "", "signed adverts, in any version", auth_hmac).since("2.4.0").block(),
     Keyword::flag("unicast_fault_no_peer", "without a unicast peer the instance is in FAULT instead of using multicast", |_, _, i: &mut Instance| {
         i.more.unicast_fault_no_peer = Switch::On;
     }),
@@ -155,14 +155,16 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
             };
         },
     ),
-    Keyword::new("timer_expired_backup", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup; the number is the highest priority that another router can have", expired).or("| 2.2.8"),
+    Keyword::new("timer_expired_backup", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup; the number is the highest priority that another router can have", expired).since("2.2.8"),
     Keyword::new("thread_timer_expired", Args::Count(0, 1), "[1..254]", "a master that was held up for too long to send adverts becomes backup", expired)
         .old_name_of("timer_expired_backup"),
     Keyword::flag(
         "linkbeat_use_polling",
         "the link of its interface is asked for again and again; linkbeat_interfaces says the same today",
-        |_, _, i: &mut Instance| {
+        |r, s, i: &mut Instance| {
             i.more.linkbeat_polling = Switch::On;
+            let message = "`linkbeat_use_polling` is old here: its interface belongs in `linkbeat_interfaces`";
+            r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
         },
     )
     .not_yet(),

@@ -52,6 +52,7 @@ pub fn route_type(kind: RouteType) -> &'static str {
         RouteType::Prohibit => "prohibit",
         RouteType::Throw => "throw",
         RouteType::Nat => "nat",
+        RouteType::Xresolve => "xresolve",
     }
 }
 

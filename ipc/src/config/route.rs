@@ -74,6 +74,7 @@ pub enum RouteType {
     Prohibit = 8,
     Throw = 9,
     Nat = 10,
+    Xresolve = 11,
 }
 
 /// How a route is put beside others of its destination.

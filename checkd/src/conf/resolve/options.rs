@@ -42,15 +42,15 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(Diagnostic::warning(Code::DUPLICATE, d.name.span, message).label("ignored"));
                 continue;
             }
-            let most = d.most.as_ref().map(|m| m.value);
+            let mut most = d.most.as_ref().map(|m| m.value);
             let mut least = d.least.as_ref().map_or(1, |l| l.value);
             if most == Some(0) {
                 least = 0; // COMPAT: success is that none runs
             }
             if let Some(at) = d.most.as_ref().filter(|m| m.value < least) {
                 let message = format!("`quorum_max` {} is below `quorum` {least}", at.value);
-                self.r.diags.push(Diagnostic::error(Code::CONFLICT, at.span, message).label("this block is ignored"));
-                continue;
+                self.r.diags.push(Diagnostic::error(Code::CONFLICT, at.span, message).label("ignored"));
+                most = None;
             }
             let default = if d.process.len() > 1 { ParamMatch::Exact } else { ParamMatch::Any };
             let weight = d.weight.as_ref().map_or(super::trackers::FAULT, |w| w.value);

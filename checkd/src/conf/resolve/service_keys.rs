@@ -99,6 +99,10 @@ impl Resolver<'_, '_> {
                 let key = ServiceKey::Addr { addr, port, protocol };
                 let label = format!("[{addr}]:{}:{port}", name_of(protocol));
                 let family = key.family();
+                if let Some(other) = v.family.as_ref().filter(|f| f.value != family) {
+                    let message = format!("`ip_family` is not that of {addr}, which decides");
+                    self.r.diags.push(Diagnostic::error(Code::CONFLICT, other.span, message).label("ignored"));
+                }
                 Served { keys: Vec::from([key]), group: None, label, protocol: name_of(protocol), family }
             }
         };
