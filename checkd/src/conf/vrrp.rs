@@ -254,7 +254,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     Keyword::new("unicast_ttl", Args::Count(1, 1), "INT 0..255", "the TTL of unicast adverts", |r, s, i: &mut Instance| {
         set(&mut i.unicast_ttl, r.number(s.word(1), 0..=255), s);
     })
-    .or("255"),
+    .or("255, for IPv6 64"),
     Keyword::new("check_unicast_src", Args::Switch, "[on|off]", "adverts count only when they come from a peer", |r, s, i: &mut Instance| {
         i.check_unicast_src = r.switch(s).unwrap_or(i.check_unicast_src);
     }).or("that of vrrp_check_unicast_src"),

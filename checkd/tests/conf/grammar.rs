@@ -34,6 +34,7 @@ fn text(place: In, line: &str) -> String {
         In::File => format!("{line}\n"),
         In::Global => format!("global_defs {{\n{line}\n}}\n"),
         In::Bfd => format!("bfd_instance b {{\nneighbor_ip 192.0.2.1\n{line}\n}}\n"),
+        In::Track if line.starts_with("file ") => format!("track_file f {{\n{line}\n}}\n"),
         In::Track => format!("track_file f {{\nfile /run/f\n{line}\n}}\n"),
         In::Group => format!("virtual_server_group g {{\n{line}\n}}\n"),
         In::Server => server(line, ""),

@@ -56,6 +56,20 @@ fn the_innermost_setting_counts() {
     assert_eq!(bundle.check.reals.rows()[0].weight, 4);
 }
 
+/// COMPAT: keepalived 2.2.7.
+#[test]
+fn a_method_is_for_the_servers_that_follow() {
+    let text =
+        "virtual_server 192.0.2.9 80 {\nprotocol TCP\nlvs_method DR\nsorry_server 192.0.2.4\nreal_server 192.0.2.1 {\n
+        SMTP_CHECK {\nhost {\nretry 4\nalpha\n}\n}\n}\nlvs_method NAT\nreal_server 192.0.2.2 {\n}\n}\n";
+    let bundle = bundle(text);
+    let methods: Vec<Method> = bundle.ipvs.reals.rows().iter().map(|real| real.dest.method).collect();
+    assert_eq!(methods, [Method::Dr, Method::Nat]);
+    assert_eq!(bundle.ipvs.services.rows()[0].sorry.unwrap().method, Method::Dr);
+    let smtp = &bundle.check.checkers.rows()[0];
+    assert_eq!((smtp.retry, smtp.alpha), (4, Switch::On));
+}
+
 #[test]
 fn every_scheduler_and_method_is_known() {
     for name in ["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh", "dh", "fo", "ovf", "sed", "nq", "twos"] {
