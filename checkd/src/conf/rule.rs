@@ -194,7 +194,11 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, statics: Switch) -> Option<(Rule
     };
     rule.action = action;
     if rule.tracked.no_track == Switch::Off {
-        // COMPAT: keepalived 2.2.7 marks the rules that it watches, whatever `protocol` says.
+        // COMPAT: keepalived 2.2.7 marks the rules that it watches, whatever `protocol` says, and reports it.
+        if rule.protocol.is_some_and(|protocol| protocol != TRACKED_PROTOCOL) {
+            let message = format!("a tracked rule has the protocol {TRACKED_PROTOCOL}, by which it is known");
+            r.diags.push(Diagnostic::warning(Code::ADJUSTED, s.whole(), message).help("no_track"));
+        }
         rule.protocol = Some(TRACKED_PROTOCOL);
     }
     Some((rule, preference))
