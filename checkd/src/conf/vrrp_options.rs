@@ -134,7 +134,8 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "[[name] INTERFACE] [IP[/PREFIX]] [bridge|private|vepa] [group ID]",
         "the addresses are on an ipvlan interface of its own",
         use_ipvlan,
-    ),
+    )
+    .not_yet(),
     Keyword::flag("promote_secondaries", "the kernel keeps the other addresses of a subnet when its first one is removed", |_, _, i: &mut Instance| {
         i.more.promote_secondaries = Switch::On;
     }),

@@ -6,7 +6,6 @@
 
 mod connections;
 mod files;
-mod ipvlan;
 mod same;
 mod told;
 mod traffic;

@@ -73,11 +73,9 @@ impl Resolver<'_, '_> {
             let message = "`use_ipvlan` of an IPv4 instance needs an address";
             let missing = Diagnostic::error(Code::INCOMPLETE, ipvlan.span, message).label("ignored");
             self.r.diags.push(missing.help("use_ipvlan 192.0.2.10/24"));
-            return None;
         }
-        let (name, group) = (ipvlan.value.name.as_deref(), ipvlan.value.group.as_deref());
-        let kind = MadeKind::Ipvlan(ipvlan.value.mode);
-        Some(Wish { name, kind, group, addr: ipvlan.value.addr, span: ipvlan.span })
+        // ipvsd can make one, but keepalived leaves the virtual addresses on the parent, which is not done yet.
+        None
     }
 
     fn link_group(&mut self, group: Option<&str>, span: Span) -> Option<u32> {
