@@ -4,14 +4,13 @@ use super::chance::Chance;
 use super::session::{Session, Standing, Turned, hops};
 use crate::active::{Active, Env};
 use crate::effects::Effects;
-use crate::fsm::instance::State;
 use crate::io::BfdHeard;
 use crate::packet::bfd::Control;
 use crate::stats::count;
 use alloc::format;
 use alloc::vec::Vec;
+use ipc::config::BfdIdx;
 use ipc::config::bfd::{Bfd, Told};
-use ipc::config::{BfdIdx, InstanceIdx};
 use ipc::msg::sessions::{SessionState, VrrpToCheck};
 use ipc::report::Level;
 use ipc::table::Table;
@@ -113,13 +112,8 @@ impl Active {
         }
         let Some(session) = self.bfds.at(index) else { return };
         let (name, standing) = (session.conf.name.clone(), session.standing());
-        let users: Vec<InstanceIdx> = self
-            .instances
-            .iter()
-            .filter(|(_, instance)| instance.state != State::Init || instance.is_waiting())
-            .filter(|(_, instance)| instance.options.track_bfds.iter().any(|tracked| tracked.bfd == index))
-            .map(|(index, _)| index)
-            .collect();
+        let users =
+            self.started_where(|instance| instance.options.track_bfds.iter().any(|tracked| tracked.bfd == index));
         let word = match standing {
             Standing::Up => Some("UP"),
             Standing::Down => Some("DOWN"),
