@@ -1,6 +1,7 @@
 //! What the tests, the lab and the benchmarks stand on: namespaces joined to a LAN, daemons that run in them, and
 //! recordings of what crosses the wire.
 
+pub mod alone;
 pub mod bench;
 pub mod capture;
 pub mod cleanup;

@@ -135,9 +135,6 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, whose: Whose) -> Option<Address>
             }
         };
         *flag = Switch::On;
-        if option.text() == "use_vmac" {
-            no_effect_yet(r, option.span, option.text());
-        }
     }
     if address.prefix.addr.is_multicast() && address.more.autojoin == Switch::Off {
         let message = format!("{} is a multicast address, which needs `autojoin`", address.prefix.addr);
@@ -149,11 +146,6 @@ fn record(r: &mut Reader<'_>, s: Statement<'_>, whose: Whose) -> Option<Address>
         address.broadcast = None;
     }
     Some(address)
-}
-
-fn no_effect_yet(r: &mut Reader<'_>, span: Span, name: &str) {
-    let message = format!("`{name}` is read but has no effect yet");
-    r.diags.push(Diagnostic::warning(Code::NO_EFFECT, span, message));
 }
 
 fn option_value(

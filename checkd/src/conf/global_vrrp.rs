@@ -175,16 +175,14 @@ pub static VRRP: &[Keyword<Global>] = &[
             prefix(r, s, &mut d.vrrp.vmac_prefix);
         },
     )
-    .or("vrrp")
-    .not_yet(),
+    .or("vrrp"),
     Keyword::new(
         "vmac_addr_prefix",
         Args::Count(1, 1),
         "STRING",
         "what the names of use_vmac_addr interfaces begin with",
         |r, s, d: &mut Global| prefix(r, s, &mut d.vrrp.vmac_addr_prefix),
-    ).or("that of vmac_prefix")
-    .not_yet(),
+    ).or("that of vmac_prefix"),
     Keyword::flag("disable_local_igmp", "the kernel sends no IGMP reports for groups of the local network", |_, _, d: &mut Global| {
         d.vrrp.disable_local_igmp = Switch::On;
     })

@@ -109,8 +109,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     }),
     Keyword::flag("no_accept", "packets for the addresses are dropped unless this machine owns them", |r, s, i: &mut Instance| {
         accept(r, s, i, Accept::Drop)
-    })
-    .not_yet(),
+    }),
     Keyword::switch("strict_mode", "nothing that RFC 9568 does not have: no unicast, no authentication, packets for the addresses dropped", |r, s, i: &mut Instance| {
         set(&mut i.more.strict, r.switch(s), s);
     }).or("that of vrrp_strict"),
@@ -123,8 +122,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     ),
     Keyword::flag("use_vmac_addr", "addresses on other interfaces get the MAC address of the virtual router too", |_, _, i: &mut Instance| {
         i.more.vmac_addr = Switch::On;
-    })
-    .not_yet(),
+    }),
     Keyword::flag("vmac_xmit_base", "with use_vmac, adverts leave by the interface itself", |_, _, i: &mut Instance| {
         i.more.vmac_xmit_base = Switch::On;
     }),
@@ -132,10 +130,9 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         "use_ipvlan",
         Args::Count(0, 6),
         "[[name] INTERFACE] [IP[/PREFIX]] [bridge|private|vepa] [group ID]",
-        "the addresses are on an ipvlan interface of its own",
+        "adverts leave by an ipvlan interface of its own, from this address; an IPv4 instance needs one",
         use_ipvlan,
-    )
-    .not_yet(),
+    ),
     Keyword::flag("promote_secondaries", "the kernel keeps the other addresses of a subnet when its first one is removed", |_, _, i: &mut Instance| {
         i.more.promote_secondaries = Switch::On;
     }),

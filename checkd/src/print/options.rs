@@ -20,7 +20,8 @@ impl Printer<'_> {
             accept,
             vmac: mac,
             ipvlan: lan,
-            own_link: _, // follows from the two above
+            own_link: _,   // follows from the two above
+            vmac_links: _, // and with it
             vmac_addr,
             vmac_xmit_base,
             promote_secondaries,

@@ -153,13 +153,13 @@ fn near_keywords_are_suggested() {
 
 #[test]
 fn keywords_of_later_work_are_told_once_each() {
-    let text = instance("use_vmac_addr\nuse_vmac_x\nuse_vmac_addr");
+    let text = format!("global_defs {{\nenable_traps\nenable_snmp_x\nenable_traps\n}}\n{}", instance(""));
     assert_eq!(
         problems_of(&text),
         [
-            "7:1 warning[K007] `use_vmac_addr` is read but has no effect yet",
-            "8:1 error[K001] unknown keyword `use_vmac_x` in `vrrp_instance`",
-            "9:1 warning[K007] `use_vmac_addr` is read but has no effect yet"
+            "2:1 warning[K007] `enable_traps` is read but has no effect yet",
+            "3:1 error[K001] unknown keyword `enable_snmp_x` in `global_defs`",
+            "4:1 warning[K007] `enable_traps` is read but has no effect yet"
         ]
     );
 }

@@ -103,7 +103,7 @@ pub struct AddrSpec {
     pub origin: Origin,
 }
 
-/// Options of an address that are seldom used. [`AddrMore::use_vmac`] has no effect yet.
+/// Options of an address that are seldom used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddrMore {
     /// `peer`: the other end; the prefix length is the peer's.
@@ -120,7 +120,7 @@ pub struct AddrMore {
     pub dad: Switch,
     /// `preferred_lft` in seconds, `u32::MAX` for ever. COMPAT: unset is 0 for an IPv6 /128, else for ever.
     pub preferred_lft: Option<u32>,
-    /// `use_vmac`: on the instance's virtual MAC interface.
+    /// `use_vmac`: on an interface with the virtual router's MAC address; the compiler has seen to it.
     pub use_vmac: Switch,
 }
 

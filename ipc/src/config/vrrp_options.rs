@@ -21,6 +21,8 @@ pub struct InstanceOptions {
     pub own_link: Option<LinkIdx>,
     /// `use_vmac_addr`
     pub vmac_addr: Switch,
+    /// Interfaces of its addresses that have the virtual router's MAC address: `use_vmac`, `use_vmac_addr`, `use_vmac` of an address.
+    pub vmac_links: Vec<LinkIdx>,
     /// `vmac_xmit_base`
     pub vmac_xmit_base: Switch,
     /// `promote_secondaries`

@@ -122,7 +122,8 @@ fn one(view: &View<'_>, place: usize, made: &MadeLink, name: &str, plan: &mut Li
     if !wanted.is_empty() {
         plan.ops.push(LinkOp::Conf(link.ifindex, wanted));
     }
-    if link.addr_gen_mode.is_some_and(|mode| mode != NO_LINK_LOCAL) {
+    let speaks_from_it = matches!((made.kind, made.family), (MadeKind::Ipvlan(_), Family::V6));
+    if link.addr_gen_mode.is_some_and(|mode| mode != NO_LINK_LOCAL) && !speaks_from_it {
         plan.ops.push(LinkOp::NoLinkLocal(link.ifindex));
     }
     if link.flags & IFF_UP == 0 {

@@ -3,5 +3,5 @@
 
 mod paths;
 mod router_flag;
-mod state;
+
 mod vmac;

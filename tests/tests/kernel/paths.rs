@@ -1,8 +1,8 @@
 //! Routes and rules of instances and static ones, static addresses, options of addresses.
 
-use crate::state::{Alone, SOON, Shown, master};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use tests::alone::{Alone, SOON, Shown, master};
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
 use tests::monitor::Monitor;

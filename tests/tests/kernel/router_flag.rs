@@ -1,6 +1,6 @@
 //! The router flag of neighbour advertisements follows `net.ipv6.conf.IF.forwarding`, at once.
 
-use crate::state::{Alone, SOON, master};
+use tests::alone::{Alone, SOON, master};
 use tests::failure::Outcome;
 use tests::frame::neighbour_advertisement;
 

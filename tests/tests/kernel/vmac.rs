@@ -1,7 +1,7 @@
 //! `use_vmac`: the interfaces that are made, what is sent from them, and what becomes of them.
 
-use crate::state::{Alone, SOON};
 use std::time::Duration;
+use tests::alone::{Alone, SOON};
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
 
@@ -19,8 +19,7 @@ fn config(more: &str) -> String {
 
 /// Interfaces, addresses and settings as `ip` and the kernel show them, without what is another thing on each machine.
 fn made(alone: &Alone) -> Outcome<Vec<String>> {
-    let own = alone.lines("-o -6 addr show dev ens33 scope link")?;
-    let own = own.iter().filter_map(|line| line.split(' ').nth(3)).next().unwrap_or("none").to_owned();
+    let own = link_local(alone, "ens33")?;
     let mut all = Vec::new();
     for line in alone.lines("-d -o link show type macvlan")?.into_iter().chain(alone.lines("-o addr show")?) {
         let line = line.split_once(": ").map_or(line.as_str(), |(_, rest)| rest);
@@ -37,6 +36,11 @@ fn made(alone: &Alone) -> Outcome<Vec<String>> {
     }
     all.sort();
     Ok(all)
+}
+
+fn link_local(alone: &Alone, link: &str) -> Outcome<String> {
+    let own = alone.lines(&format!("-o -6 addr show dev {link} scope link"))?;
+    Ok(own.iter().filter_map(|line| line.split(' ').nth(3)).next().unwrap_or("none").to_owned())
 }
 
 fn value(alone: &Alone, key: &str) -> Outcome<String> {
@@ -138,5 +142,87 @@ fn promote_secondaries_is_set_for_the_run() -> Outcome {
     wait_until("the setting", SOON, || Ok(value(&alone, SETTING)? == "1"))?;
     daemon.terminate()?;
     assert_eq!(value(&alone, SETTING)?, "0", "as before");
+    Ok(())
+}
+
+/// An instance with addresses on a second interface and of the other family.
+fn elsewhere(more: &str, address: &str) -> String {
+    format!(
+        "global_defs {{\n vmac_addr_prefix va\n}}\n\
+         vrrp_instance VI_1 {{\n state MASTER\n interface ens33\n virtual_router_id 7\n priority 200\n{more} \
+         virtual_ipaddress {{\n 10.9.0.1/24{address}\n 10.8.0.1/24 dev other{address}\n 10.9.0.2/24\n}}\n \
+         virtual_ipaddress_excluded {{\n 10.8.0.2/24 dev other{address}\n fd00::7/64{address}\n fd02::7/64 dev other{address}\n \
+         fd02::8/64 dev other\n }}\n}}\n"
+    )
+}
+
+/// The interfaces that were made, what they are made on, and the addresses on all of them.
+fn placed(alone: &Alone) -> Outcome<Vec<String>> {
+    let borrowed = [link_local(alone, "ens33")?, link_local(alone, "other")?];
+    let mut all = Vec::new();
+    for line in alone.lines("-o link show type macvlan")?.into_iter().chain(alone.lines("-o addr show")?) {
+        let mut line = line.split_once(": ").map_or(line.as_str(), |(_, rest)| rest).to_owned();
+        for (own, name) in borrowed.iter().zip(["THAT OF ens33", "THAT OF other"]) {
+            line = line.replace(own.as_str(), name);
+        }
+        let line = line.split(" alias holdfast").next().unwrap_or_default().trim_end_matches(['\\', ' ']);
+        all.push(line.replace(" proto keepalived", "").replace(" proto 0x12", ""));
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// With a second interface, on which nobody speaks VRRP.
+fn with_another() -> Outcome<Alone> {
+    let alone = Alone::new()?;
+    alone.lan.second(&alone.host, "other")?;
+    wait_until("a link-local address on it", SOON, || Ok(link_local(&alone, "other")? != "none"))?;
+    Ok(alone)
+}
+
+#[test]
+fn addresses_on_other_interfaces_get_the_mac_address_where_keepalived_gives_it_to_them() -> Outcome {
+    let custom = " use_vmac own 02:00:5e:00:00\n use_vmac_addr\n";
+    for (more, address) in [(" use_vmac\n use_vmac_addr\n", ""), (" use_vmac_addr\n", ""), ("", " use_vmac")] {
+        let config = elsewhere(more, address);
+        let look = |program| -> Outcome<Vec<String>> {
+            let alone = with_another()?;
+            let mut daemon = Daemon::start(program, &alone.host, &config)?;
+            daemon.wait_log("(VI_1) Entering MASTER STATE", SOON)?;
+            std::thread::sleep(Duration::from_secs(1));
+            let all = placed(&alone)?;
+            daemon.terminate()?;
+            assert_eq!(alone.lines("-o link show type macvlan")?, Vec::<String>::new(), "removed at the end");
+            Ok(all)
+        };
+        let (theirs, ours) = (look(Program::Keepalived)?, look(Program::Holdfast)?);
+        assert_eq!(ours, theirs, "with{more:?} and{address:?}");
+        assert!(ours.iter().any(|line| line.starts_with("va") && line.contains("@other")), "{ours:#?}");
+    }
+    // Of one MAC address there is one interface, whatever the family: keepalived 2.2.7 switches IPv6 off there.
+    let alone = with_another()?;
+    let _daemon = alone.start(&elsewhere(custom, ""))?;
+    for line in ["va.7 inet 10.8.0.1/24", "va.7 inet6 fd02::7/64", "own inet 10.9.0.1/24", "own inet6 fd00::7/64"] {
+        wait_until(line, SOON, || Ok(alone.lines("-o addr show")?.iter().any(|l| l.contains(line))))?;
+    }
+    let macs = alone.lines("-o link show type macvlan")?;
+    assert!(macs.len() == 2 && macs.iter().all(|line| line.contains("02:00:5e:00:00:07")), "{macs:#?}");
+    Ok(())
+}
+
+#[test]
+fn garp_extra_if_repeats_what_the_mac_address_of_adverts_does_not_say() -> Outcome {
+    let config = elsewhere(" use_vmac\n use_vmac_addr\n garp_extra_if 1\n", "").replace("\n fd00::7/64", "");
+    let told = |program| -> Outcome<usize> {
+        let alone = with_another()?;
+        let daemon = Daemon::start(program, &alone.host, &config)?;
+        daemon.wait_log("(VI_1) Entering MASTER STATE", SOON)?;
+        // The first burst, and one a second.
+        std::thread::sleep(Duration::from_millis(3500));
+        let told = |bytes: &[u8]| bytes.get(12..14) == Some(&[8, 6]) && bytes.get(28..32) == Some(&[10, 8, 0, 1]);
+        Ok(alone.wire.frames().iter().filter(|frame| told(&frame.bytes)).count())
+    };
+    let (theirs, ours) = (told(Program::Keepalived)?, told(Program::Holdfast)?);
+    assert!(ours.abs_diff(theirs) <= 1 && ours > 6, "{ours} by us, {theirs} by keepalived");
     Ok(())
 }

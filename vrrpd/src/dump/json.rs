@@ -61,7 +61,7 @@ fn instances(text: &mut String, active: &Active, at: Moment) {
 fn json_data(text: &mut String, active: &Active, instance: &Instance, at: Moment) {
     let (conf, options) = (&instance.conf, &instance.options);
     string(text, "iname", &conf.name);
-    string(text, "vmac_ifname", options.vmac.as_ref().and_then(|vmac| vmac.name.as_deref()).unwrap_or_default());
+    string(text, "vmac_ifname", options.own_link.map_or("", |link| active.links.name(link)));
     let transition = at.day.saturating_sub(at.now.since(instance.since));
     member(text, "last_transition", format_args!("{}.{:06}", transition.as_secs(), transition.subsec_micros()));
     string(text, "ifp_ifname", active.links.name(conf.link));

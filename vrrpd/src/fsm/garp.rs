@@ -164,19 +164,24 @@ impl Instance {
         }
     }
 
-    /// `garp_extra_if`: one for each interface that has addresses and carries no adverts. COMPAT: keepalived 2.2.7: of its first address.
+    /// `garp_extra_if`: one for each interface that has addresses and carries no adverts, with `all`; else only for those with the virtual
+    /// router's MAC address. COMPAT: keepalived 2.2.7: of its first address.
     fn extra(&self, scene: &mut Scene<'_>) {
-        let mut seen = BTreeSet::from([self.conf.link]);
+        let mut seen = BTreeSet::from([self.speaks_on()]);
+        let all = self.options.garp_extra.is_some_and(|extra| extra.all == Switch::On);
         for vip in self.conf.vips.iter().chain(&self.conf.excluded) {
-            if seen.insert(vip.link) && scene.paces.wait(self.index, vip.link, vip.addr, 1) == Waits::No {
+            let meant = all || self.options.vmac_links.contains(&vip.link);
+            if meant && seen.insert(vip.link) && scene.paces.wait(self.index, vip.link, vip.addr, 1) == Waits::No {
                 announce(vip, scene);
             }
         }
     }
 
-    /// How often [`Instance::extra`] happens. Without `all` it concerns virtual MAC interfaces only, and there are none.
+    /// How often [`Instance::extra`] happens; zero for never.
     pub(super) fn extra_every(&self) -> Duration {
-        self.options.garp_extra.filter(|extra| extra.all == Switch::On).map_or(Duration::ZERO, |extra| extra.every)
+        let extra = self.options.garp_extra;
+        let meant = extra.filter(|extra| extra.all == Switch::On || !self.options.vmac_links.is_empty());
+        meant.map_or(Duration::ZERO, |extra| extra.every)
     }
 }
 

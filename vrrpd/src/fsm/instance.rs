@@ -181,10 +181,11 @@ pub(super) enum Arrival {
 
 impl Instance {
     /// The interface that its adverts leave by and come in by. COMPAT: keepalived 2.4.3, behaviour §9: that of `use_vmac`, unless
-    /// `vmac_xmit_base` says otherwise; unicast always leaves by the interface itself.
+    /// `vmac_xmit_base` says otherwise; unicast always leaves by the interface itself. 2.2.7, measured: that of `use_ipvlan` always.
     pub fn speaks_on(&self) -> LinkIdx {
-        match (self.options.own_link, self.options.vmac_xmit_base, &self.conf.transport) {
-            (Some(own), Switch::Off, Transport::Multicast { .. }) => own,
+        let Some(own) = self.options.own_link else { return self.conf.link };
+        match (&self.options.vmac, self.options.vmac_xmit_base, &self.conf.transport) {
+            (None, ..) | (_, Switch::Off, Transport::Multicast { .. }) => own,
             _ => self.conf.link,
         }
     }

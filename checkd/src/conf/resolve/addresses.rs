@@ -1,6 +1,7 @@
 //! The addresses of an instance.
 
 use super::Resolver;
+use super::made::Router;
 use super::trackers::{FAULT, watch};
 use super::transport::name;
 use crate::conf::address::Address;
@@ -34,32 +35,25 @@ pub(super) struct Addresses {
     pub vips: Vec<Vip>,
     pub excluded: Vec<Vip>,
     pub specs: Vec<AddrSpec>,
-    /// The interface that addresses without `dev` go to.
+    /// The interface that `use_vmac` or `use_ipvlan` makes.
     pub own: Option<LinkIdx>,
 }
 
 /// Where the addresses of an instance go.
-pub(super) struct Place {
+pub(super) struct Place<'a> {
+    /// Whose they are.
+    pub router: Router<'a>,
     /// `interface`
     pub base: LinkIdx,
-    /// The one that was made on it, or the same.
+    /// The macvlan that was made on it, or the same. COMPAT: keepalived 2.2.7, measured: addresses do not go to an ipvlan.
     pub own: LinkIdx,
-    /// Family of the instance.
-    pub family: Family,
-}
-
-impl Place {
-    /// COMPAT: keepalived 2.4.3, behaviour §8: `dev` that names the instance's interface is as none; the other family stays on it.
-    fn of(&self, family: Family, asked: LinkIdx) -> LinkIdx {
-        if asked == self.base && family == self.family { self.own } else { asked }
-    }
 }
 
 impl Resolver<'_, '_> {
     /// Resolves `virtual_ipaddress`, then `virtual_ipaddress_excluded`; interfaces that matter are added to `tracked`.
-    pub(super) fn addresses(&mut self, draft: &Draft, place: &Place, tracked: &mut Vec<TrackLink>) -> Addresses {
-        let family = place.family;
-        let mut all = Addresses { own: Some(place.own), ..Addresses::default() };
+    pub(super) fn addresses(&mut self, place: &Place<'_>, tracked: &mut Vec<TrackLink>) -> Addresses {
+        let (draft, family) = (place.router.draft, place.router.family);
+        let mut all = Addresses::default();
         let (mut moved, mut seen) = (Vec::new(), BTreeSet::new());
         let room = room(draft, family);
         for address in &draft.vips {
@@ -93,7 +87,7 @@ impl Resolver<'_, '_> {
     fn address(
         &mut self,
         address: &Address,
-        place: &Place,
+        place: &Place<'_>,
         tracked: &mut Vec<TrackLink>,
         (specs, seen): (&mut Vec<AddrSpec>, &mut BTreeSet<(IpAddr, LinkIdx)>),
     ) -> Option<Vip> {
@@ -102,7 +96,7 @@ impl Resolver<'_, '_> {
             None => place.base,
         };
         let addr = address.prefix.addr;
-        let link = place.of(Family::of(addr), link);
+        let link = self.place_of(place, address, link)?;
         if !seen.insert((addr, link)) {
             // COMPAT: keepalived 2.2.7 says nothing.
             let message = format!("{addr} is an address of this instance already");
@@ -122,5 +116,18 @@ impl Resolver<'_, '_> {
             watch(tracked, TrackLink { link, weight: FAULT, origin: self.origin(address.span) });
         }
         Some(Vip { addr, link })
+    }
+    /// COMPAT: keepalived 2.2.7, measured: `dev` that names the instance's interface is as none; without `use_vmac_addr` the other family
+    /// stays on it.
+    fn place_of(&mut self, place: &Place<'_>, address: &Address, asked: LinkIdx) -> Option<LinkIdx> {
+        let family = Family::of(address.prefix.addr);
+        let at_home = asked == place.base && family == place.router.family;
+        let own_mac =
+            address.more.use_vmac == Switch::On || place.router.draft.more.vmac_addr == Switch::On && !at_home;
+        match (at_home && place.own != place.base, own_mac) {
+            (true, _) => Some(place.own),
+            (false, true) => self.vmac_on(&place.router, asked, family, address.span),
+            (false, false) => Some(asked),
+        }
     }
 }

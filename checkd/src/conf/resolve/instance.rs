@@ -2,6 +2,7 @@
 
 use super::Resolver;
 use super::addresses::{Addresses, Place};
+use super::made::Router;
 use super::trackers::{FAULT, Scripts};
 use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
@@ -9,11 +10,11 @@ use crate::conf::global::Global;
 use crate::conf::source::Span;
 use crate::conf::value::secs;
 use crate::conf::vrrp::{Instance as Draft, fit_advert_int};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 use core::time::Duration;
-use ipc::config::ipvs::InstanceAddrs;
+use ipc::config::ipvs::{InstanceAddrs, MadeKind};
 use ipc::config::route::{Route, Rule};
 use ipc::config::vrrp::{Auth, Instance, Preemption, Switch, TrackLink, Version, Wanted};
 use ipc::config::vrrp_global::VrrpGlobals;
@@ -42,10 +43,15 @@ impl Resolver<'_, '_> {
             };
             let Some((mut instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
             let Some(mut options) = self.options(block, draft, &instance, &processes) else { continue };
-            options.own_link = addresses.own.filter(|own| *own != instance.link);
+            options.own_link = addresses.own;
+            let is_vmac = |link: &LinkIdx| {
+                self.made.iter().any(|made| made.link == *link && matches!(made.kind, MadeKind::Macvlan(_)))
+            };
+            let (vmacs, others): (BTreeSet<LinkIdx>, BTreeSet<LinkIdx>) =
+                addresses.specs.iter().map(|spec| spec.link).partition(is_vmac);
+            options.vmac_links = vmacs.into_iter().collect();
             if options.promote_secondaries == Switch::On {
-                let links = addresses.specs.iter().map(|spec| spec.link).filter(|link| Some(*link) != options.own_link);
-                bundle.ipvs.promote.extend(links);
+                bundle.ipvs.promote.extend(others);
                 bundle.ipvs.promote.sort_unstable();
                 bundle.ipvs.promote.dedup();
             }
@@ -116,12 +122,15 @@ impl Resolver<'_, '_> {
         if d.dont_track_primary == Switch::Off {
             track_links.push(TrackLink { link, weight: FAULT, origin: self.origin(link_name.span) });
         }
-        let made = self.made(d, g, link, family, vrid.value);
-        if let Some(made) = made.filter(|_| d.dont_track_primary == Switch::Off) {
-            track_links.push(TrackLink { link: made, weight: FAULT, origin: self.origin(link_name.span) });
+        let router = Router { draft: d, global: g, family, vrid: vrid.value };
+        let made = self.made(&router, link);
+        let own_link = made.map(|(own, _)| own);
+        if let Some(own) = own_link.filter(|_| d.dont_track_primary == Switch::Off) {
+            track_links.push(TrackLink { link: own, weight: FAULT, origin: self.origin(link_name.span) });
         }
-        let place = Place { base: link, own: made.unwrap_or(link), family };
-        let addresses = self.addresses(d, &place, &mut track_links);
+        let vmac = made.filter(|(_, kind)| matches!(kind, MadeKind::Macvlan(_))).map(|(own, _)| own);
+        let place = Place { router, base: link, own: vmac.unwrap_or(link) };
+        let addresses = Addresses { own: own_link, ..self.addresses(&place, &mut track_links) };
         self.needs_addresses(d, version, &addresses);
         self.track_link_uses(&d.track_links, &mut track_links);
         let mut track_scripts = self.track_script_uses(&d.track_scripts, scripts);
@@ -146,7 +155,7 @@ impl Resolver<'_, '_> {
             advert_int,
             preemption: self.preemption(d, wanted, priority),
             down_timer_adverts: d.down_timer_adverts.as_ref().or(g.down_timer_adverts.as_ref()).map_or(3, |n| n.value),
-            source: self.source(d, family),
+            source: self.source(d, family).or(self.ipvlan_addr(own_link)),
             track_source: self.track_source(d, family),
             transport: self.transport(d, g, family),
             auth,

@@ -1,17 +1,19 @@
-//! Interfaces that instances have made: `use_vmac`, `use_ipvlan`. COMPAT: keepalived 2.4.3, behaviour §9.
+//! Interfaces that instances have made: `use_vmac`, `use_vmac_addr`, `use_ipvlan`. COMPAT: keepalived 2.4.3, behaviour §9.
 
 use super::Resolver;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::global::Global;
+use crate::conf::keyword::At;
 use crate::conf::names::NameOf;
 use crate::conf::source::Span;
 use crate::conf::vrrp::Instance as Draft;
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::net::IpAddr;
 use ipc::config::LinkIdx;
 use ipc::config::ipvs::{MadeKind, MadeLink};
 use ipc::config::vrrp::{Link, Switch};
-use ipc::config::vrrp_options::MacChoice;
+use ipc::config::vrrp_options::{IpvlanMode, MacChoice};
 use ipc::net::{Family, Mac, Prefix};
 
 /// IFNAMSIZ without its closing zero.
@@ -26,10 +28,65 @@ struct Wish<'a> {
     span: Span,
 }
 
+/// The virtual router whose interfaces are made.
+pub(super) struct Router<'a> {
+    pub draft: &'a Draft,
+    pub global: &'a Global,
+    pub family: Family,
+    pub vrid: u8,
+}
+
+impl Router<'_> {
+    /// Its hardware address among addresses of a family: what `use_vmac` says, else that of RFC 9568 §7.3.
+    fn mac(&self, family: Family) -> Mac {
+        let of_family = if family == Family::V4 { 1 } else { 2 };
+        Mac(match self.draft.more.vmac.as_ref().and_then(|vmac| vmac.value.mac) {
+            Some(MacChoice::Whole(mac)) => mac,
+            Some(MacChoice::BeforeVrid([a, b, c, d, e])) => [a, b, c, d, e, self.vrid],
+            None => [0, 0, 0x5e, 0, of_family, self.vrid],
+        })
+    }
+}
+
 impl Resolver<'_, '_> {
     /// The interface of an instance's own, if it asks for one.
-    pub(super) fn made(&mut self, d: &Draft, g: &Global, parent: LinkIdx, family: Family, vrid: u8) -> Option<LinkIdx> {
-        let wish = self.wish(d, family, vrid)?;
+    pub(super) fn made(&mut self, router: &Router<'_>, parent: LinkIdx) -> Option<(LinkIdx, MadeKind)> {
+        let wish = self.wish(router, parent)?;
+        let prefix = router.global.vrrp.vmac_prefix.as_deref();
+        let vmac = matches!(wish.kind, MadeKind::Macvlan(_));
+        let borrows = router.family == Family::V6 && vmac && router.draft.more.vmac_xmit_base == Switch::Off;
+        let link_local = if borrows { Switch::On } else { Switch::Off };
+        let kind = wish.kind;
+        self.make(wish, (parent, router.family, link_local), prefix, router.vrid).map(|link| (link, kind))
+    }
+
+    /// The interface for addresses of a family that has the virtual router's hardware address on `parent`: `use_vmac_addr`, and
+    /// `use_vmac` of an address. COMPAT: keepalived 2.2.7, measured: one for all addresses of an interface and a family.
+    pub(super) fn vmac_on(
+        &mut self,
+        router: &Router<'_>,
+        parent: LinkIdx,
+        family: Family,
+        span: Span,
+    ) -> Option<LinkIdx> {
+        let kind = MadeKind::Macvlan(router.mac(family));
+        if let Some(made) = self.made.iter().find(|made| made.parent == parent && made.kind == kind) {
+            return Some(made.link);
+        }
+        let global = &router.global.vrrp;
+        let prefix = global.vmac_addr_prefix.as_deref().or(global.vmac_prefix.as_deref());
+        let link_local = if family == Family::V6 { Switch::On } else { Switch::Off };
+        let wish = Wish { name: None, kind, group: None, addr: None, span };
+        self.make(wish, (parent, family, link_local), prefix, router.vrid)
+    }
+
+    fn make(
+        &mut self,
+        wish: Wish<'_>,
+        (parent, family, link_local): (LinkIdx, Family, Switch),
+        prefix: Option<&str>,
+        vrid: u8,
+    ) -> Option<LinkIdx> {
         let group = self.link_group(wish.group, wish.span);
         let name = match wish.name {
             Some(name) if self.is_made(name) => {
@@ -43,7 +100,7 @@ impl Resolver<'_, '_> {
                 return None;
             }
             Some(name) => name.to_string(),
-            None => self.free_name(g.vrrp.vmac_prefix.as_deref().unwrap_or("vrrp"), family, vrid)?,
+            None => self.free_name(prefix.unwrap_or("vrrp"), family, vrid)?,
         };
         let origin = self.r.sources.origin(wish.span);
         let link = match self.link_names.get(&name) {
@@ -51,31 +108,52 @@ impl Resolver<'_, '_> {
             None => self.links.push(Link { name: name.clone(), origin: origin.clone() }).ok()?,
         };
         self.link_names.insert(name, link);
-        let own_address = family == Family::V6 && d.more.vmac_xmit_base == Switch::Off && wish.addr.is_none();
-        let link_local = if own_address { Switch::On } else { Switch::Off };
         self.made.push(MadeLink { link, parent, kind: wish.kind, family, group, link_local, addr: wish.addr, origin });
         Some(link)
     }
 
-    fn wish<'d>(&mut self, d: &'d Draft, family: Family, vrid: u8) -> Option<Wish<'d>> {
+    fn wish<'d>(&mut self, router: &Router<'d>, parent: LinkIdx) -> Option<Wish<'d>> {
+        let (d, family) = (router.draft, router.family);
         if let Some(vmac) = &d.more.vmac {
-            let of_family = if family == Family::V4 { 1 } else { 2 };
-            let mac = match vmac.value.mac {
-                Some(MacChoice::Whole(mac)) => mac,
-                Some(MacChoice::BeforeVrid([a, b, c, d, e])) => [a, b, c, d, e, vrid],
-                None => [0, 0, 0x5e, 0, of_family, vrid],
-            };
             let (name, group) = (vmac.value.name.as_deref(), vmac.value.group.as_deref());
-            return Some(Wish { name, kind: MadeKind::Macvlan(Mac(mac)), group, addr: None, span: vmac.span });
+            let kind = MadeKind::Macvlan(router.mac(family));
+            return Some(Wish { name, kind, group, addr: None, span: vmac.span });
         }
-        let ipvlan = d.more.ipvlan.as_ref()?;
-        if family == Family::V4 && ipvlan.value.addr.is_none() {
-            let message = "`use_ipvlan` of an IPv4 instance needs an address";
-            let missing = Diagnostic::error(Code::INCOMPLETE, ipvlan.span, message).label("ignored");
-            self.r.diags.push(missing.help("use_ipvlan 192.0.2.10/24"));
+        let At { value: ipvlan, span } = d.more.ipvlan.as_ref()?;
+        let of_family = ipvlan.addr.filter(|addr| Family::of(addr.addr) == family);
+        if of_family.is_none() && (family == Family::V4 || ipvlan.addr.is_some()) {
+            // COMPAT: keepalived 2.2.7 makes the interface and leaves the instance in FAULT for ever.
+            let (version, example) = match family {
+                Family::V4 => ("IPv4", "use_ipvlan 192.0.2.10/24"),
+                Family::V6 => ("IPv6", "use_ipvlan fe80::10/64"),
+            };
+            let message = format!("`use_ipvlan` of an {version} instance needs an {version} address");
+            let missing = Diagnostic::error(Code::INCOMPLETE, *span, message).label("ignored");
+            self.r.diags.push(missing.help(example));
+            return None;
         }
-        // ipvsd can make one, but keepalived leaves the virtual addresses on the parent, which is not done yet.
-        None
+        let kind = MadeKind::Ipvlan(self.ipvlan_mode(ipvlan.mode, parent, *span));
+        let (name, group) = (ipvlan.name.as_deref(), ipvlan.group.as_deref());
+        Some(Wish { name, kind, group, addr: of_family, span: *span })
+    }
+
+    /// The kernel has one mode for all ipvlans of an interface: that of the last one that is made.
+    fn ipvlan_mode(&mut self, asked: IpvlanMode, parent: LinkIdx, span: Span) -> IpvlanMode {
+        let mut of_parent = self.made.iter().filter(|made| made.parent == parent);
+        let first = of_parent.find_map(|made| match made.kind {
+            MadeKind::Ipvlan(mode) => Some((mode, &made.origin)),
+            MadeKind::Macvlan(_) => None,
+        });
+        let Some((mode, origin)) = first.filter(|(mode, _)| *mode != asked) else { return asked };
+        let message = format!("all ipvlans of one interface have one mode, and that of {origin} is another one");
+        self.r.diags.push(Diagnostic::error(Code::CONFLICT, span, message).label("the first one's counts"));
+        mode
+    }
+
+    /// The address that `use_ipvlan` gives an interface: adverts come from it. COMPAT: keepalived 2.2.7, measured.
+    pub(super) fn ipvlan_addr(&self, link: Option<LinkIdx>) -> Option<IpAddr> {
+        let made = self.made.iter().find(|made| Some(made.link) == link)?;
+        made.addr.map(|prefix| prefix.addr)
     }
 
     fn link_group(&mut self, group: Option<&str>, span: Span) -> Option<u32> {

@@ -223,6 +223,7 @@ impl Resolver<'_, '_> {
             ipvlan: more.ipvlan.as_ref().filter(|_| more.vmac.is_none()).map(|v| v.value.clone()),
             own_link: None, // once the interface is there
             vmac_addr: more.vmac_addr,
+            vmac_links: Vec::new(), // with it
             vmac_xmit_base: more.vmac_xmit_base,
             promote_secondaries: more.promote_secondaries,
             hmac,

@@ -1,37 +1,41 @@
 //! A host whose kernel is looked at.
 
+use crate::capture::Capture;
+use crate::daemon::{Daemon, Program};
+use crate::failure::{Outcome, wait_until};
+use crate::lan::{Host, Lan};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use tests::capture::Capture;
-use tests::daemon::{Daemon, Program};
-use tests::failure::{Outcome, wait_until};
-use tests::lan::{Host, Lan};
 
 /// How long something may take that follows from an event at once.
 pub const SOON: Duration = Duration::from_secs(6);
 
 /// A host of its own with 10.9.0.100/24 on `ens33`, IPv6 switched on.
 pub struct Alone {
+    /// The host.
     pub host: Host,
     /// [`Alone::picture`] before anything was started.
     pub empty: BTreeSet<String>,
     /// Every frame that it sends.
     pub wire: Capture,
-    _lan: Lan,
+    /// The LAN that it is alone on.
+    pub lan: Lan,
 }
 
 impl Alone {
+    /// Makes it.
     pub fn new() -> Outcome<Alone> {
         let lan = Lan::new()?;
         let host = lan.host("host", "10.9.0.100/24")?;
         host.netns.sysctl("ipv6/conf/all/disable_ipv6", "0")?;
         host.netns.sysctl("ipv6/conf/default/disable_ipv6", "0")?;
         let wire = lan.capture()?;
-        let mut alone = Alone { host, empty: BTreeSet::new(), wire, _lan: lan };
+        let mut alone = Alone { host, empty: BTreeSet::new(), wire, lan };
         alone.empty = alone.picture()?;
         Ok(alone)
     }
 
+    /// Starts Holdfast there.
     pub fn start(&self, config: &str) -> Outcome<Daemon> {
         Daemon::start(Program::Holdfast, &self.host, config)
     }
@@ -79,7 +83,9 @@ impl Alone {
 /// Whether lines are to be there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
+    /// They are to be there, each of them.
     All,
+    /// None of them is to be there.
     None,
 }
 
