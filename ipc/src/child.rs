@@ -35,7 +35,7 @@ use crate::config::{FileIdx, Generation};
 use crate::fault;
 use crate::log::{Logger, SyslogState, facility};
 use crate::msg::Role;
-use crate::msg::control::{Down, DumpKind, LogSetup, Sink, StopMode, Tracked, Up};
+use crate::msg::control::{Down, DumpKind, LogSetup, ProcessSeen, Sink, StopMode, Tracked, Up};
 use crate::report::Line;
 use crate::sys;
 use crate::time::Mono;
@@ -70,6 +70,9 @@ pub enum Event<P: Protocol> {
     Dump(DumpKind),
     /// A `track_file` of that generation as it is now; `None`: there is none that can be read. [`crate::tracked::read`] reads it.
     TrackedFile(Generation, FileIdx, Option<OwnedFd>),
+    /// What has become of processes, each with the descriptors that [`ProcessFiles`](crate::msg::control::ProcessFiles) says; to be answered
+    /// with `FromVrrp::ProcessesTaken`.
+    Processes(Generation, Vec<(ProcessSeen, Vec<OwnedFd>)>),
     /// Say goodbye, release, [`Child::stopped`], exit.
     Stop(StopMode),
     /// A message of this role alone, and of which generation it speaks.
@@ -264,6 +267,13 @@ impl<P: Protocol> Child<P> {
                 Some(fd) => self.events.push_back(Event::TrackedFile(generation, file, Some(fd))),
                 None => self.nonsense("a tracked file is missing"),
             },
+            Down::Processes(seen) => {
+                let with_files: Vec<_> = seen.into_iter().map(|seen| (seen, files_of(seen, fds))).collect();
+                if with_files.iter().any(|(seen, files)| files.len() != count(*seen)) {
+                    return self.nonsense("the files of a process are missing");
+                }
+                self.events.push_back(Event::Processes(generation, with_files));
+            }
             Down::Ask => self.say(P::up(Up::Here)),
             Down::Stop(mode) => self.events.push_back(Event::Stop(mode)),
         }
@@ -408,4 +418,16 @@ impl<P: Protocol> Child<P> {
             self.logger.error(format!("The supervisor broke the protocol: {what}; stopping"));
         }
     }
+}
+
+/// How many descriptors come with it.
+fn count(seen: ProcessSeen) -> usize {
+    match seen {
+        ProcessSeen::Runs(_, files) => files.count(),
+        ProcessSeen::Anew | ProcessSeen::Forked { .. } | ProcessSeen::Ended(_) | ProcessSeen::All => 0,
+    }
+}
+
+fn files_of(seen: ProcessSeen, fds: &mut dyn Iterator<Item = OwnedFd>) -> Vec<OwnedFd> {
+    fds.take(count(seen)).collect()
 }

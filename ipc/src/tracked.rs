@@ -7,7 +7,12 @@ pub const LENGTH: usize = 127;
 
 /// The beginning of a file that was handed over, empty when it cannot be read.
 pub fn read(file: OwnedFd) -> Vec<u8> {
-    let mut buffer = [0; LENGTH];
+    read_up_to(file, LENGTH)
+}
+
+/// At most `limit` bytes of a file that was handed over; empty when it cannot be read.
+pub fn read_up_to(file: OwnedFd, limit: usize) -> Vec<u8> {
+    let mut buffer = vec![0; limit];
     let mut len = 0;
     while let Some(room) = buffer.get_mut(len..).filter(|room| !room.is_empty()) {
         match nix::unistd::read(file.as_fd(), room) {
@@ -17,7 +22,8 @@ pub fn read(file: OwnedFd) -> Vec<u8> {
             Err(_) => return Vec::new(),
         }
     }
-    buffer.get(..len).unwrap_or_default().to_vec()
+    buffer.truncate(len);
+    buffer
 }
 
 /// The number at the beginning of a text, 0 when there is none; `None` when it is no 32-bit number: then the last one stays.

@@ -10,6 +10,7 @@ use crate::fsm::file::File;
 use crate::fsm::instance::{Claim, Follow, Instance, Scene, State};
 use crate::fsm::link::Links;
 use crate::fsm::pace::Paces;
+use crate::fsm::processes::Processes;
 use crate::fsm::script::Script;
 use crate::fsm::sync;
 use crate::queue::{Queue, Who};
@@ -19,7 +20,6 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::vrrp::SyncGroup;
-use ipc::config::vrrp_track::TrackProcess;
 use ipc::config::{BfdIdx, FileIdx, Generation, GroupIdx, InstanceIdx, TrackScriptIdx};
 use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::table::Table;
@@ -84,8 +84,8 @@ pub struct Active {
     pub(crate) routes: BTreeMap<Route, Vec<InstanceIdx>>,
     /// `json_version`
     pub json_version: u8,
-    /// `vrrp_track_process` blocks, for dumps.
-    pub track_processes: Vec<TrackProcess>,
+    /// Processes.
+    pub processes: Processes,
     /// Announcements that keep a distance.
     pub paces: Paces,
     queue: Queue,
@@ -115,7 +115,7 @@ impl Active {
             malformed_told: Told::default(),
             routes: BTreeMap::new(),
             json_version: 1,
-            track_processes: Vec::new(),
+            processes: Processes::default(),
             paces: Paces::default(),
             queue: Queue::default(),
         };
@@ -188,6 +188,7 @@ impl Active {
         for (index, session) in self.bfds.iter() {
             self.queue.set(Who::Bfd(index), session.deadline());
         }
+        self.queue.set(Who::Processes, self.processes.deadline());
     }
 
     /// The deadline of a session may be another one.
@@ -206,6 +207,7 @@ impl Active {
                     self.queue.set(who, not_before(self.paces.deadline(), env.now));
                 }
                 Who::Bfd(index) => self.bfd_expired(index, env),
+                Who::Processes => self.processes(&[], env),
                 Who::Script(index) => {
                     if let Some(script) = self.scripts.at_mut(index) {
                         script.expire(env.now, env.out);

@@ -43,6 +43,16 @@ pub fn data(active: &Active, now: Mono) -> String {
             None => writeln!(text, " Track file = {}\n   Status = not known yet", file.name),
         };
     }
+    text.push_str("------< VRRP Track processes >------\n");
+    for process in active.processes.rows() {
+        let _ = writeln!(
+            text,
+            " Track process = {}\n   {}\n   Status = {:?}",
+            process.conf.name,
+            process.words(),
+            process.verdict
+        );
+    }
     bfd::dump::write(&mut text, active.bfds.rows().iter(), now);
     let strays = active.strays;
     let _ = writeln!(

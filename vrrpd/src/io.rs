@@ -73,10 +73,44 @@ pub enum Event {
         /// Its beginning, untrusted; empty when it cannot be read.
         text: Vec<u8>,
     },
+    /// What has become of processes, in order.
+    Processes {
+        /// The generation that watches them.
+        generation: Generation,
+        /// What.
+        seen: Vec<Seen>,
+    },
     /// Say goodbye and release; answered by `Up::Stopped` when that is done.
     Stop(StopMode),
     /// Write a dump; answered by [`Action::Dump`].
     Dump(DumpKind),
+}
+
+/// What has become of a process; the texts are untrusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// All that run are told anew, up to [`Seen::All`].
+    Anew,
+    /// It runs, and may be another program or have another name than before.
+    Runs {
+        /// Its number.
+        pid: u32,
+        /// The beginning of its /proc/PID/stat; empty when it is gone.
+        stat: Vec<u8>,
+        /// The beginning of its /proc/PID/cmdline, when the configuration needs it.
+        command_line: Vec<u8>,
+    },
+    /// It has made a copy of itself.
+    Forked {
+        /// Its number.
+        parent: u32,
+        /// That of the copy.
+        child: u32,
+    },
+    /// It has ended.
+    Ended(u32),
+    /// Those told since [`Seen::Anew`] are all that run.
+    All,
 }
 
 impl From<Timeout> for Event {

@@ -9,6 +9,7 @@ use crate::fsm::file::File;
 use crate::fsm::instance::{Instance, MIN_ADVERT_INT, Scene, State};
 use crate::fsm::link::Links;
 use crate::fsm::pace::{Paces, Waits};
+use crate::fsm::processes::Processes;
 use crate::fsm::script::{Script, Verdict};
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -81,6 +82,9 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
         if options.track_files.iter().any(|tracked| !config.files.has(tracked.file)) {
             return Err("an instance names a file of nothing".to_string());
         }
+        if options.track_processes.iter().any(|tracked| !config.track_processes.has(tracked.process)) {
+            return Err("an instance names a process of nothing".to_string());
+        }
     }
     for group in config.groups.rows() {
         if group.members.iter().any(|member| !config.instances.has(*member)) {
@@ -114,10 +118,11 @@ pub fn activate(
     let Moment { now, quiet_until, day, chance } = at;
     let first = old.is_none();
     let left = old.as_ref().map_or_else(Generation::default, |old| old.generation);
-    let (mut old_instances, old_links, old_scripts, old_groups, old_files, old_bfds) = match old {
-        Some(old) => (by_key(&old), old.links, old.scripts, old.groups, old.files, old.bfds),
+    let (mut old_instances, old_links, old_scripts, old_groups, old_files, old_bfds, old_processes) = match old {
+        Some(old) => (by_key(&old), old.links, old.scripts, old.groups, old.files, old.bfds, old.processes),
         None => Default::default(),
     };
+    let unknown = if first { Verdict::Awaited } else { Verdict::Unknown };
     let links = Links::new(&config, &old_links);
     let scripts = config
         .track_scripts
@@ -125,7 +130,7 @@ pub fn activate(
         .iter()
         .map(|conf| match old_scripts.rows().iter().find(|script| script.conf.name == conf.name) {
             Some(script) => script.reconfigured(conf.clone()),
-            None => Script::new(conf.clone(), if first { Verdict::Awaited } else { Verdict::Unknown }),
+            None => Script::new(conf.clone(), unknown),
         })
         .collect();
     let files = config
@@ -181,7 +186,7 @@ pub fn activate(
     active.unknown.log = config.globals.log_unknown_vrids;
     active.paces = Paces::new(&config);
     active.json_version = config.globals.json_version;
-    active.track_processes = config.track_processes.rows().to_vec();
+    active.processes = Processes::new(&config.track_processes, &old_processes, unknown);
     active.start(now);
     active
 }

@@ -102,7 +102,10 @@ impl Machine for Router {
             Event::File { generation, file, text } if self.is_current(generation) => {
                 self.running(now, |active, env| active.file(file, &text, env));
             }
-            Event::ProbeEnded { .. } | Event::File { .. } => {}
+            Event::Processes { generation, seen } if self.is_current(generation) => {
+                self.running(now, |active, env| active.processes(&seen, env));
+            }
+            Event::ProbeEnded { .. } | Event::File { .. } | Event::Processes { .. } => {}
             Event::Stop(mode) => self.stop(now, mode),
             Event::Dump(kind) => self.dump(now, kind),
         }

@@ -157,7 +157,7 @@ impl Stage {
             while let Ok(Some(received)) = self.supervisor.receive() {
                 self.said.extend(received.frame.messages.into_iter().filter_map(|message| match message {
                     FromVrrp::Control(up) => Some(up),
-                    FromVrrp::Run(_) | FromVrrp::Tell(_) => None,
+                    FromVrrp::Run(_) | FromVrrp::Tell(_) | FromVrrp::ProcessesTaken => None,
                 }));
             }
             self.said.iter().position(|up| *up == wanted).map(|n| self.said.remove(n))

@@ -158,8 +158,12 @@ pub static BFD: [Keyword<Global>; 6] = tuning!(
     "bfd_rlimit_rtime"
 );
 
-/// The two keywords of one buffer.
+/// The two keywords of one buffer: those of a socket of ipvsd, and those that are followed.
 macro_rules! buffer {
+    (later $field:ident, $bytes:literal, $force:literal) => {{
+        let [bytes, force] = buffer!($field, $bytes, $force);
+        [bytes.not_yet(), force.not_yet()]
+    }};
     ($field:ident, $bytes:literal, $force:literal) => {
         [
             Keyword::new(
@@ -170,29 +174,27 @@ macro_rules! buffer {
                 |r, s, d: &mut Global| {
                     fill(&mut d.process.buffers.$field.bytes, bytes(r, s));
                 },
-            )
-            .not_yet(),
+            ),
             Keyword::switch($force, "the buffer may be larger than the limit of the system", |r, s, d: &mut Global| {
                 put(&mut d.process.buffers.$field.force, r.switch(s));
             })
-            .or("off")
-            .not_yet(),
+            .or("off"),
         ]
     };
 }
 
 /// `global_defs`, a part of it
 pub static VRRP_COMMAND: [Keyword<Global>; 2] =
-    buffer!(vrrp_command, "vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_cmd_rcv_bufs_force");
+    buffer!(later vrrp_command, "vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_cmd_rcv_bufs_force");
 /// `global_defs`, a part of it
 pub static VRRP_MONITOR: [Keyword<Global>; 2] =
-    buffer!(vrrp_monitor, "vrrp_netlink_monitor_rcv_bufs", "vrrp_netlink_monitor_rcv_bufs_force");
+    buffer!(later vrrp_monitor, "vrrp_netlink_monitor_rcv_bufs", "vrrp_netlink_monitor_rcv_bufs_force");
 /// `global_defs`, a part of it
 pub static LVS_COMMAND: [Keyword<Global>; 2] =
-    buffer!(lvs_command, "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_cmd_rcv_bufs_force");
+    buffer!(later lvs_command, "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_cmd_rcv_bufs_force");
 /// `global_defs`, a part of it
 pub static LVS_MONITOR: [Keyword<Global>; 2] =
-    buffer!(lvs_monitor, "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force");
+    buffer!(later lvs_monitor, "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force");
 /// `global_defs`, a part of it
 pub static PROCESS_MONITOR: [Keyword<Global>; 2] =
     buffer!(process_monitor, "process_monitor_rcv_bufs", "process_monitor_rcv_bufs_force");

@@ -147,8 +147,7 @@ pub static GROUP: &[Keyword<Group>] = &[
             track::uses_within(r, s, &mut g.track_processes, 254);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "track_bfd",
         Args::Flag,

@@ -86,8 +86,7 @@ pub static ROOT_VRRP: &[Keyword<Draft>] = &[
         keyword::read(r, &[TRACK_PROCESS], "`vrrp_track_process`", s.children(), &mut process);
         d.vrrp.processes.push(process);
     })
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new("net_namespace", Args::Count(1, 1), "NAME", "the network namespace that the daemon runs in", |r, s, d: &mut Draft| {
         if let Some(name) = path_part(r, s) {
             d.global.process.namespace = Some(name);

@@ -88,14 +88,14 @@ pub static TRACK_PROCESS: &[Keyword<TrackProcess>] = &[
         "process",
         Args::Some(1),
         "NAME [PARAMETER …]",
-        "the name of the program, and its parameters if they matter",
+        "the name of the process as in /proc/PID/comm; with parameters or full_command, the words of its command line",
         process,
     ),
     Keyword::new(
         "param_match",
         Args::Count(0, 1),
         "[initial|partial]",
-        "how parameters are compared: exactly, only the first ones, or one of them in part",
+        "how parameters are compared: alone, all of them; partial, the first ones; initial, these too, and the last one may go on",
         param_match,
     ),
     Keyword::new(
@@ -145,7 +145,7 @@ pub static TRACK_PROCESS: &[Keyword<TrackProcess>] = &[
         "fork_delay",
         Args::Count(1, 1),
         "SECONDS 0.000001..3600",
-        "how long there must be enough of it before that counts",
+        "how long a change by a copy that one of them has made of itself must last before it counts",
         |r, s, d: &mut TrackProcess| {
             set(&mut d.fork_delay, delay(r, s), s);
         },
@@ -155,7 +155,7 @@ pub static TRACK_PROCESS: &[Keyword<TrackProcess>] = &[
         "terminate_delay",
         Args::Count(1, 1),
         "SECONDS 0.000001..3600",
-        "how long there must be too few of it before that counts",
+        "how long a change by the end of one of them must last before it counts",
         |r, s, d: &mut TrackProcess| {
             set(&mut d.terminate_delay, delay(r, s), s);
         },
@@ -163,7 +163,7 @@ pub static TRACK_PROCESS: &[Keyword<TrackProcess>] = &[
     .or("no time"),
     Keyword::flag(
         "full_command",
-        "the whole command line is compared, not the name of the program",
+        "the first word of the command line is compared, path and all, not the name of the process",
         |_, _, d: &mut TrackProcess| d.full_command = Switch::On,
     ),
 ];

@@ -216,8 +216,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     Keyword::new("track_process", Args::Flag, "", "processes that must run, one a line: NAME [weight N [reverse]]; with a weight the priority changes instead", |r, s, i: &mut Instance| {
         track::uses_within(r, s, &mut i.more.track_processes, 254);
     })
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new("track_bfd", Args::Flag, "", "BFD sessions that must be up, one a line: NAME [weight N [reverse]]; with a weight the priority changes instead", |r, s, i: &mut Instance| {
         track::uses(r, s, &mut i.more.track_bfds);
     })

@@ -34,6 +34,7 @@ impl Printer<'_> {
     fn scripts(self, w: &mut Writer<'_>) -> fmt::Result {
         let ScriptConfig {
             files: _,
+            processes: _,
             ping: _,
             security,
             default_user,

@@ -144,8 +144,8 @@ impl Driver {
                     )),
                 },
                 child::Event::Detached(Role::Vrrp) => self.vrrp.detach(),
-                // There is no other peer.
-                child::Event::Attach(..) | child::Event::Detached(_) => {}
+                // There is no other peer, and only instances track processes.
+                child::Event::Attach(..) | child::Event::Detached(_) | child::Event::Processes(..) => {}
                 child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
                 child::Event::TrackedFile(generation, file, open) => {
                     let text = open.map(tracked::read).unwrap_or_default();

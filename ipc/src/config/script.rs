@@ -3,6 +3,7 @@
 use super::file::WatchedFile;
 use super::identity::{Fifos, Identity};
 use super::vrrp::Switch;
+use super::vrrp_track::WatchedProcesses;
 use super::{FileIdx, GroupIdx, InstanceIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
 use core::time::Duration;
@@ -19,6 +20,8 @@ pub struct ScriptConfig {
     pub groups: Table<GroupIdx, String>,
     /// `track_file` blocks; the same indices as in the slices of vrrpd and checkd.
     pub files: Table<FileIdx, WatchedFile>,
+    /// `track_process`: what is watched; `None` when no instance tracks a process.
+    pub processes: Option<WatchedProcesses>,
     /// How many BFD sessions there are: vrrpd runs them, also for checkers alone.
     pub bfds: u32,
     /// There is a PING_CHECK: checkd's group must be one that may ping.

@@ -38,10 +38,25 @@ pub enum ParamMatch {
     Any,
     /// All are the same.
     Exact,
-    /// They begin with these.
+    /// They begin with these, the last of which may go on. COMPAT: keepalived 2.2.7, measured.
     Initial,
-    /// They begin with these, the last one may go on.
+    /// They begin with these.
     Partial,
+}
+
+impl TrackProcess {
+    /// Whether command lines are looked at. COMPAT: keepalived 2.2.7, measured: then the whole first word counts, path and all, otherwise
+    /// the name of the process (its /proc/PID/comm).
+    pub fn reads_command_lines(&self) -> bool {
+        self.full_command == Switch::On || self.params != ParamMatch::Any
+    }
+}
+
+/// What the supervisor is to watch for vrrpd, when an instance tracks processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatchedProcesses {
+    /// Their command lines matter too, not only their names.
+    pub command_lines: Switch,
 }
 
 /// A `garp_group`: interfaces whose announcements together keep a distance.

@@ -33,6 +33,9 @@ pub enum Down {
     /// One descriptor if [`Tracked::Open`]: a `track_file` as it is now, of the generation in the frame header. Said of every file that the
     /// child tracks after each activation, and again whenever it may have changed.
     TrackedFile(FileIdx, Tracked),
+    /// What has become of processes, in order, of the generation in the frame header; to vrrpd only, which answers with
+    /// [`FromVrrp::ProcessesTaken`] and is told nothing more of them before. Descriptors: those of each [`ProcessSeen::Runs`], in order.
+    Processes(Vec<ProcessSeen>),
     /// Answer with [`Up::Here`]: whoever does not hangs.
     Ask,
     /// Say goodbye, release, answer [`Up::Stopped`] and exit.
@@ -76,6 +79,8 @@ pub enum FromVrrp {
     Run(Run),
     /// Something has changed.
     Tell(News),
+    /// [`Down::Processes`] has been looked at.
+    ProcessesTaken,
 }
 
 /// Supervisor to checkd.
@@ -282,6 +287,45 @@ pub enum Tracked {
     Open,
     /// Nothing that can be read: it is missing, no regular file, or cannot be opened.
     Missing,
+}
+
+/// What has become of a process. Numbers are those of processes, never of a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProcessSeen {
+    /// All that run are told anew, up to [`ProcessSeen::All`]: at the start, and when something was missed.
+    Anew,
+    /// It runs, and may be another program or have another name than before.
+    Runs(u32, ProcessFiles),
+    /// It has made a copy of itself.
+    Forked {
+        /// Its number.
+        parent: u32,
+        /// That of the copy.
+        child: u32,
+    },
+    /// It has ended.
+    Ended(u32),
+    /// Those told since [`ProcessSeen::Anew`] are all that run.
+    All,
+}
+
+/// What comes with a process that runs, open for reading at the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProcessFiles {
+    /// One descriptor: its /proc/PID/stat.
+    Stat,
+    /// Two: that, and its /proc/PID/cmdline.
+    StatAndCommandLine,
+}
+
+impl ProcessFiles {
+    /// How many descriptors that is.
+    pub fn count(self) -> usize {
+        match self {
+            ProcessFiles::Stat => 1,
+            ProcessFiles::StatAndCommandLine => 2,
+        }
+    }
 }
 
 /// What stays behind at the end.

@@ -163,8 +163,11 @@ impl Driver {
                     self.check.detach();
                     self.step(Event::CheckLost);
                 }
-                // It tracks no file.
-                child::Event::Attach(..) | child::Event::Detached(_) | child::Event::TrackedFile(..) => {}
+                // It tracks nothing.
+                child::Event::Attach(..)
+                | child::Event::Detached(_)
+                | child::Event::TrackedFile(..)
+                | child::Event::Processes(..) => {}
                 child::Event::Dump(_) => self.step(Event::Dump),
                 child::Event::Other(_, never) => match never {},
                 child::Event::Stop(mode) => {

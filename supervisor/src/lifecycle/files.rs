@@ -1,5 +1,5 @@
 //! Tracked files: each child is given those that it tracks, all of them when it begins with a generation, and one again when it may have
-//! changed. What is in them is not looked at here.
+//! changed. What is in them is not looked at here. Processes that instances track likewise.
 
 use super::{Action, Lifecycle};
 use crate::daemon::Daemon;
@@ -18,6 +18,13 @@ impl Lifecycle {
         if has(generation) || self.previous.is_some_and(has) {
             out.push(Action::WatchFiles(generation));
         }
+        if self.tracks_processes(generation) || self.previous.is_some_and(|previous| self.tracks_processes(previous)) {
+            out.push(Action::WatchProcesses(generation));
+        }
+    }
+
+    fn tracks_processes(&self, generation: Generation) -> bool {
+        self.scripts.table(generation).is_some_and(|table| table.processes.is_some())
     }
 
     /// A child is told to begin with a generation.
@@ -25,6 +32,9 @@ impl Lifecycle {
         let Some(table) = self.scripts.table(generation) else { return };
         let its = table.files.iter().filter(|(_, file)| is_told(file, daemon));
         out.extend(its.map(|(idx, _)| Action::HandFile(daemon, generation, idx)));
+        if daemon == Daemon::Vrrp && table.processes.is_some() {
+            out.push(Action::TellProcesses(generation));
+        }
     }
 
     pub(super) fn file_changed(&self, generation: Generation, idx: FileIdx, out: &mut Vec<Action>) {

@@ -144,6 +144,10 @@ pub enum Action {
     InitFiles(Generation),
     /// Watch the files of that generation instead of all others; [`Event::FileChanged`] follows.
     WatchFiles(Generation),
+    /// Watch processes as that generation wants it.
+    WatchProcesses(Generation),
+    /// Tell vrrpd, which begins with that generation, of all processes and then of what becomes of them.
+    TellProcesses(Generation),
     /// Open a file of that generation and send it to a child.
     HandFile(Daemon, Generation, FileIdx),
     /// Tell a child how its probe ended.

@@ -21,6 +21,8 @@ pub enum Said {
     Run(Run),
     /// A change.
     News(News),
+    /// vrrpd has looked at what became of processes.
+    ProcessesTaken,
 }
 
 /// The supervisor's end of a control channel.
@@ -116,6 +118,7 @@ impl Control {
                 FromVrrp::Control(up) => Said::Control(up),
                 FromVrrp::Run(run) => Said::Run(run),
                 FromVrrp::Tell(news) => Said::News(news),
+                FromVrrp::ProcessesTaken => Said::ProcessesTaken,
             }),
             Control::Check(c) => heard(c.receive()?, |message| match message {
                 FromCheck::Control(up) => Said::Control(up),

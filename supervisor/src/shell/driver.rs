@@ -14,6 +14,7 @@ use super::fifo::Fifo;
 use super::files;
 use super::notify::Manager;
 use super::ping::PingGroups;
+use super::processes::Processes;
 use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
 use super::start::IDENT;
@@ -29,7 +30,7 @@ use mio::Token;
 use mio::unix::SourceFd;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::PathBuf;
 use supervisor::daemon::Daemon;
 use supervisor::fifo::Kind;
@@ -41,7 +42,8 @@ const COMPILER_ENDED: Token = Token(2);
 const LEAVING: Token = Token(3);
 const FIFOS: usize = 4;
 const FILES: Token = Token(7);
-const CHILDREN: usize = 8;
+const PROCESSES: Token = Token(8);
+const CHILDREN: usize = 9;
 const SCRIPTS: usize = 1_024;
 
 fn channel_token(daemon: Daemon) -> Token {
@@ -78,6 +80,8 @@ pub struct Setup {
     pub logger: Logger,
     /// The commands' runner, with the environment of the start.
     pub commands: Commands,
+    /// For the process connector, made in the network namespace that this process was started in and has left.
+    pub outside: Option<OwnedFd>,
 }
 
 /// The supervisor.
@@ -95,6 +99,7 @@ pub struct Driver {
     slices: BTreeMap<Generation, Slices>,
     fifos: BTreeMap<Kind, Fifo>,
     watcher: Watcher,
+    processes: Processes,
     ping: PingGroups,
     /// Tracked files that are to be handed out.
     handing: VecDeque<(Daemon, Generation, FileIdx)>,
@@ -105,12 +110,13 @@ pub struct Driver {
 
 impl Driver {
     /// Opens what it needs.
-    pub fn new(setup: Setup) -> io::Result<Driver> {
+    pub fn new(mut setup: Setup) -> io::Result<Driver> {
         let interrupt = if setup.cli.ignore_sigint { Interrupt::Ignored } else { Interrupt::Stops };
         let signals = Signals::new(interrupt)?;
         let mut events = EventLoop::new()?;
         events.add_readable(&mut SourceFd(&signals.fd().as_raw_fd()), SIGNALS)?;
         let machine = Lifecycle::new(setup.cli.options());
+        let processes = Processes::new(setup.outside.take());
         Ok(Driver {
             setup,
             machine,
@@ -124,6 +130,7 @@ impl Driver {
             slices: BTreeMap::new(),
             fifos: BTreeMap::new(),
             watcher: Watcher::default(),
+            processes,
             ping: PingGroups::default(),
             handing: VecDeque::new(),
             manager: Manager::find(),
@@ -150,6 +157,7 @@ impl Driver {
                 self.take(*source);
             }
             self.tend_files();
+            self.tend_processes();
             self.compiler_overdue();
             if self.machine.deadline().is_some_and(|at| at <= self.now) {
                 self.happens(Event::Timeout);
@@ -161,7 +169,7 @@ impl Driver {
 
     fn deadline(&self) -> Option<Mono> {
         let compiler = self.compiler.as_ref().map(|c| c.until);
-        let files = [self.watcher.deadline(), self.next_handing()];
+        let files = [self.watcher.deadline(), self.next_handing(), self.processes.deadline()];
         let others = [self.machine.deadline(), compiler, self.setup.logger.deadline(), self.manager.deadline()];
         others.into_iter().chain(files).flatten().min()
     }
@@ -177,6 +185,7 @@ impl Driver {
             LEAVING => {}
             FILES => self.watcher.is_ready(),
             Token(n) if n >= SCRIPTS => self.take_script(n),
+            PROCESSES => self.processes.is_ready(self.now),
             Token(n) if (FIFOS..CHILDREN).contains(&n) => self.flush_fifos(),
             token => {
                 for daemon in Daemon::ALL {

@@ -7,7 +7,7 @@ use super::driver::{Driver, Setup};
 use super::exec::Commands;
 use super::pidfile::{self, PidFile, PidFileError};
 use super::spawn::Programs;
-use super::{files, module, signals, terminal};
+use super::{files, module, signals, sys, terminal};
 use ipc::log::{Logger, facility, learn_time_zone, own_console};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::{Level, Line};
@@ -32,10 +32,13 @@ pub const IDENT: &str = "Holdfast";
 /// Runs as the command line says; gives the exit code. COMPAT: keepalived 2.4.3, exit codes.
 pub fn run(mut cli: Cli) -> u8 {
     // 1. Where to work. Before anything is opened or looked up that belongs to a namespace.
-    if let Some(name) = &cli.namespace
-        && let Err(why) = enter_namespace(name)
-    {
-        return refuse(1, &why);
+    let mut outside = None;
+    if let Some(name) = &cli.namespace {
+        // The kernel tells of processes in the first network namespace only. Without a socket they are looked for.
+        outside = sys::connector().ok();
+        if let Err(why) = enter_namespace(name) {
+            return refuse(1, &why);
+        }
     }
     if let Some(log) = cli.config_test.clone() {
         return config_test::run(&cli, &log);
@@ -106,7 +109,7 @@ pub fn run(mut cli: Cli) -> u8 {
         }
     }
     // 8. To work.
-    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands });
+    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, outside });
     drop(pid_file);
     code
 }

@@ -20,7 +20,7 @@ impl Active {
     /// What instances may track.
     pub fn tracked(&self) -> Tracked<'_> {
         let (links, scripts, files, bfds) = (&self.links, &self.scripts, &self.files, &self.bfds);
-        Tracked { links, scripts, files, bfds, fresh: Verdict::Down }
+        Tracked { links, scripts, files, bfds, processes: &self.processes, fresh: Verdict::Down }
     }
 
     /// Looks at what the instances track; a member of a group is looked at together with the others.

@@ -1,12 +1,15 @@
-//! News of what is tracked: interfaces, scripts, files.
+//! News of what is tracked: interfaces, scripts, files, processes.
 
-use super::{Active, Env};
+use super::{Active, Env, not_before};
 use crate::fsm::instance::{Instance, State};
 use crate::fsm::link::{self, Known};
 use crate::fsm::script::Turned;
+use crate::io::Seen;
+use crate::queue::Who;
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::vrrp::Switch;
+use ipc::config::vrrp_options::TrackProcessUse;
 use ipc::config::{FileIdx, InstanceIdx, LinkIdx};
 use ipc::msg::control::ProbeEnded;
 use ipc::msg::vips::LinkFacts;
@@ -72,6 +75,19 @@ impl Active {
         let users =
             self.started_where(|instance| instance.options.track_files.iter().any(|tracked| tracked.file == index));
         self.appraise(&users, env);
+    }
+
+    /// What has become of processes; without anything, a delay has ended. Together, so that a copy that becomes another program at once
+    /// was never there.
+    pub fn processes(&mut self, seen: &[Seen], env: &mut Env<'_>) {
+        seen.iter().for_each(|seen| self.processes.see(env.now, seen));
+        let turned = self.processes.expire(env.now, env.out);
+        self.queue.set(Who::Processes, not_before(self.processes.deadline(), env.now));
+        if !turned.is_empty() {
+            let tracks = |used: &TrackProcessUse| turned.contains(&used.process);
+            let users = self.started_where(|instance| instance.options.track_processes.iter().any(tracks));
+            self.appraise(&users, env);
+        }
     }
 }
 

@@ -3,13 +3,15 @@
 use super::{Seconds, place, version, wants};
 use crate::active::Active;
 use crate::fsm::instance::{Instance, State};
+use crate::fsm::process::{Delay, Process};
+use crate::fsm::script::Verdict;
 use crate::packet::auth;
 use alloc::string::String;
 use core::fmt::Write;
 use core::time::Duration;
 use ipc::config::vrrp::{Auth, Preemption, Switch};
 use ipc::config::vrrp_options::{Accept, NotifyDeleted};
-use ipc::config::vrrp_track::{ParamMatch, TrackProcess};
+use ipc::config::vrrp_track::ParamMatch;
 use ipc::time::Mono;
 
 /// When it is, by both clocks.
@@ -32,7 +34,7 @@ pub fn text(active: &Active, at: Moment) -> String {
         text.push_str("{\"vrrp\":");
         instances(&mut text, active, at);
         text.push_str(",\"track_process\":[");
-        for (n, process) in active.track_processes.iter().enumerate() {
+        for (n, process) in active.processes.rows().iter().enumerate() {
             text.push_str(if n > 0 { ",{" } else { "{" });
             track_process(&mut text, process);
             text.push('}');
@@ -125,6 +127,16 @@ fn json_data(text: &mut String, active: &Active, instance: &Instance, at: Moment
         }
         text.push(']');
     }
+    if !instance.options.track_processes.is_empty() {
+        comma(text);
+        text.push_str("\"track_process\":[");
+        for (n, tracked) in instance.options.track_processes.iter().enumerate() {
+            let name = active.processes.at(tracked.process).map_or("?", |process| process.conf.name.as_str());
+            text.push_str(if n > 0 { "," } else { "" });
+            quoted(text, name);
+        }
+        text.push(']');
+    }
     if conf.auth != Auth::None {
         member(text, "auth_type", auth::kind(&conf.auth));
         string(text, "auth_data", "********");
@@ -160,8 +172,9 @@ fn json_stats(text: &mut String, instance: &Instance) {
     }
 }
 
-/// What is asked for of a process. COMPAT: the keys of keepalived 2.2.8.
-fn track_process(text: &mut String, process: &TrackProcess) {
+/// What is asked for of a process, and how it stands. COMPAT: the keys of keepalived 2.2.8.
+fn track_process(text: &mut String, live: &Process) {
+    let process = &live.conf;
     string(text, "process", process.process.first().map_or("", String::as_str));
     let params = match process.params {
         ParamMatch::Any => "none",
@@ -169,12 +182,20 @@ fn track_process(text: &mut String, process: &TrackProcess) {
         ParamMatch::Initial => "initial",
         ParamMatch::Partial => "partial",
     };
+    let parameters = process.process.get(1..).unwrap_or_default().join(" ");
+    if !parameters.is_empty() {
+        string(text, "parameters", &parameters);
+    }
     string(text, "param_match", params);
     member(text, "min_processes", process.least);
     if let Some(most) = process.most {
         member(text, "max_processes", most);
     }
+    member(text, "current_processes", live.count);
+    member(text, "have_quorum", live.verdict == Verdict::Up);
     member(text, "weight", process.weight.value);
+    member(text, "fork_delay_timer_running", live.delayed() == Delay::Fork);
+    member(text, "terminate_delay_timer_running", live.delayed() == Delay::Terminate);
     member(text, "terminate_delay", Seconds(process.terminate_delay));
     member(text, "fork_delay", Seconds(process.fork_delay));
     member(text, "full_command", process.full_command == Switch::On);

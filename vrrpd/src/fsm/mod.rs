@@ -2,6 +2,7 @@
 //! ([`track`], [`script`]), together with whom ([`sync`]). [`instance`] holds the states, [`transitions`] what
 //! leads from one to another.
 
+pub mod command;
 pub mod election;
 pub mod file;
 pub mod garp;
@@ -9,6 +10,8 @@ pub mod instance;
 pub mod link;
 pub mod notify;
 pub mod pace;
+pub mod process;
+pub mod processes;
 pub mod reconfigure;
 pub mod script;
 pub mod send;

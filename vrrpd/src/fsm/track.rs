@@ -4,6 +4,7 @@
 use super::file::File;
 use super::instance::{Instance as Live, State};
 use super::link::{self, Known, Links};
+use super::processes::Processes;
 use super::script::{Script, Verdict};
 use crate::bfd::session::{Session, Standing};
 use alloc::format;
@@ -11,7 +12,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::vrrp::{Instance, Switch, Transport, Weight};
-use ipc::config::{BfdIdx, FileIdx, LinkIdx, TrackScriptIdx};
+use ipc::config::{BfdIdx, FileIdx, LinkIdx, TrackProcessIdx, TrackScriptIdx};
 use ipc::msg::vips::{LinkFacts, Multicast};
 use ipc::net::Family;
 use ipc::table::Table;
@@ -27,7 +28,10 @@ pub struct Tracked<'a> {
     pub files: &'a Table<FileIdx, File>,
     /// BFD sessions.
     pub bfds: &'a Table<BfdIdx, Session>,
-    /// How a session that is fresh counts for an instance that is not master. For a master it counts as up.
+    /// Processes.
+    pub processes: &'a Processes,
+    /// How a session that is fresh, or a process that has not been looked for, counts for an instance that is not master. For a master it
+    /// counts as up.
     pub fresh: Verdict,
 }
 
@@ -48,6 +52,10 @@ pub enum Fault {
     BfdDown(BfdIdx),
     /// A BFD session is up, with `reverse`.
     BfdUp(BfdIdx),
+    /// Too few or too many of a process run.
+    ProcessDown(TrackProcessIdx),
+    /// Enough of a process run, with `reverse`.
+    ProcessUp(TrackProcessIdx),
     /// Its interface has no address of its family to send from.
     NoSource(LinkIdx),
     /// `track_src_ip`: the configured source address is not on the interface.
@@ -63,7 +71,7 @@ pub enum Fault {
 impl Fault {
     /// What the log says of it: what is wrong, the line that makes it matter, and where it is not plain from that, what to do.
     pub fn describe(self, conf: &Instance, tracked: Tracked<'_>) -> String {
-        let Tracked { links, scripts, files, bfds, .. } = tracked;
+        let Tracked { links, scripts, files, bfds, processes, .. } = tracked;
         let origin = |link| conf.track_links.iter().find(|t| t.link == link).map_or(&conf.origin, |t| &t.origin);
         let bfd = |bfd, what| {
             let session = bfds.at(bfd).map(|session| &session.conf);
@@ -89,6 +97,12 @@ impl Fault {
             }),
             Fault::BfdDown(index) => bfd(index, "is not up"),
             Fault::BfdUp(index) => bfd(index, "is up, and tracked in reverse"),
+            Fault::ProcessDown(index) => processes
+                .at(index)
+                .map_or_else(String::new, |process| format!("{} ({})", process.words(), process.conf.origin)),
+            Fault::ProcessUp(index) => processes.at(index).map_or_else(String::new, |process| {
+                format!("{}; it is tracked in reverse ({})", process.words(), process.conf.origin)
+            }),
             Fault::NoSource(link) => format!(
                 "interface {} has no {} to send adverts from; add one, or set mcast_src_ip or unicast_src_ip ({})",
                 links.name(link),
@@ -162,6 +176,7 @@ impl Live {
         sum.scripts(&self.conf, tracked.scripts);
         sum.files(self, tracked.files);
         sum.bfds(self, tracked);
+        sum.processes(self, tracked);
         let port = port(&self.conf, self.speaks_on(), tracked.links, &mut sum.faults);
         let multicast = matches!(self.conf.transport, Transport::Multicast { .. });
         if self.options.unicast_fault_no_peer == Switch::On && multicast {
@@ -217,6 +232,21 @@ impl Sum {
                 Standing::Fresh => tracked.fresh,
             };
             self.add(used.weight, state, Fault::BfdDown(used.bfd), Fault::BfdUp(used.bfd));
+        }
+    }
+
+    fn processes(&mut self, live: &Live, tracked: Tracked<'_>) {
+        for used in &live.options.track_processes {
+            let Some(process) = tracked.processes.at(used.process) else { continue };
+            let held = live.state == State::Master || tracked.fresh == Verdict::Up;
+            let state = match process.verdict {
+                Verdict::Awaited | Verdict::Unknown if held => Verdict::Up,
+                verdict => verdict,
+            };
+            if used.weight.value == 0 && state == Verdict::Awaited {
+                self.waiting = Waiting::Yes;
+            }
+            self.add(used.weight, state, Fault::ProcessDown(used.process), Fault::ProcessUp(used.process));
         }
     }
 

@@ -7,6 +7,7 @@ use super::arrival::Arrival;
 use super::bfd::{self, BfdSockets};
 use super::later::{Later, Piece};
 use super::outbox::{Outbox, Packets};
+use super::processes;
 use super::receiver::Received;
 use super::sockets::Sockets;
 use core::time::Duration;
@@ -15,7 +16,7 @@ use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready, clock};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, StopMode, Up};
+use ipc::msg::control::{AtStop, FromVrrp, StopMode, Up};
 use ipc::msg::sessions::{CheckToVrrp, VrrpToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
@@ -230,6 +231,10 @@ impl Driver {
                 child::Event::TrackedFile(generation, file, open) => {
                     let text = open.map(tracked::read).unwrap_or_default();
                     self.step(now, Event::File { generation, file, text });
+                }
+                child::Event::Processes(generation, seen) => {
+                    self.step(now, Event::Processes { generation, seen: processes::read(seen) });
+                    self.child.say(FromVrrp::ProcessesTaken);
                 }
                 child::Event::Stop(mode) => self.stop(now, mode),
                 child::Event::Other(generation, ended) => self.step(now, Event::ProbeEnded { generation, ended }),

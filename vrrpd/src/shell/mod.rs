@@ -6,6 +6,7 @@ pub mod driver;
 pub mod later;
 pub mod link;
 pub mod outbox;
+pub mod processes;
 pub mod receiver;
 pub mod sender;
 pub mod sockets;

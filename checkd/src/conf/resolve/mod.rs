@@ -111,6 +111,7 @@ pub fn resolve<'a>(
     bundle.vrrp.track_scripts = resolver.track_scripts;
     resolver.scripts.files = watched::files(&bundle);
     resolver.scripts.ping = watched::pings(&bundle);
+    resolver.scripts.processes = watched::processes(&bundle);
     bundle.script = resolver.scripts;
     (bundle, resolver.files)
 }

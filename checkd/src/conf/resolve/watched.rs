@@ -14,6 +14,7 @@ use ipc::config::check::CheckerKind;
 use ipc::config::file::{TrackFile, WatchedFile};
 use ipc::config::ipvs::ServiceGroup;
 use ipc::config::vrrp::{Switch, Weight};
+use ipc::config::vrrp_track::{TrackProcess, WatchedProcesses};
 use ipc::config::{Bundle, FileIdx};
 use ipc::table::Table;
 
@@ -116,4 +117,12 @@ pub(super) fn files(bundle: &Bundle) -> Table<FileIdx, WatchedFile> {
 pub(super) fn pings(bundle: &Bundle) -> Switch {
     let pings = bundle.check.checkers.rows().iter().any(|checker| checker.kind == CheckerKind::Ping);
     if pings { Switch::On } else { Switch::Off }
+}
+
+/// What is watched of processes, when an instance tracks one.
+pub(super) fn processes(bundle: &Bundle) -> Option<WatchedProcesses> {
+    let options = bundle.vrrp.options.rows().iter();
+    options.flat_map(|options| &options.track_processes).next()?;
+    let read = bundle.vrrp.track_processes.rows().iter().any(TrackProcess::reads_command_lines);
+    Some(WatchedProcesses { command_lines: if read { Switch::On } else { Switch::Off } })
 }

@@ -68,6 +68,8 @@ impl Driver {
             },
             Action::InitFiles(generation) => self.watcher.init(generation, &mut self.setup.logger),
             Action::WatchFiles(generation) => self.watch_files(generation),
+            Action::WatchProcesses(generation) => self.watch_processes(generation),
+            Action::TellProcesses(generation) => self.processes.begin(self.now, generation),
             Action::HandFile(daemon, generation, file) => self.handing.push_back((daemon, generation, file)),
             Action::Probed(daemon, generation, ended) => {
                 if let Some(running) = self.children.get_mut(&daemon) {

@@ -34,11 +34,7 @@ impl Driver {
                 Ok(Some((generation, said))) => {
                     messages = messages.saturating_add(said.len());
                     for said in said {
-                        self.happens(match said {
-                            Said::Control(up) => Event::Said(daemon, generation, up),
-                            Said::Run(run) => Event::Asked(daemon, generation, run),
-                            Said::News(news) => Event::News(daemon, generation, news),
-                        });
+                        self.heard(daemon, generation, said);
                     }
                 }
                 Err(e) => return self.happens(Event::Broken(daemon, breach(&e))),
@@ -59,6 +55,9 @@ impl Driver {
                 files::forget_child_pid(&path, gone.process.pid());
             }
         }
+        if daemon == Daemon::Vrrp {
+            self.processes.pause();
+        }
         self.happens(Event::Died(daemon, death));
     }
 
@@ -67,12 +66,18 @@ impl Driver {
             let Some(running) = self.children.get_mut(&daemon) else { return };
             let Ok(Some((generation, said))) = running.control.receive() else { return };
             for said in said {
-                match said {
-                    Said::Control(up) => self.happens(Event::Said(daemon, generation, up)),
-                    Said::Run(run) => self.happens(Event::Asked(daemon, generation, run)),
-                    Said::News(news) => self.happens(Event::News(daemon, generation, news)),
-                }
+                self.heard(daemon, generation, said);
             }
+        }
+    }
+
+    fn heard(&mut self, daemon: Daemon, generation: Generation, said: Said) {
+        match said {
+            Said::Control(up) => self.happens(Event::Said(daemon, generation, up)),
+            Said::Run(run) => self.happens(Event::Asked(daemon, generation, run)),
+            Said::News(news) => self.happens(Event::News(daemon, generation, news)),
+            // The pace of what it is told, nothing for the core.
+            Said::ProcessesTaken => self.processes.taken(),
         }
     }
 
