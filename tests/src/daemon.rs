@@ -6,8 +6,9 @@ use crate::lan::Host;
 use crate::process::{Process, family};
 use nix::sys::signal::{SIGHUP, SIGKILL, SIGSTOP, SIGTERM, Signal};
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// How long a daemon may take to end after SIGTERM. keepalived gives its children 5 s.
@@ -41,6 +42,15 @@ impl Program {
     }
 }
 
+/// Where a daemon is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Within {
+    /// In the network namespace of its host.
+    Netns,
+    /// In that of this process.
+    First,
+}
+
 /// A daemon with a directory of its own for configuration, log and pid files. Killed when dropped.
 #[derive(Debug)]
 pub struct Daemon {
@@ -59,7 +69,7 @@ impl Daemon {
 
     /// [`start`](Self::start) with more options on the command line.
     pub fn start_with(program: Program, host: &Host, config: &str, options: &[&str]) -> Outcome<Self> {
-        Self::start_on(program, host, config, options, |_| String::new())
+        Self::start_on(program, host, config, options, Within::Netns, |_| String::new())
     }
 
     /// [`start`](Self::start) on a host where a file of ours (the first of a pair) stands in the place of one of the machine's; nobody
@@ -67,7 +77,7 @@ impl Daemon {
     pub fn start_with_files(program: Program, host: &Host, config: &str, files: &[(&Path, &str)]) -> Outcome<Self> {
         let binds = files.iter().map(|(ours, theirs)| format!("mount --bind '{}' '{theirs}' && ", ours.display()));
         let binds: String = binds.collect();
-        Self::start_on(program, host, config, &[], |_| binds)
+        Self::start_on(program, host, config, &[], Within::Netns, |_| binds)
     }
 
     /// [`start`](Self::start) after the shell commands that `first` makes for its directory, each ending in `&&`: they can set variables,
@@ -78,7 +88,7 @@ impl Daemon {
         options: &[&str],
         first: impl FnOnce(&Path) -> String,
     ) -> Outcome<Self> {
-        Self::start_on(Program::Holdfast, host, config, options, first)
+        Self::start_on(Program::Holdfast, host, config, options, Within::Netns, first)
     }
 
     /// [`start`](Self::start) with the directory `run` in its own for its run directory, where dumps go.
@@ -90,11 +100,30 @@ impl Daemon {
         })
     }
 
+    /// [`start`](Self::start) from outside the host's network namespace, into which the daemon goes itself: the kernel tells of processes
+    /// in the first one only.
+    pub fn start_outside(program: Program, host: &Host, config: &str) -> Outcome<Self> {
+        let namespace = format!("--namespace={}", host.netns.name());
+        Self::start_on(program, host, config, &[&namespace], Within::First, |_| String::new())
+    }
+
+    fn shell(host: &Host, within: Within) -> Command {
+        match within {
+            Within::Netns => host.netns.command("sh"),
+            Within::First => {
+                let mut command = Command::new("sh");
+                command.stdin(Stdio::null()).process_group(0);
+                command
+            }
+        }
+    }
+
     fn start_on(
         program: Program,
         host: &Host,
         config: &str,
         options: &[&str],
+        within: Within,
         first: impl FnOnce(&Path) -> String,
     ) -> Outcome<Self> {
         let directory = Directory::new()?;
@@ -104,9 +133,7 @@ impl Daemon {
         let first = first(at);
         // Ours has no process of that kind, and says so.
         let bfd_pid = format!("--bfd_pid={}", at.join("bfd.pid").display());
-        let process = host
-            .netns
-            .command("sh")
+        let process = Self::shell(host, within)
             // `ip netns exec` has made a mount namespace.
             .args(["-c", &format!("{first}exec \"$0\" \"$@\"")])
             .arg(program.executable()?)

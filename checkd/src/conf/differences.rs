@@ -408,6 +408,20 @@ pub static DIFFERENCES: &[Difference] = &[
         "each socket asks for 4 MiB, which net.core.rmem_max may reduce, and these are checked and not used",
         "that is more than any of them asks for in practice, and a buffer that is never full costs nothing",
     ),
+    running(
+        "processes-elsewhere",
+        "`track_process` in a container, or started in a network namespace, where the kernel does not tell of processes",
+        "they are counted at the start and never again (2.2.7)",
+        "they are looked for every second",
+        "what is tracked is meant to be noticed",
+    ),
+    running(
+        "process-long-name",
+        "`process NAME` with a name of more than 15 bytes, of which the kernel keeps 15",
+        "never runs (2.2.7)",
+        "its first 15 bytes count",
+        "a name that never matches keeps the instance in FAULT for good",
+    ),
 ];
 
 #[cfg(test)]
