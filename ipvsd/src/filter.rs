@@ -1,7 +1,8 @@
 //! The nftables tables of this process as they are known here: what is in one, and how it is built.
 //!
 //! There are two purposes, each with a table per address family that needs one. [`Purpose::Vips`] drops what is sent to the virtual
-//! addresses of instances that do not accept it; its sets follow the addresses. [`Purpose::Marks`] gives the packets of a
+//! addresses of instances that do not accept it, and keeps the reports of multicast groups off virtual MAC interfaces; its sets follow
+//! the addresses and the interfaces. [`Purpose::Marks`] gives the packets of a
 //! `virtual_server_group` one firewall mark; its maps follow the configuration.
 
 use alloc::collections::BTreeSet;
@@ -15,7 +16,7 @@ use ipc::net::Family;
 /// What a table is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {
-    /// `no_accept`
+    /// `no_accept`, `use_vmac`
     Vips,
     /// `nftables_ipvs`
     Marks,
@@ -39,8 +40,12 @@ pub struct Layout {
     pub priority: i32,
     /// Whether its rules count packets.
     pub counters: Switch,
+    /// [`Purpose::Vips`]: whether packets to addresses are dropped.
+    pub deaf: Switch,
     /// [`Purpose::Vips`]: whether packets from the addresses are dropped too.
     pub outgoing: Switch,
+    /// [`Purpose::Vips`]: whether there are virtual MAC interfaces that what hosts say of themselves is kept off.
+    pub vmacs: Switch,
     /// [`Purpose::Marks`]: the protocols that have a map.
     pub maps: Vec<Protocol>,
 }
@@ -52,6 +57,10 @@ pub enum Element {
     Vip(IpAddr),
     /// A link-local one, which means something on its interface alone.
     LinkLocal(Ipv6Addr, u32),
+    /// A virtual MAC interface, by number: what it reports of multicast groups of a family leaves by its parent.
+    Reports(Family, u32, u32),
+    /// A virtual MAC interface that solicits no IPv6 routers.
+    Solicits(u32),
     /// Addresses in a row, with a port.
     Mark {
         /// The protocol, which has a map of its own.
@@ -72,7 +81,8 @@ impl Element {
     pub fn family(&self) -> Family {
         match self {
             Element::Vip(addr) => Family::of(*addr),
-            Element::LinkLocal(..) => Family::V6,
+            Element::Reports(family, ..) => *family,
+            Element::LinkLocal(..) | Element::Solicits(_) => Family::V6,
             Element::Mark { first, .. } => Family::of(*first),
         }
     }
@@ -81,7 +91,7 @@ impl Element {
     pub fn protocol(&self) -> Option<Protocol> {
         match self {
             Element::Mark { protocol, .. } => Some(*protocol),
-            Element::Vip(_) | Element::LinkLocal(..) => None,
+            Element::Vip(_) | Element::LinkLocal(..) | Element::Reports(..) | Element::Solicits(_) => None,
         }
     }
 }

@@ -25,7 +25,7 @@ fn ruleset() -> String {
 }
 
 fn table() -> VipTable {
-    VipTable { name: "keepalived".into(), priority: -1, counters: Switch::Off, outgoing: Switch::On }
+    VipTable { name: "keepalived".into(), priority: -1, counters: Switch::Off, outgoing: Switch::On, igmp: Switch::On }
 }
 
 /// Instances that do not accept packets for their addresses.

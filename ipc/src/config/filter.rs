@@ -13,13 +13,14 @@ pub const FIRST_MARK: u32 = 1000;
 /// The tables. What is `None` must not be there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter {
-    /// Drops packets to the addresses of instances that do not accept them.
+    /// Drops packets to the addresses of instances that do not accept them; keeps hosts' business off virtual MAC interfaces.
     pub vips: Option<VipTable>,
     /// `nftables_ipvs`: gives the packets of a virtual server group one mark.
     pub marks: Option<MarkTable>,
 }
 
-/// The table behind `no_accept`.
+/// The table behind `no_accept`, and behind `use_vmac`: what an interface with a virtual router's MAC address reports of multicast groups
+/// leaves by its parent instead, and it solicits no routers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VipTable {
     /// Its name, 1 to 31 bytes; in the families ip and ip6.
@@ -30,6 +31,8 @@ pub struct VipTable {
     pub counters: Switch,
     /// Whether packets from the addresses are dropped too; not with `vrrp_iptables` and one chain.
     pub outgoing: Switch,
+    /// Whether IGMP is kept off virtual MAC interfaces; with `disable_local_igmp` there is none.
+    pub igmp: Switch,
 }
 
 /// The table of marks.

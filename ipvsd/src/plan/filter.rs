@@ -4,12 +4,12 @@ use super::addrs;
 use crate::desired::Desired;
 use crate::filter::{Element, Layout, Purpose, TableKey};
 use crate::ledger::{Ledger, Owner};
-use crate::observed::Network;
+use crate::observed::{LinkKind, Network};
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::InstanceIdx;
-use ipc::config::ipvs::{AddrSpec, Protocol};
+use ipc::config::ipvs::{AddrSpec, MadeKind, MadeLink, Protocol};
 use ipc::config::vrrp::Switch;
 use ipc::config::vrrp_options::Accept;
 use ipc::msg::vips::Presence;
@@ -49,8 +49,13 @@ pub fn layout(ledger: &Ledger, key: TableKey) -> Option<Layout> {
             let table = ledger.filter().vips.as_ref()?;
             let (name, priority, counters) = (table.name.clone(), table.priority, table.counters);
             let mut dropped = ledger.instances().filter(|(_, i)| i.accept == Accept::Drop).flat_map(|(_, i)| &i.addrs);
-            let needed = dropped.any(|spec| Family::of(spec.prefix.addr) == key.family);
-            needed.then(|| Layout { name, priority, counters, outgoing: table.outgoing, maps: Vec::new() })
+            let on = |yes: bool| if yes { Switch::On } else { Switch::Off };
+            let deaf = on(dropped.any(|spec| Family::of(spec.prefix.addr) == key.family));
+            let outgoing = if deaf == Switch::On { table.outgoing } else { Switch::Off };
+            let reports = key.family == Family::V6 || table.igmp == Switch::On;
+            let vmacs = on(reports && vmacs(ledger, key.family).next().is_some());
+            let needed = deaf == Switch::On || vmacs == Switch::On;
+            needed.then(|| Layout { name, priority, counters, deaf, outgoing, vmacs, maps: Vec::new() })
         }
         Purpose::Marks => {
             let table = ledger.filter().marks.as_ref()?;
@@ -58,9 +63,39 @@ pub fn layout(ledger: &Ledger, key: TableKey) -> Option<Layout> {
             let here = ledger.marks().iter().filter(|element| element.family() == key.family);
             let mut maps: Vec<Protocol> = here.filter_map(Element::protocol).collect();
             maps.dedup();
-            (!maps.is_empty()).then_some(Layout { name, priority, counters, outgoing: Switch::Off, maps })
+            let off = Switch::Off;
+            (!maps.is_empty()).then_some(Layout {
+                name,
+                priority,
+                counters,
+                deaf: off,
+                outgoing: off,
+                vmacs: off,
+                maps,
+            })
         }
     }
+}
+
+/// The virtual MAC interfaces that speak a family: each speaks IPv6, and those of an IPv4 instance IPv4.
+fn vmacs(ledger: &Ledger, family: Family) -> impl Iterator<Item = &MadeLink> {
+    ledger.made().iter().filter(move |made| {
+        matches!(made.kind, MadeKind::Macvlan(_)) && (family == Family::V6 || made.family == family)
+    })
+}
+
+/// What there should be of those that are there. COMPAT: keepalived 2.2.7, measured.
+fn kept_off(view: &View<'_>, family: Family) -> Vec<Element> {
+    let mut all = Vec::new();
+    for made in vmacs(view.ledger, family) {
+        let link = view.ledger.link(made.link).and_then(|name| view.network.link(name));
+        let Some(link) = link.filter(|link| matches!(link.link_kind, LinkKind::Macvlan(_))) else { continue };
+        all.push(Element::Reports(family, link.ifindex, link.parent));
+        if family == Family::V6 {
+            all.push(Element::Solicits(link.ifindex));
+        }
+    }
+    all
 }
 
 /// Everything that a table should hold.
@@ -69,7 +104,12 @@ pub fn elements(view: &View<'_>, key: TableKey) -> BTreeSet<Element> {
         Purpose::Vips => {
             let specs = view.ledger.instances().flat_map(|(_, instance)| &instance.addrs);
             let addrs: BTreeSet<IpAddr> = specs.map(|spec| spec.prefix.addr).collect();
-            addrs.into_iter().filter(|addr| Family::of(*addr) == key.family).flat_map(|addr| of(view, addr)).collect()
+            let addrs = addrs.into_iter().filter(|addr| Family::of(*addr) == key.family);
+            let mut all: BTreeSet<Element> = addrs.flat_map(|addr| of(view, addr)).collect();
+            if layout(view.ledger, key).is_some_and(|layout| layout.vmacs == Switch::On) {
+                all.extend(kept_off(view, key.family));
+            }
+            all
         }
         Purpose::Marks => view.ledger.marks().iter().filter(|e| e.family() == key.family).copied().collect(),
     }

@@ -332,7 +332,10 @@ fn complaint(key: TableKey, name: &str, errno: Errno) -> String {
         Family::V6 => "ip6",
     };
     let (what, so) = match key.purpose {
-        Purpose::Vips => ("no_accept", "packets to its addresses are not dropped"),
+        Purpose::Vips => (
+            "no_accept and use_vmac",
+            "packets to addresses are not dropped, and multicast reports leave with virtual MAC addresses",
+        ),
         Purpose::Marks => {
             ("nftables_ipvs", "the packets of virtual server groups get no mark and reach no real server")
         }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 use tests::alone::{Alone, SOON};
+use tests::capture::Frame;
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
+use tests::netns::run;
 
 const ADVERT_V4: [u8; 6] = [0, 0, 0x5e, 0, 1, 7];
 const ADVERT_V6: [u8; 6] = [0, 0, 0x5e, 0, 2, 7];
@@ -38,6 +40,12 @@ fn made(alone: &Alone) -> Outcome<Vec<String>> {
     Ok(all)
 }
 
+/// The packet filter's lines.
+fn ruleset(alone: &Alone) -> Outcome<Vec<String>> {
+    let text = run(alone.host.netns.command("nft").args(["list", "ruleset"]))?;
+    Ok(text.lines().map(|line| line.trim().to_owned()).collect())
+}
+
 fn link_local(alone: &Alone, link: &str) -> Outcome<String> {
     let own = alone.lines(&format!("-o -6 addr show dev {link} scope link"))?;
     Ok(own.iter().filter_map(|line| line.split(' ').nth(3)).next().unwrap_or("none").to_owned())
@@ -65,8 +73,20 @@ fn the_interfaces_are_keepalived_s_and_adverts_have_their_addresses() -> Outcome
         sent_from(&alone, ADVERT_V4, 23)?;
         sent_from(&alone, ADVERT_V6, 20)?;
         std::thread::sleep(Duration::from_secs(1));
-        let all = made(&alone)?;
+        let mut all = made(&alone)?;
+        all.extend(ruleset(&alone)?);
         daemon.terminate()?;
+        assert_eq!(ruleset(&alone)?, Vec::<String>::new(), "no table is left");
+        for frame in alone.wire.frames() {
+            let from_vmac = [ADVERT_V4, ADVERT_V6].iter().any(|mac| frame.bytes.get(6..12) == Some(&mac[..]));
+            let multicast_report = [[1, 0, 0x5e, 0, 0, 0x16], [0x33, 0x33, 0, 0, 0, 0x16], [0x33, 0x33, 0, 0, 0, 2]];
+            let reports = multicast_report.iter().any(|group| frame.bytes.get(..6) == Some(&group[..]));
+            assert!(!(from_vmac && reports), "from a virtual MAC address: {:x?}", frame.bytes);
+        }
+        let moved = |frame: &&Frame| {
+            frame.bytes.get(..12) == Some(&[&[1, 0, 0x5e, 0, 0, 0x16][..], &alone.host.mac].concat()[..])
+        };
+        assert!(alone.wire.frames().iter().any(|frame| moved(&frame)), "reports leave by the interface under it");
         Ok((all, alone))
     };
     let (theirs, _) = look(Program::Keepalived)?;

@@ -1,13 +1,13 @@
-//! The tables of the packet filter: what `nftables…`, `vrrp_iptables` and `no_accept` come to.
+//! The tables of the packet filter: what `nftables…`, `vrrp_iptables`, `no_accept` and `use_vmac` come to.
 
 use crate::conf::Draft;
 use alloc::string::ToString;
 use ipc::config::filter::{FIRST_MARK, Filter, MarkTable, PRIORITY, VipTable};
-use ipc::config::ipvs::IpvsConfig;
+use ipc::config::ipvs::{IpvsConfig, MadeKind};
 use ipc::config::vrrp::Switch;
 use ipc::config::vrrp_options::Accept;
 
-/// The name of the table behind `no_accept` where none is written. COMPAT: keepalived 2.2.7.
+/// The name of the table behind `no_accept` and `use_vmac` where none is written. COMPAT: keepalived 2.2.7.
 const TABLE: &str = "keepalived";
 /// The same, if `nftables_ipvs` has taken that name.
 const OTHER_TABLE: &str = "keepalived_vips";
@@ -16,7 +16,8 @@ const OTHER_TABLE: &str = "keepalived_vips";
 /// one chain: what goes out is not filtered. With both, nftables counts.
 pub(super) fn filter(draft: &Draft, ipvs: &IpvsConfig) -> Filter {
     let written = &draft.global.vrrp.firewall;
-    let needed = ipvs.instances.rows().iter().any(|instance| instance.accept == Accept::Drop);
+    let needed = ipvs.instances.rows().iter().any(|instance| instance.accept == Accept::Drop)
+        || ipvs.made.iter().any(|made| matches!(made.kind, MadeKind::Macvlan(_)));
     let outgoing = match (&written.nftables, &written.iptables) {
         (None, Some((_, None))) => Switch::Off,
         _ => Switch::On,
@@ -28,6 +29,7 @@ pub(super) fn filter(draft: &Draft, ipvs: &IpvsConfig) -> Filter {
         priority: written.priority.unwrap_or(PRIORITY),
         counters: written.counters,
         outgoing,
+        igmp: if draft.global.vrrp.disable_local_igmp == Switch::On { Switch::Off } else { Switch::On },
     });
     let marks = written.ipvs.as_ref().map(|name| MarkTable {
         name: name.clone(),

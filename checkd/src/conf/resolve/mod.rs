@@ -104,8 +104,8 @@ pub fn resolve<'a>(
     resolver.listeners(&mut bundle);
     lint::all(resolver.r, tree, draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
-    bundle.ipvs.filter = filter::filter(draft, &bundle.ipvs);
     bundle.ipvs.made = core::mem::take(&mut resolver.made);
+    bundle.ipvs.filter = filter::filter(draft, &bundle.ipvs);
     bundle.ipvs.links = resolver.links.clone();
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;

@@ -41,6 +41,8 @@ pub enum Meta {
     Oif = 5,
     /// Protocol behind the IP header.
     L4Proto = 16,
+    /// Kind of the interface that it goes out on, in 16 bytes.
+    OifKind = 27,
 }
 
 /// What becomes of a packet. The numbers are those of `linux/netfilter.h` and `enum nft_verdicts`.
@@ -106,9 +108,14 @@ impl Rule {
         self.with("lookup", &Attributes::default().name(1, set).number(2, FIRST))
     }
 
-    /// Goes on with what a map has for it in the first register, if it has something.
-    pub fn look_up(self, map: &str) -> Self {
-        self.with("lookup", &Attributes::default().name(1, map).number(2, FIRST).number(3, FIRST))
+    /// Goes on with what a map has for what is in a register in the same register, if it has something.
+    pub fn look_up(self, map: &str, register: u32) -> Self {
+        self.with("lookup", &Attributes::default().name(1, map).number(2, register).number(3, register))
+    }
+
+    /// Sends a copy to the address in the first register by the interface in another one.
+    pub fn duplicate(self, interface: u32) -> Self {
+        self.with("dup", &Attributes::default().number(1, FIRST).number(2, interface))
     }
 
     /// Counts the packet, if that is wanted.

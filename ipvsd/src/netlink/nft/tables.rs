@@ -21,6 +21,9 @@ const OUT_LINK_LOCAL: &str = "out_link_local";
 const VIPS: &str = "vips";
 const VIPS_LINK_LOCAL: &str = "vips_link_local";
 const NEIGHBOUR_DISCOVERY: &str = "neighbor-discovery";
+const VMACS: &str = "vmac_set";
+/// From a virtual MAC interface to its parent.
+const PARENTS: &str = "vmac_map";
 
 /// Elements in one message: their attribute holds 65,535 bytes, and one takes at most 100.
 const ELEMENTS: usize = 500;
@@ -61,7 +64,13 @@ enum End {
 /// Protocols with their maps and numbers.
 const PROTOCOLS: [(Protocol, &str, u8); 3] =
     [(Protocol::Tcp, "tcp_map", 6), (Protocol::Udp, "udp_map", 17), (Protocol::Sctp, "sctp_map", 132)];
+const IGMP: u8 = 2;
 const ICMPV6: u8 = 58;
+/// Router solicitation (RFC 4861 §4.1), report of version 2 of MLD (RFC 3810 §5.2).
+const ROUTER_SOLICIT: u8 = 133;
+const REPORT: u8 = 143;
+/// The kind of a virtual MAC interface, as `NFT_META_OIFKIND` has it: IFNAMSIZ bytes.
+const MACVLAN: [u8; 16] = *b"macvlan\0\0\0\0\0\0\0\0\0";
 /// Neighbour solicitation and advertisement (RFC 4861 §4.3, §4.4).
 const SOLICIT: u8 = 135;
 const ADVERT: u8 = 136;
@@ -167,13 +176,51 @@ fn address_type(family: Family) -> (u32, u32) {
     }
 }
 
-/// The table behind `no_accept`: what is sent to the addresses is dropped, and what is sent from them. RFC 9568 §6.4.3: neighbour
-/// discovery is not; ARP never comes by here.
 fn vips(t: &mut Writer<'_>, layout: &Layout) {
-    let out = layout.outgoing == Switch::On;
-    if out {
+    if layout.outgoing == Switch::On || layout.vmacs == Switch::On {
         t.base_chain(OUT, Hook::Out, layout.priority);
     }
+    if layout.vmacs == Switch::On {
+        keep_off(t, layout);
+    }
+    if layout.deaf == Switch::On {
+        drop_vips(t, layout);
+    }
+}
+
+/// `use_vmac`: a switch that hears of multicast groups or routers from the virtual router's MAC address would send them where the master
+/// was. What tells of groups is told by the parent.
+fn keep_off(t: &mut Writer<'_>, layout: &Layout) {
+    let value = Attributes::default()
+        .number(6, IFACE_INDEX)
+        .number(7, 4)
+        .raw(13, &[host_order(KEYS), host_order(VALUES)].concat());
+    t.set(PARENTS, MAP, IFACE_INDEX, 4, &value);
+    let (report, offset, length) = match t.family {
+        Family::V4 => (Rule::default().payload(Layer::Network, 9, 1, FIRST).equal(&[IGMP]), 16, 4),
+        Family::V6 => (icmpv6(REPORT), 24, 16),
+    };
+    let moved = report.meta(Meta::OifKind, FIRST).equal(&MACVLAN).payload(Layer::Network, offset, length, FIRST);
+    let moved = moved.meta(Meta::Oif, AFTER_16).look_up(PARENTS, AFTER_16).duplicate(AFTER_16);
+    t.rule(OUT, &moved.count(layout.counters).verdict(Verdict::Drop));
+    if t.family == Family::V6 {
+        t.set(VMACS, 0, IFACE_INDEX, 4, &Attributes::default().raw(13, &host_order(KEYS)));
+        let solicit = icmpv6(ROUTER_SOLICIT).meta(Meta::OifKind, FIRST).equal(&MACVLAN);
+        let solicit = solicit.meta(Meta::Oif, FIRST).is_in(VMACS);
+        t.rule(OUT, &solicit.count(layout.counters).verdict(Verdict::Drop));
+    }
+}
+
+/// A rule that begins with the type of an ICMPv6 packet.
+fn icmpv6(kind: u8) -> Rule {
+    let rule = Rule::default().meta(Meta::L4Proto, FIRST).equal(&[ICMPV6]);
+    rule.payload(Layer::Transport, 0, 1, FIRST).equal(&[kind])
+}
+
+/// `no_accept`: what is sent to the addresses is dropped, and what is sent from them. RFC 9568 §6.4.3: neighbour discovery is not; ARP
+/// never comes by here.
+fn drop_vips(t: &mut Writer<'_>, layout: &Layout) {
+    let out = layout.outgoing == Switch::On;
     t.base_chain(IN, Hook::In, layout.priority);
     let (kind, length) = address_type(t.family);
     t.set(VIPS, 0, kind, length, &Attributes::default());
@@ -212,11 +259,15 @@ fn filter(t: &mut Writer<'_>, layout: &Layout, end: End, chain: &str, link_local
     t.rule(chain, &rule);
 }
 
-/// NFTA_SET_USERDATA of a map whose values are numbers of this machine: NFTNL_UDATA_SET_DATABYTEORDER, for nft(8) to print them.
-fn host_order() -> [u8; 6] {
+/// A part of NFTA_SET_USERDATA: the keys (NFTNL_UDATA_SET_KEYBYTEORDER) or values (NFTNL_UDATA_SET_DATABYTEORDER) are numbers of this
+/// machine. For nft(8), which prints them.
+fn host_order(what: u8) -> [u8; 6] {
     let [a, b, c, d] = 1_u32.to_ne_bytes();
-    [1, 4, a, b, c, d]
+    [what, 4, a, b, c, d]
 }
+
+const KEYS: u8 = 0;
+const VALUES: u8 = 1;
 
 /// The table of marks: maps from address and port to mark.
 fn marks(t: &mut Writer<'_>, layout: &Layout) {
@@ -225,7 +276,7 @@ fn marks(t: &mut Writer<'_>, layout: &Layout) {
     for (_, map, protocol) in PROTOCOLS.into_iter().filter(|(p, ..)| layout.maps.contains(p)) {
         let field = |bytes| Attributes::default().nest(1, &Attributes::default().number(1, bytes));
         let fields = Attributes::default().nest(2, &field(length).and(&field(2)));
-        let more = Attributes::default().number(6, MARK).number(7, 4).nest(9, &fields).raw(13, &host_order());
+        let more = Attributes::default().number(6, MARK).number(7, 4).nest(9, &fields).raw(13, &host_order(VALUES));
         let flags = INTERVAL | MAP | CONCAT;
         t.set(map, flags, with(kind, INET_SERVICE), length.saturating_add(4), &more);
         let rule = Rule::default().meta(Meta::L4Proto, FIRST).equal(&[protocol]);
@@ -234,7 +285,7 @@ fn marks(t: &mut Writer<'_>, layout: &Layout) {
             Family::V6 => (24, AFTER_16),
         };
         let rule = rule.payload(Layer::Network, offset, length, FIRST).payload(Layer::Transport, 2, 2, behind);
-        let rule = rule.look_up(map).set_mark().count(layout.counters).verdict(Verdict::Return);
+        let rule = rule.look_up(map, FIRST).set_mark().count(layout.counters).verdict(Verdict::Return);
         t.rule(IN, &rule);
     }
 }
@@ -284,6 +335,11 @@ fn one(element: &Element) -> (&'static str, Attributes) {
             key.extend(ifindex.to_ne_bytes());
             (VIPS_LINK_LOCAL, Attributes::default().nest(1, &value(&key)))
         }
+        Element::Reports(_, link, parent) => {
+            let element = Attributes::default().nest(1, &value(&link.to_ne_bytes()));
+            (PARENTS, element.nest(2, &value(&parent.to_ne_bytes())))
+        }
+        Element::Solicits(link) => (VMACS, Attributes::default().nest(1, &value(&link.to_ne_bytes()))),
         Element::Mark { protocol, first, last, port, mark } => {
             let map = PROTOCOLS.iter().find(|(p, ..)| *p == protocol).map_or("", |(_, map, _)| map);
             let key = |addr| {

@@ -25,7 +25,9 @@ fn layout() -> Layout {
         name: "t".into(),
         priority: -1,
         counters: Switch::On,
+        deaf: Switch::On,
         outgoing: Switch::On,
+        vmacs: Switch::On,
         maps: std::vec![Protocol::Tcp],
     }
 }
