@@ -34,6 +34,7 @@ fn facts(link: &LinkFact, ledger: &Ledger, network: &Network) -> LinkFacts {
     LinkFacts {
         name: link.name.clone(),
         ifindex: link.ifindex,
+        base: link.base(),
         state: if flag(IFF_UP) && flag(IFF_RUNNING) { LinkState::Up } else { LinkState::Down },
         arp: if ethernet && !flag(IFF_NOARP) { Arp::Yes } else { Arp::No },
         multicast: if flag(IFF_MULTICAST) { Multicast::Yes } else { Multicast::No },

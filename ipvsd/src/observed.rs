@@ -30,7 +30,7 @@ pub struct LinkFact {
     pub forwarding: Forwarding,
     /// What it is beside a device.
     pub link_kind: LinkKind,
-    /// Number of the interface that it was made on, 0 for none.
+    /// Number of the interface that it was made on; 0 for none, or one in another namespace.
     pub parent: u32,
     /// Number of the bridge, bond or VRF that it is in.
     pub master: Option<u32>,
@@ -59,6 +59,24 @@ pub enum LinkKind {
 }
 
 impl LinkFact {
+    /// The interface that its frames leave by: of a macvlan or an ipvlan the one it is made on. The kernel makes one on another of its kind
+    /// on that one's own base.
+    pub fn base(&self) -> u32 {
+        match self.link_kind {
+            LinkKind::Macvlan(_) | LinkKind::Ipvlan(_) if self.parent != 0 => self.parent,
+            _ => self.ifindex,
+        }
+    }
+
+    /// Whether one of kind `link` that was made on this interface has that number for its parent.
+    pub fn bears(&self, link: &LinkFact) -> bool {
+        let same_kind = matches!(
+            (self.link_kind, link.link_kind),
+            (LinkKind::Macvlan(_), LinkKind::Macvlan(_)) | (LinkKind::Ipvlan(_), LinkKind::Ipvlan(_))
+        );
+        link.parent == if same_kind { self.parent } else { self.ifindex }
+    }
+
     /// The table of one that is a VRF.
     pub fn vrf_table(&self) -> Option<u32> {
         match self.link_kind {

@@ -143,6 +143,7 @@ pub fn facts(addr: Ipv4Addr) -> LinkFacts {
     LinkFacts {
         name: "eth0".into(),
         ifindex: 2,
+        base: 2,
         state: LinkState::Up,
         arp: Arp::Yes,
         multicast: Multicast::Yes,

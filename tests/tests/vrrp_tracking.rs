@@ -37,7 +37,7 @@ fn started((mut conf, one): (VrrpConfig, Instance)) -> Bench {
 
 fn other(bench: &Bench, n: usize, state: LinkState) -> LinkFacts {
     let ifindex = 2 + u32::try_from(n).unwrap();
-    LinkFacts { name: format!("eth{n}"), ifindex, state, ..facts(bench.addr) }
+    LinkFacts { name: format!("eth{n}"), ifindex, base: ifindex, state, ..facts(bench.addr) }
 }
 
 fn turn(bench: &mut Bench, n: usize, state: LinkState) -> Vec<String> {
@@ -155,4 +155,30 @@ fn a_script_is_named_with_its_line_and_what_it_came_to() {
         let told = format!("(VI_1) script chk_0 {words} (test.conf:200)");
         assert!(lines(&bench.out).contains(&told.as_str()), "{:?}", lines(&bench.out));
     }
+}
+
+/// A macvlan and the interface that it is on are one network: of two instances with one virtual_router_id the later one waits.
+#[test]
+fn one_virtual_router_on_two_names_of_a_network_runs_once() {
+    let mut conf = config(vec![instance(7, 100)]);
+    let link = conf.links.push(Link { name: "eth1".into(), origin: Origin::default() }).unwrap();
+    let mut later = Instance { name: "later".into(), link, ..instance(7, 100) };
+    later.track_links.iter_mut().for_each(|tracked| tracked.link = link);
+    conf.instances.push(later).unwrap();
+    let mut bench = Bench::start(conf);
+    let on = |bench: &Bench, base| LinkFacts { base, ..other(bench, 1, LinkState::Up) };
+    assert_eq!(bench.state(1), State::Fault, "there is no eth1");
+    let apart = on(&bench, 3);
+    bench.ipvs(IpvsToVrrp::LinkChanged(apart));
+    assert_eq!((bench.state(0), bench.state(1)), (State::Backup, State::Backup), "two networks");
+    bench.ipvs(IpvsToVrrp::LinkGone { name: "eth1".into() });
+    let together = on(&bench, 2);
+    let said: Vec<String> =
+        lines(bench.ipvs(IpvsToVrrp::LinkChanged(together))).into_iter().map(str::to_owned).collect();
+    let told = "(later) virtual_router_id 7 is that of another instance on interface eth0, which eth1 leads to as well; give one of \
+                them another number (test.conf:7)";
+    assert_eq!(said, [told]);
+    assert_eq!((bench.state(0), bench.state(1)), (State::Backup, State::Fault));
+    bench.ipvs(IpvsToVrrp::LinkGone { name: "eth0".into() });
+    assert_eq!((bench.state(0), bench.state(1)), (State::Fault, State::Backup), "it is the only one now");
 }

@@ -13,6 +13,7 @@ use crate::fsm::pace::Paces;
 use crate::fsm::processes::Processes;
 use crate::fsm::script::Script;
 use crate::fsm::sync;
+use crate::fsm::twins::Twins;
 use crate::queue::{Queue, Who};
 use crate::stats::{Stats, Strays};
 use crate::wire::{Route, Told, Unknown};
@@ -64,6 +65,8 @@ pub struct Active {
     pub generation: Generation,
     /// Instances.
     pub instances: Table<InstanceIdx, Instance>,
+    /// Those that may turn out to be one virtual router.
+    twins: Twins,
     /// Sync groups.
     pub groups: Table<GroupIdx, Group>,
     /// Scripts.
@@ -104,6 +107,7 @@ impl Active {
     ) -> Self {
         let mut active = Active {
             generation,
+            twins: Twins::new(&instances),
             instances,
             groups,
             scripts,

@@ -137,7 +137,7 @@ fn write_instance(text: &mut String, active: &Active, instance: &Instance, now: 
         write_hmac(text, instance)?;
     }
     for fault in &instance.faults {
-        writeln!(text, "   Fault: {}", fault.describe(conf, active.tracked()))?;
+        writeln!(text, "   Fault: {}", fault.describe(instance, active.tracked()))?;
     }
     Ok(())
 }

@@ -187,6 +187,7 @@ impl Stage {
         let facts = LinkFacts {
             name: "left".to_owned(),
             ifindex: self.left.ifindex("left"),
+            base: self.left.ifindex("left"),
             state: LinkState::Up,
             arp: Arp::Yes,
             multicast: Multicast::Yes,

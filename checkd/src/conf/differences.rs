@@ -366,6 +366,13 @@ pub static DIFFERENCES: &[Difference] = &[
         "at boot the network is often later than the daemon",
     ),
     running(
+        "same-router-twice",
+        "two instances with one `virtual_router_id` whose interfaces lead to the same network, as a macvlan and what it is on",
+        "the daemon refuses to run; with `dynamic_interfaces allow_if_changes` one of them is in FAULT",
+        "the later one of the file is in FAULT as long as that is so, and says so",
+        "interfaces come and go, and the other one need not suffer",
+    ),
+    running(
         "place-of-dumps",
         "what SIGUSR1 and SIGUSR2 write",
         "files in /tmp",

@@ -84,6 +84,8 @@ pub struct LinkFacts {
     pub name: String,
     /// Kernel index.
     pub ifindex: u32,
+    /// Kernel index of the interface that its frames leave by: of a macvlan or an ipvlan the one it is made on, else its own.
+    pub base: u32,
     /// IFF_UP and IFF_RUNNING.
     pub state: LinkState,
     /// Whether ARP and neighbour discovery are spoken on it (not IFF_NOARP, and Ethernet).

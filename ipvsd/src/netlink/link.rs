@@ -68,6 +68,28 @@ pub struct Make<'a> {
     pub vrf: Option<u32>,
 }
 
+/// Which interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which<'a> {
+    /// By number.
+    Number(u32),
+    /// By name: one whose number is not known yet.
+    Name(&'a str),
+}
+
+impl Which<'_> {
+    fn header(self, flags: u32, change: u32) -> Attrs {
+        match self {
+            Which::Number(ifindex) => header(ifindex, flags, change),
+            Which::Name(name) => {
+                let mut attrs = header(0, flags, change);
+                attrs.put_text(IFLA_IFNAME, name);
+                attrs
+            }
+        }
+    }
+}
+
 /// `struct ifinfomsg`
 fn header(ifindex: u32, flags: u32, change: u32) -> Attrs {
     let mut bytes = Vec::from([0; 4]);
@@ -120,7 +142,7 @@ pub fn set_alias(ifindex: u32, alias: &str) -> Request {
 }
 
 /// Changes settings of IPv4.
-pub fn set_conf(ifindex: u32, settings: &[(u16, u32)]) -> Request {
+pub fn set_conf(which: Which<'_>, settings: &[(u16, u32)]) -> Request {
     let mut conf = Attrs::default();
     for (number, value) in settings {
         conf.put_u32(*number, *value);
@@ -129,27 +151,27 @@ pub fn set_conf(ifindex: u32, settings: &[(u16, u32)]) -> Request {
     inet.put_nested(IFLA_INET_CONF, &conf);
     let mut families = Attrs::default();
     families.put_nested(AF_INET, &inet);
-    of_families(ifindex, &families)
+    of_families(which, &families)
 }
 
 /// Keeps IPv6 from giving an interface a link-local address.
-pub fn no_link_local(ifindex: u32) -> Request {
+pub fn no_link_local(which: Which<'_>) -> Request {
     let mut inet6 = Attrs::default();
     inet6.put_u8(IFLA_INET6_ADDR_GEN_MODE, NO_LINK_LOCAL);
     let mut families = Attrs::default();
     families.put_nested(AF_INET6, &inet6);
-    of_families(ifindex, &families)
+    of_families(which, &families)
 }
 
-fn of_families(ifindex: u32, families: &Attrs) -> Request {
-    let mut attrs = header(ifindex, 0, 0);
+fn of_families(which: Which<'_>, families: &Attrs) -> Request {
+    let mut attrs = which.header(0, 0);
     attrs.put_nested(IFLA_AF_SPEC, families);
     Request { kind: RTM_NEWLINK, flags: 0, payload: attrs.into_bytes() }
 }
 
 /// Sets an interface up.
-pub fn up(ifindex: u32) -> Request {
-    Request { kind: RTM_NEWLINK, flags: 0, payload: header(ifindex, IFF_UP, IFF_UP).into_bytes() }
+pub fn up(which: Which<'_>) -> Request {
+    Request { kind: RTM_NEWLINK, flags: 0, payload: which.header(IFF_UP, IFF_UP).into_bytes() }
 }
 
 /// Removes an interface.

@@ -35,6 +35,7 @@ const IFLA_VRF_TABLE: u16 = 1;
 const IFLA_MACVLAN_MODE: u16 = 1;
 const IFLA_IPVLAN_FLAGS: u16 = 2;
 const IFLA_LINK: u16 = 5;
+const IFLA_LINK_NETNSID: u16 = 37;
 const IFLA_MASTER: u16 = 10;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_GROUP: u16 = 27;
@@ -184,6 +185,8 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
             IFLA_IFNAME => fact.name = text(value),
             IFLA_MTU => fact.mtu = value.first_chunk().map(|b| u32::from_ne_bytes(*b)).unwrap_or_default(),
             IFLA_LINK => fact.parent = u32_of(value).unwrap_or(0),
+            // Of another namespace, where its number means something else. The kernel says so after the number.
+            IFLA_LINK_NETNSID => fact.parent = 0,
             IFLA_MASTER => fact.master = u32_of(value),
             IFLA_GROUP => fact.group = u32_of(value).unwrap_or(0),
             IFLA_IFALIAS => fact.alias = text(value),

@@ -28,6 +28,9 @@ pub const MARK: &str = "holdfast";
 pub enum LinkOp {
     /// Make it: place in the ledger's list.
     Make(usize),
+    /// Set it on its way in the same breath, by name: the kernel tells one that is down for up to a second that its parent is up. What
+    /// this does not do is done when its number is known.
+    Begin(usize, First),
     /// Mark it as ours.
     Mark(u32, String),
     /// `net.ipv4.conf.IF`: number of the interface, settings.
@@ -40,6 +43,17 @@ pub enum LinkOp {
     Addr(AddrKey),
     /// It goes, by number.
     Remove(u32),
+}
+
+/// What is done to an interface as soon as it is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// [`LinkOp::Conf`]
+    Conf,
+    /// [`LinkOp::NoLinkLocal`]
+    NoLinkLocal,
+    /// [`LinkOp::Up`]
+    Up,
 }
 
 /// How parents were set before anything was changed: by number of the interface.
@@ -100,6 +114,7 @@ fn one(view: &View<'_>, place: usize, made: &MadeLink, name: &str, plan: &mut Li
     let Some(link) = view.network.link(name) else {
         if parent.is_some() && view.patience.allows(&item) {
             plan.ops.push(LinkOp::Make(place));
+            plan.ops.extend([First::Conf, First::NoLinkLocal, First::Up].map(|first| LinkOp::Begin(place, first)));
         }
         return;
     };
@@ -127,9 +142,8 @@ fn one(view: &View<'_>, place: usize, made: &MadeLink, name: &str, plan: &mut Li
         plan.ops.push(LinkOp::NoLinkLocal(link.ifindex));
     }
     if link.flags & IFF_UP == 0 {
-        if parent.flags & IFF_UP != 0 {
-            plan.ops.push(LinkOp::Up(link.ifindex));
-        }
+        // Also while the parent is down: then it follows the parent at once, and not up to a second later.
+        plan.ops.push(LinkOp::Up(link.ifindex));
         return;
     }
     for prefix in addrs(view, made, parent) {
@@ -166,11 +180,11 @@ fn is_it(made: &MadeLink, link: &LinkFact, parent: &LinkFact) -> bool {
         },
         _ => false,
     };
-    same && link.parent == parent.ifindex
+    same && parent.bears(link)
 }
 
-/// COMPAT: keepalived 2.4.3, behaviour §9.
-fn own_conf(made: &MadeLink) -> Vec<(u16, u32)> {
+/// How one that is made is set. COMPAT: keepalived 2.4.3, behaviour §9.
+pub fn own_conf(made: &MadeLink) -> Vec<(u16, u32)> {
     match (made.kind, made.family) {
         (MadeKind::Macvlan(_), Family::V4) => Vec::from([
             (conf::ARP_IGNORE, 1),

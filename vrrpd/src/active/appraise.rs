@@ -20,7 +20,8 @@ impl Active {
     /// What instances may track.
     pub fn tracked(&self) -> Tracked<'_> {
         let (links, scripts, files, bfds) = (&self.links, &self.scripts, &self.files, &self.bfds);
-        Tracked { links, scripts, files, bfds, processes: &self.processes, fresh: Verdict::Down }
+        let (processes, twins) = (&self.processes, &self.twins);
+        Tracked { links, scripts, files, bfds, processes, twins, fresh: Verdict::Down }
     }
 
     /// Looks at what the instances track; a member of a group is looked at together with the others.
@@ -59,7 +60,7 @@ impl Active {
     fn deliver(&mut self, index: InstanceIdx, appraisal: Appraisal, env: &mut Env<'_>) {
         if let Some(instance) = self.instances.at(index) {
             for fault in appraisal.faults.iter().filter(|fault| !instance.faults.contains(fault)) {
-                let why = fault.describe(&instance.conf, self.tracked());
+                let why = fault.describe(instance, self.tracked());
                 env.out.log(Level::Warning, format!("({}) {why}", instance.conf.name));
             }
         }

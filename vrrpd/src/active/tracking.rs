@@ -28,8 +28,10 @@ impl Active {
         if moved {
             self.route();
         }
-        let users = self
-            .started_where(|instance| (matters || instance.conf.track_source == Switch::On) && uses(instance, index));
+        let users = self.started_where(|instance| {
+            (matters || instance.conf.track_source == Switch::On)
+                && (uses(instance, index) || self.twins.concerns(instance.index, index))
+        });
         self.appraise(&users, env);
         if lost_track {
             self.announce_on(index, env);
@@ -95,8 +97,8 @@ impl Active {
 fn same_apart_from_addrs(a: &Known, b: &Known) -> bool {
     match (a, b) {
         (Known::There(a), Known::There(b)) => {
-            (a.ifindex, a.state, a.multicast, a.primary, a.link_local)
-                == (b.ifindex, b.state, b.multicast, b.primary, b.link_local)
+            (a.ifindex, a.base, a.state, a.multicast, a.primary, a.link_local)
+                == (b.ifindex, b.base, b.state, b.multicast, b.primary, b.link_local)
         }
         (a, b) => a == b,
     }

@@ -1,5 +1,5 @@
 //! What one virtual router does: who wins ([`election`]), when ([`timers`]), what to announce ([`garp`], [`pace`]), with which priority
-//! ([`track`], [`script`]), together with whom ([`sync`]). [`instance`] holds the states, [`transitions`] what
+//! ([`track`], [`script`]), together with whom ([`sync`]), and who is one too many ([`twins`]). [`instance`] holds the states, [`transitions`] what
 //! leads from one to another.
 
 pub mod command;
@@ -20,3 +20,4 @@ pub mod sync;
 pub mod timers;
 pub mod track;
 pub mod transitions;
+pub mod twins;

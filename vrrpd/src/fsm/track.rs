@@ -6,6 +6,7 @@ use super::instance::{Instance as Live, State};
 use super::link::{self, Known, Links};
 use super::processes::Processes;
 use super::script::{Script, Verdict};
+use super::twins::Twins;
 use crate::bfd::session::{Session, Standing};
 use alloc::format;
 use alloc::string::String;
@@ -33,6 +34,8 @@ pub struct Tracked<'a> {
     /// How a session that is fresh, or a process that has not been looked for, counts for an instance that is not master. For a master it
     /// counts as up.
     pub fresh: Verdict,
+    /// Instances that may turn out to be one virtual router.
+    pub twins: &'a Twins,
 }
 
 /// Why an instance is in FAULT.
@@ -64,13 +67,16 @@ pub enum Fault {
     NoMulticast(LinkIdx),
     /// `unicast_fault_no_peer`: unicast is asked for, and there is no peer.
     NoPeer,
+    /// An earlier instance is the same virtual router, on this interface, which leads to the same network.
+    Twin(LinkIdx),
     /// Another member of its sync group is in FAULT.
     Group,
 }
 
 impl Fault {
     /// What the log says of it: what is wrong, the line that makes it matter, and where it is not plain from that, what to do.
-    pub fn describe(self, conf: &Instance, tracked: Tracked<'_>) -> String {
+    pub fn describe(self, live: &Live, tracked: Tracked<'_>) -> String {
+        let conf = &live.conf;
         let Tracked { links, scripts, files, bfds, processes, .. } = tracked;
         let origin = |link| conf.track_links.iter().find(|t| t.link == link).map_or(&conf.origin, |t| &t.origin);
         let bfd = |bfd, what| {
@@ -79,6 +85,9 @@ impl Fault {
                 .map_or_else(String::new, |session| format!("BFD session {} {what} ({})", session.name, session.origin))
         };
         match self {
+            Fault::LinkMissing(link) if live.options.own_link == Some(link) => {
+                format!("interface {} is not made yet ({})", links.name(link), origin(link))
+            }
             Fault::LinkMissing(link) => format!(
                 "interface {} does not exist ({}); waiting for it to appear: create it, or correct its name",
                 links.name(link),
@@ -120,6 +129,14 @@ impl Fault {
             Fault::NoMulticast(link) => {
                 format!("interface {} cannot multicast; use unicast_peer ({})", links.name(link), conf.origin)
             }
+            Fault::Twin(link) => format!(
+                "virtual_router_id {} is that of another instance on interface {}, which {} leads to as well; give one of them another \
+                 number ({})",
+                conf.vrid,
+                links.name(link),
+                links.name(conf.link),
+                conf.origin
+            ),
             Fault::NoPeer => format!("it has no unicast_peer; add one ({})", conf.origin),
             Fault::Group => "another member of its sync group is in FAULT".into(),
         }
@@ -182,6 +199,7 @@ impl Live {
         if self.options.unicast_fault_no_peer == Switch::On && multicast {
             sum.faults.push(Fault::NoPeer);
         }
+        tracked.twins.faults(self, tracked.links, &mut sum.faults);
         let Sum { faults, waiting, bonus } = sum;
         Appraisal { faults, waiting, priority: effective(self.conf.priority, bonus), port }
     }

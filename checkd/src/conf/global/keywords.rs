@@ -3,7 +3,6 @@
 use super::{
     Global, emails, garp_count, garp_refresh, garp_seconds, mcast_group4, put, script_timeout, smtp_server, version,
 };
-use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::keyword::{Args, Keyword, set};
 use crate::conf::value::{micros, secs};
 use ipc::config::vrrp::Switch;
@@ -314,15 +313,12 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "dynamic_interfaces",
         Args::Count(0, 1),
         "[allow_if_changes]",
-        "interfaces may be missing when the daemon starts; allow_if_changes: they may come back as another kind",
+        "interfaces may be missing when the daemon starts; with allow_if_changes or without they may come back as another kind",
         |r, s, d: &mut Global| {
             d.dynamic_links = Switch::On;
             match s.word(1).map(|w| (w, w.text())) {
-                None => {}
-                Some((word, "allow_if_changes")) => {
-                    let message = "`allow_if_changes` has no effect";
-                    r.diags.push(Diagnostic::warning(Code::NO_EFFECT, word.span, message));
-                }
+                // Without it too: what an interface is is looked at anew each time it appears.
+                None | Some((_, "allow_if_changes")) => {}
                 Some((word, _)) => r.bad(word, "`allow_if_changes`"),
             }
         },

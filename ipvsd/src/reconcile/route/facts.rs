@@ -90,7 +90,7 @@ impl Reconciler {
         self.network_changed();
     }
 
-    fn link_gone(&mut self, ifindex: u32) {
+    pub(super) fn link_gone(&mut self, ifindex: u32) {
         self.filter.replan();
         if let Some(name) = self.route.network.name(ifindex).map(String::from) {
             self.taken_along(ifindex, &name);

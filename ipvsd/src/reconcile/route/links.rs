@@ -2,12 +2,13 @@
 
 use super::Reconciler;
 use crate::event::Action;
-use crate::netlink::link::{self as codec, Make};
+use crate::netlink::link::{self as codec, Make, Which};
 use crate::netlink::paths::Request;
 use crate::netlink::{Errno, route};
+use crate::observed::LinkFact;
 use crate::patience::{Complaint, Item};
 use crate::plan::Removal;
-use crate::plan::links::{self, Before, LinkOp, LinkPlan, View};
+use crate::plan::links::{self, Before, First, LinkOp, LinkPlan, View};
 use crate::reconcile::log;
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -69,7 +70,10 @@ impl Reconciler {
             let name = made.and_then(|made| self.ledger.link(made.link));
             name.is_none_or(|name| self.route.links.expected.contains(name))
         };
-        plan.ops.retain(|op| !matches!(op, LinkOp::Make(place) if expected(self.ledger.made().get(*place))));
+        plan.ops.retain(|op| match op {
+            LinkOp::Make(place) | LinkOp::Begin(place, _) => !expected(self.ledger.made().get(*place)),
+            _ => true,
+        });
         for place in &plan.foreign {
             self.say_foreign(*place, out);
         }
@@ -81,15 +85,23 @@ impl Reconciler {
         let network = &self.route.network;
         for (link, number, _) in self.ledger.settings() {
             let Some(fact) = self.ledger.link(link).and_then(|name| network.link(name)) else { continue };
-            let marked =
-                network.links().find(|other| other.parent == fact.ifindex && links::read_mark(&other.alias).is_some());
-            let marked = marked.and_then(|other| links::read_mark(&other.alias));
+            // The number of its parent is another one where that is itself a macvlan.
+            let is_on = |other: &LinkFact| match self.ledger.made().iter().find(|m| self.is_named(m, other)) {
+                Some(made) => made.parent == link,
+                None => other.parent == fact.ifindex,
+            };
+            let mut marks = network.links().filter(|other| is_on(other));
+            let marked = marks.find_map(|other| links::read_mark(&other.alias));
             let value = marked.and_then(|m| m.get(&number).copied()).or(fact.conf.get(&number).copied());
             if let Some(value) = value {
                 self.route.links.before.entry(fact.ifindex).or_default().entry(number).or_insert(value);
             }
         }
         self.route.links.before.retain(|ifindex, _| network.by_index(*ifindex).is_some());
+    }
+
+    fn is_named(&self, made: &MadeLink, link: &LinkFact) -> bool {
+        self.ledger.link(made.link) == Some(link.name.as_str())
     }
 
     fn say_foreign(&mut self, place: usize, out: &mut Vec<Action>) {
@@ -122,10 +134,20 @@ impl Reconciler {
                     vrf,
                 })
             }
+            LinkOp::Begin(place, first) => {
+                let made = self.ledger.made().get(*place)?;
+                let which = Which::Name(self.ledger.link(made.link)?);
+                match first {
+                    First::Conf if links::own_conf(made).is_empty() => return None,
+                    First::Conf => codec::set_conf(which, &links::own_conf(made)),
+                    First::NoLinkLocal => codec::no_link_local(which),
+                    First::Up => codec::up(which),
+                }
+            }
             LinkOp::Mark(ifindex, alias) => codec::set_alias(*ifindex, alias),
-            LinkOp::Conf(ifindex, settings) => codec::set_conf(*ifindex, settings),
-            LinkOp::NoLinkLocal(ifindex) => codec::no_link_local(*ifindex),
-            LinkOp::Up(ifindex) => codec::up(*ifindex),
+            LinkOp::Conf(ifindex, settings) => codec::set_conf(Which::Number(*ifindex), settings),
+            LinkOp::NoLinkLocal(ifindex) => codec::no_link_local(Which::Number(*ifindex)),
+            LinkOp::Up(ifindex) => codec::up(Which::Number(*ifindex)),
             LinkOp::Remove(ifindex) => codec::remove(*ifindex),
             LinkOp::Addr(key) => return Some(LinkMessage::Addr(route::add_plain(key))),
         };
@@ -143,6 +165,8 @@ impl Reconciler {
                     self.route.links.told.remove(name);
                 }
             }
+            // Notifications say what has come of it.
+            LinkOp::Begin(..) => {}
             LinkOp::Remove(ifindex) => network.link_gone(ifindex),
             LinkOp::Mark(ifindex, alias) => network.change(ifindex, |link| link.alias = alias),
             LinkOp::Conf(ifindex, settings) => network.change(ifindex, |link| link.conf.extend(settings)),
@@ -157,7 +181,27 @@ impl Reconciler {
         self.network_changed();
     }
 
+    /// The interface without which it cannot be done.
+    fn needs(&self, op: &LinkOp) -> Option<u32> {
+        match op {
+            LinkOp::Make(place) => {
+                let parent = self.ledger.link(self.ledger.made().get(*place)?.parent)?;
+                Some(self.route.network.link(parent)?.ifindex)
+            }
+            LinkOp::Begin(..) => None,
+            LinkOp::Mark(ifindex, _) | LinkOp::Conf(ifindex, _) => Some(*ifindex),
+            LinkOp::NoLinkLocal(ifindex) | LinkOp::Up(ifindex) | LinkOp::Remove(ifindex) => Some(*ifindex),
+            LinkOp::Addr(key) => Some(key.ifindex),
+        }
+    }
+
     pub(super) fn link_refused(&mut self, op: LinkOp, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
+        if errno.0 == libc::ENODEV
+            && let Some(ifindex) = self.needs(&op)
+        {
+            // The notification that it is gone is on its way.
+            return self.link_gone(ifindex);
+        }
         let name = |ifindex: u32| self.route.network.name(ifindex).unwrap_or("an interface that is gone").to_string();
         let (item, what) = match &op {
             LinkOp::Make(place) => {
@@ -167,6 +211,7 @@ impl Reconciler {
                 let text = format!("make {link}, {} on {parent} ({} asks for it)", what(made), made.origin);
                 (Item::Link(link), text)
             }
+            LinkOp::Begin(..) => return,
             LinkOp::Mark(ifindex, _) => (Item::Link(name(*ifindex)), format!("mark {}", name(*ifindex))),
             LinkOp::Conf(ifindex, _) => (Item::Link(name(*ifindex)), format!("set net.ipv4.conf.{}", name(*ifindex))),
             LinkOp::NoLinkLocal(ifindex) => {
@@ -176,12 +221,7 @@ impl Reconciler {
             }
             LinkOp::Up(ifindex) => (Item::Link(name(*ifindex)), format!("set {} up", name(*ifindex))),
             LinkOp::Addr(key) => (Item::Addr(*key), format!("add {}/{} on {}", key.addr, key.len, name(key.ifindex))),
-            LinkOp::Remove(ifindex) => {
-                if errno.0 == libc::ENODEV {
-                    return self.route.network.link_gone(*ifindex);
-                }
-                (Item::Link(name(*ifindex)), format!("remove {}", name(*ifindex)))
-            }
+            LinkOp::Remove(ifindex) => (Item::Link(name(*ifindex)), format!("remove {}", name(*ifindex))),
         };
         if self.patience.refused(self.now, item) == Complaint::First {
             let why = text.map_or_else(|| format!("{errno}"), |text| format!("{errno} ({text})"));
