@@ -20,13 +20,15 @@ use crate::conf::keyword::Reader;
 use crate::conf::source::{Sources, Span};
 use crate::conf::tree::Tree;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use ipc::config::Bundle;
+use ipc::net::Prefix;
 
 /// Looks at everything that concerns VRRP.
-pub fn vrrp(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, bundle: &Bundle) {
+pub fn vrrp(r: &mut Reader<'_>, tree: &Tree, draft: &Draft, bundle: &Bundle, subnets: &[(String, Prefix)]) {
     election::look(r, draft, bundle);
-    address::look(r, draft);
+    address::look(r, draft, subnets);
     identity::look(r, draft);
     peers::look(r, draft);
     strict::look(r, tree, draft);

@@ -9,7 +9,7 @@ use ipc::config::ipvs::IpvsConfig;
 use ipc::config::script::ScriptConfig;
 use ipc::config::vrrp::{Auth, VrrpConfig};
 use ipc::config::{Generation, SliceKind};
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, Includes, MessageFormat, Parts, ToCompile, Unread, Verdict};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, MessageFormat, ToCompile, Unread, Verdict};
 use ipc::msg::control::{LogSetup, Sink};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -79,8 +79,7 @@ impl Compiler {
             config_id: "n1".into(),
             hostname: "n1.example".into(),
             interfaces: vec!["lo".into(), "ens33".into(), "eth0".into()],
-            parts: Parts::Both,
-            includes: Includes::AsWritten,
+            ..Facts::default()
         };
         let log_file = File::create(scratch.0.join("log")).unwrap().into();
         channel

@@ -63,3 +63,29 @@ fn a_console_that_is_a_file_is_shared() -> Outcome {
     assert_eq!(text.matches("unknown keyword `nonsense`").count(), 2, "{text}");
     Ok(())
 }
+
+/// `-f` with a pattern: the files that match, in order, are the configuration. Debian's keepalived gives the same codes.
+#[test]
+fn a_pattern_names_the_files_that_match() -> Outcome {
+    let directory = Directory::new()?;
+    for (name, text) in
+        [("1.conf", "$N=n\nvrrp_script a {\n}\n"), ("2.conf", "global_defs {\nrouter_id $N\nwrong\n}\n")]
+    {
+        std::fs::write(directory.path().join(name), text)?;
+    }
+    for (pattern, code, says) in [
+        ("*.conf", 5, "2.conf:3:1: error[K001]"),
+        ("{2,3}.conf", 5, "3.conf is left out"),
+        ("[3-9].conf", 4, ""),
+        ("3.conf", 4, ""),
+    ] {
+        let output = std::process::Command::new(Program::Holdfast.executable()?)
+            .args(["-t", "--offline", "--message-format", "short", "-f", pattern])
+            .current_dir(directory.path())
+            .output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{pattern}: {said}");
+        assert!(said.contains(says), "{pattern}: {said}");
+    }
+    Ok(())
+}

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use tests::cleanup::Directory;
 use tests::config::{VIP, Vrrp};
 use tests::daemon::{BUILD, Daemon, Program, built};
-use tests::failure::{Outcome, wait_until};
+use tests::failure::{Failure, Outcome, wait_until};
 use tests::pair::{Pair, SOON, STEADY};
 
 /// Processor time of the compiler: one second where it is optimised (`tests/run bounds`); a build for tests is slower.
@@ -70,7 +70,7 @@ fn test(path: &Path, environment: &[(&str, &str)]) -> Outcome<Tested> {
         if Instant::now() > until {
             let _ = child.kill();
             let _ = child.wait();
-            return Err(tests::failure::Failure::new(format!("{} is not done", path.display())));
+            return Err(Failure::new(format!("{} is not done", path.display())));
         }
         look(child.id(), &mut tested);
         std::thread::sleep(Duration::from_millis(1));
@@ -398,4 +398,33 @@ fn a_hostile_reload_leaves_the_running_configuration_running() -> Outcome {
     pair.wire
         .wait("the new priority", SOON, |frame| frame.advert().is_some_and(|advert| advert.priority == 101))
         .map(drop)
+}
+
+/// Nobody is left to tell: stopped, so that nothing but the kernel can end it.
+#[test]
+fn a_compiler_ends_with_the_test_that_it_is_for() -> Outcome {
+    let directory = Directory::new()?;
+    let path = directory.path().join("many.conf");
+    // More than a pipe holds, so that it is there for as long as nobody reads.
+    fs::write(&path, "~SEQ(n, 1, 3000) virtual_server fwmark $n { real_server 192.0.2.1 80 { } }\n")?;
+    let mut holdfast = Command::new(built("holdfast")?)
+        .args(["--print-config", "--offline", "-f"])
+        .arg(&path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let pid = holdfast.id();
+    let mut output = holdfast.stdout.take().ok_or_else(|| Failure::new("it has no standard output"))?;
+    std::io::Read::read_exact(&mut output, &mut [0])?;
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
+    let compiler: i32 =
+        children.split_whitespace().next().ok_or_else(|| Failure::new("there is no compiler"))?.parse()?;
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(compiler), nix::sys::signal::SIGSTOP)?;
+    holdfast.kill()?;
+    holdfast.wait()?;
+    wait_until("the compiler is gone", SOON, || {
+        let stat = fs::read_to_string(format!("/proc/{compiler}/stat")).unwrap_or_default();
+        Ok(stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('Z')))
+    })
 }

@@ -125,9 +125,9 @@ fn put(slot: &mut Switch, value: Option<Switch>) {
     }
 }
 
-/// A GARP delay: whole seconds.
+/// A GARP delay: whole seconds. COMPAT: keepalived 2.2.7, tried: what fits 32 bits in microseconds.
 pub fn garp_seconds(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
-    r.number(s.word(1), 0..=86_400).map(secs)
+    r.number(s.word(1), 0..=4294).map(secs)
 }
 
 /// `garp_master_refresh` and its global: whole seconds. COMPAT: keepalived 2.2.7 takes any 32 bits.

@@ -127,6 +127,12 @@ impl Compiled {
 impl Compiler {
     /// Starts with the main file. `random` is where `${_RANDOM}` starts.
     pub fn new(facts: Facts, mode: CompileMode, main: Vec<u8>, random: u64) -> Self {
+        let name = facts.path.clone();
+        Self::of_files(facts, mode, Vec::from([(name, main)]), random)
+    }
+
+    /// Starts with the files that are the main file, one after the other.
+    pub fn of_files(facts: Facts, mode: CompileMode, files: Vec<(String, Vec<u8>)>, random: u64) -> Self {
         let known = expand::Facts {
             config_id: facts.config_id.clone(),
             cwd: facts.cwd.clone(),
@@ -145,16 +151,33 @@ impl Compiler {
             mode,
             facts,
         };
-        let name = compiler.facts.path.clone();
         let Compiler { preprocessor, sources, diags, .. } = &mut compiler;
-        preprocessor.push_file(sources, diags, name, main, Span::default());
+        preprocessor.begin(sources, diags, files);
         compiler
     }
 
-    /// The main file could not be read: a fatal problem.
+    /// A main file could not be read: a fatal problem.
     pub fn unreadable(&mut self, path: &str, why: &str) {
         let message = alloc::format!("cannot read {path}: {why}");
-        self.diags.push(diag::Diagnostic::fatal(diag::Code::TOO_LARGE, Span::default(), message));
+        let problem = diag::Diagnostic::fatal(diag::Code::TOO_LARGE, Span::default(), message);
+        self.diags.push(diag::Diagnostic { primary: None, ..problem });
+    }
+
+    /// Files that match the pattern of the main file and are not there, or not to be used: the others are the configuration.
+    /// COMPAT: keepalived 2.2.7, tried.
+    pub fn left_out(&mut self, problems: &[Unread]) {
+        for unread in problems {
+            let (Unread::Missing(path) | Unread::Unusable(path, _) | Unread::Refused(path, _)) = unread else {
+                continue;
+            };
+            let why = match unread {
+                Unread::Unusable(_, why) | Unread::Refused(_, why) => why.as_str(),
+                Unread::Missing(_) | Unread::Nothing => "it does not exist",
+            };
+            let message = alloc::format!("{path} is left out: {why}");
+            let problem = diag::Diagnostic::error(diag::Code::INCLUDE, Span::default(), message);
+            self.diags.push(diag::Diagnostic { primary: None, ..problem });
+        }
     }
 
     /// Works until something is needed or all is read.

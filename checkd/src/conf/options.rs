@@ -69,6 +69,12 @@ pub fn unknown(r: &mut Reader<'_>, word: Word<'_>, of: &str, known: &[&str]) {
 
 /// `default|any|all|IP[/LEN]`; a word gives length 0 and the family that is known by then, else IPv4.
 pub fn destination(r: &mut Reader<'_>, word: Word<'_>, family: Option<Family>) -> Option<Prefix> {
+    if word.text() == "default6" {
+        // COMPAT: keepalived 2.4.3; 2.2.7 takes it without a word.
+        let message = "`default6` is an old word for `::/0`";
+        let old = Diagnostic::warning(Code::DEPRECATED, word.span, message);
+        r.diags.push(old.patch(word.span, "::/0"));
+    }
     let any = match (word.text(), family) {
         ("default" | "any" | "all", Some(Family::V6)) | ("default6", _) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         ("default" | "any" | "all", _) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),

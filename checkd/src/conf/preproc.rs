@@ -90,9 +90,28 @@ impl Preprocessor {
         }
     }
 
-    /// Takes a file that is read next, before anything that waits.
-    pub fn push_file(&mut self, sources: &mut Sources, diags: &mut Diagnostics, name: String, text: Vec<u8>, by: Span) {
-        self.push_at(0, sources, diags, name, text, by);
+    /// Takes the main file, or those that are it, one after the other.
+    pub fn begin(&mut self, sources: &mut Sources, diags: &mut Diagnostics, files: Vec<(String, Vec<u8>)>) {
+        self.push_all(0, sources, diags, files, Span::default());
+    }
+
+    /// Takes files that are read next, before anything that waits.
+    fn push_all(
+        &mut self,
+        depth: usize,
+        sources: &mut Sources,
+        diags: &mut Diagnostics,
+        files: Vec<(String, Vec<u8>)>,
+        by: Span,
+    ) {
+        let waiting = self.stack.len();
+        for (name, text) in files {
+            if self.push_at(depth, sources, diags, name, text, by).is_none() {
+                return self.stack.clear(); // too much, which is told
+            }
+        }
+        // The first is to be on top.
+        self.stack.get_mut(waiting..).unwrap_or_default().reverse();
     }
 
     fn push_at(
@@ -103,7 +122,7 @@ impl Preprocessor {
         name: String,
         text: Vec<u8>,
         by: Span,
-    ) {
+    ) -> Option<()> {
         let bytes = self.read_bytes.saturating_add(text.len());
         let too_much = if bytes > LIMITS.file_bytes {
             let most = LIMITS.file_bytes;
@@ -117,8 +136,7 @@ impl Preprocessor {
         };
         if let Some(why) = too_much {
             diags.push(Diagnostic::fatal(Code::TOO_LARGE, by, format!("`{name}` is not read: {why}")));
-            self.stack.clear();
-            return;
+            return None;
         }
         self.read_bytes = bytes;
         let id = sources.add(name, text);
@@ -126,6 +144,7 @@ impl Preprocessor {
             diags.read_allows(source, id, by);
         }
         self.stack.push(Work::File { id, at: 0, depth, outer: self.force });
+        Some(())
     }
 
     /// Takes the answer to [`Step::Include`]: the files in the order in which they are to be read, and what failed.
@@ -146,9 +165,7 @@ impl Preprocessor {
             _ => None,
         });
         let depth = above.map_or(0, |above| above.saturating_add(1));
-        for (name, text) in files.into_iter().rev() {
-            self.push_at(depth, sources, diags, name, text, request.span);
-        }
+        self.push_all(depth, sources, diags, files, request.span);
     }
 
     /// Takes the answer to [`Step::Environment`]: the value, nothing if there is none.

@@ -291,6 +291,19 @@ fn metric(route: &mut Route, kind: MetricKind, value: u32, lock: Switch) {
     route.metrics.push(Metric { kind, value, lock });
 }
 
+/// Metrics that path discovery adapts, so that there is something to lock. COMPAT: keepalived 2.2.7, each tried: with the others
+/// `lock` is an error.
+const LOCKED: [MetricKind; 8] = [
+    MetricKind::Mtu,
+    MetricKind::Advmss,
+    MetricKind::Rtt,
+    MetricKind::Rttvar,
+    MetricKind::Reordering,
+    MetricKind::Cwnd,
+    MetricKind::Ssthresh,
+    MetricKind::RtoMin,
+];
+
 /// `lock VALUE`, or the value alone.
 fn locked<'t>(
     r: &mut Reader<'_>,
@@ -313,6 +326,11 @@ fn numeric<'t>(
 ) -> Option<()> {
     let (_, kind) = *METRICS.iter().find(|(name, _)| *name == option.text())?;
     let (lock, word) = locked(r, option, options, value)?;
+    if lock == Switch::On && !LOCKED.contains(&kind) {
+        let message = format!("`{}` cannot be locked: path discovery does not change it", option.text());
+        r.diags.push(Diagnostic::error(Code::BAD_VALUE, value.span, message).label("this line is ignored"));
+        return None;
+    }
     // The kernel counts these in eighths and quarters of a millisecond (iproute2 does the same).
     let value = match kind {
         MetricKind::Rtt => time(r, word, 8)?,

@@ -17,8 +17,12 @@ use ipc::net::Prefix;
 /// A subnet by its first bits and their number.
 type Subnet = (u128, u8, bool);
 
-/// Looks at the addresses of all instances.
-pub fn look(r: &mut Reader<'_>, draft: &Draft) {
+/// Looks at the addresses of all instances. `reached`: the subnets that the machine reaches, and by which interface.
+pub fn look(r: &mut Reader<'_>, draft: &Draft, reached: &[(String, Prefix)]) {
+    let mut machine: BTreeMap<Subnet, BTreeSet<&str>> = BTreeMap::new();
+    for (link, prefix) in reached {
+        machine.entry(subnet(prefix.addr, prefix.len)).or_default().insert(link);
+    }
     let mut places: BTreeMap<(IpAddr, &str), (usize, Span)> = BTreeMap::new();
     let mut subnets: BTreeMap<Subnet, (&str, Span)> = BTreeMap::new();
     let mut told = BTreeSet::new();
@@ -36,7 +40,10 @@ pub fn look(r: &mut Reader<'_>, draft: &Draft) {
             let subnet = subnet(address.prefix.addr, address.prefix.len);
             let other = subnets.entry(subnet).or_insert((link, at));
             let elsewhere = Some(*other).filter(|(first, _)| *first != link).map(|(_, span)| span);
-            if !told.contains(&(subnet, link)) && subnet_route(r, instance, address, link, elsewhere) {
+            // Where it is reached by this interface too the address, or a master's own route, is there already.
+            let today = machine.get(&subnet).filter(|links| !links.contains(link)).and_then(|links| links.first());
+            let known = Known { elsewhere, today: today.copied() };
+            if !told.contains(&(subnet, link)) && subnet_route(r, instance, address, link, &known) {
                 told.insert((subnet, link)); // once, however many addresses it has
             }
         }
@@ -66,15 +73,17 @@ pub(super) fn subnet(addr: IpAddr, len: u8) -> Subnet {
     (bits.checked_shr(host).unwrap_or(0), len, addr.is_ipv4())
 }
 
+/// What is known of a subnet.
+struct Known<'a> {
+    /// An address in it on another interface, in the file.
+    elsewhere: Option<Span>,
+    /// The interface by which this machine reaches it, another one than the address is to be on.
+    today: Option<&'a str>,
+}
+
 /// The kernel adds a route to the subnet with every address that has a prefix. On the interface where the subnet is anyway that
 /// changes nothing; so only what stands against that in the file is told.
-fn subnet_route(
-    r: &mut Reader<'_>,
-    instance: &Instance,
-    address: &Address,
-    link: &str,
-    elsewhere: Option<Span>,
-) -> bool {
+fn subnet_route(r: &mut Reader<'_>, instance: &Instance, address: &Address, link: &str, known: &Known<'_>) -> bool {
     let Prefix { addr, len } = address.prefix;
     let own = instance.link.as_ref().is_some_and(|own| own.value == link);
     let inside = |ip: IpAddr| ip.is_ipv4() == addr.is_ipv4() && subnet(ip, len) == subnet(addr, len);
@@ -91,8 +100,10 @@ fn subnet_route(
             format!("packets to that subnet will leave by `{link}`"),
             Some((span, "an address of the same subnet, reached by `interface`")),
         )
-    } else if let Some(span) = elsewhere {
+    } else if let Some(span) = known.elsewhere {
         (format!("packets to that subnet will leave by `{link}`"), Some((span, "the same subnet on another interface")))
+    } else if let Some(today) = known.today {
+        (format!("this machine reaches it by `{today}`, and packets to it may leave by `{link}` then"), None)
     } else {
         return false;
     };

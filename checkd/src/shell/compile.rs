@@ -16,25 +16,34 @@ use ipc::codec::{CodecError, encode_slice};
 use ipc::config::SliceKind;
 use ipc::confine::{Jail, Tcp, enter, enter_as_user};
 use ipc::log::Logger;
-use ipc::msg::compile::{CompileMode, FromCompile, MessageFormat};
+use ipc::msg::compile::{CompileMode, Facts, FromCompile, Main, MessageFormat, Unread};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::Level;
-use ipc::seccomp::{Call, call};
+use ipc::seccomp::{Arg, Call, call, call_if};
 use ipc::{child, fault};
 use link::{Link, slurp};
 use nix::errno::Errno;
+use nix::libc;
+use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{getegid, geteuid};
+use nix::sys::signal::Signal;
+use nix::unistd::{Pid, getegid, geteuid, getppid};
 use std::ffi::OsString;
 use std::fmt;
 use std::io::IsTerminal as _;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::process::ExitCode;
 
 /// Its system calls beside those of every child.
 pub const CALLS: &[Call] = &[
     call("fstat", "shell::compile::link::slurp"),
     call("newfstatat", "shell::compile::link::slurp: fstat(3) of newer C libraries"),
+    call("getppid", "shell::compile::end_with"),
+    call_if(
+        "prctl",
+        &[&[Arg::Is(0, libc::PR_SET_PDEATHSIG.cast_unsigned()), Arg::Is(1, libc::SIGKILL.cast_unsigned())]],
+        "shell::compile::end_with",
+    ),
 ];
 
 /// Its channel, two log descriptors, timer and poll set, and the files of one include, which are read as they come.
@@ -93,6 +102,7 @@ impl fmt::Display for Failure {
 /// `checkd compile --uid N --gid N`, or, for `holdfast -t` of an ordinary user, `checkd compile --unprivileged`.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     fault::install("checkd compile");
+    let parent = getppid();
     let prepared = child::whom(arguments).and_then(|whom| child::prepare().map(|()| whom));
     let (ids, enter): (_, fn(&Jail<'_>) -> _) = match prepared {
         Ok(Whom::Becomes(ids)) => (ids, enter),
@@ -120,6 +130,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         render::to_stderr(format!("{why}\n").as_bytes());
         return ExitCode::FAILURE;
     }
+    if let Err(why) = end_with(parent) {
+        render::to_stderr(format!("checkd compile: it cannot be made to end with its parent: {why}\n").as_bytes());
+        return ExitCode::FAILURE;
+    }
     match session(colour) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Channel(ChannelError::Closed)) => ExitCode::SUCCESS, // nobody is left to tell
@@ -128,6 +142,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Makes this process end when its parent does: nobody is left to tell, and a hostile file could keep it busy for a while. After the
+/// confinement, since a change of the user takes this back (prctl(2)).
+fn end_with(parent: Pid) -> Result<(), Errno> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    if getppid() == parent { Ok(()) } else { Err(Errno::ESRCH) }
 }
 
 /// Limits memory and time, for good: nobody raises a hard limit without a capability.
@@ -147,21 +168,9 @@ fn session(colour: bool) -> Result<(), Failure> {
     let mut link = Link::new(socket)?;
     let start = link.start()?;
     let mut log = Logger::new(IDENT, LogSetup { console: Sink::Off, ..start.log }, start.syslog, start.log_file);
-    let mut main = Vec::new();
-    let unread = match start.main.map(slurp) {
-        Some(Ok(text)) => {
-            main = text;
-            None
-        }
-        Some(Err(why)) => Some(why),
-        None => Some("no descriptor came with it".to_owned()),
-    };
     let path = start.facts.path.clone();
     let (mode, format, output) = (start.mode, start.format, start.output);
-    let mut compiler = Compiler::new(start.facts, start.mode, main, random());
-    if let Some(why) = unread {
-        compiler.unreadable(&path, &why);
-    }
+    let mut compiler = begin(&mut link, start.facts, start.main, mode)?;
     loop {
         match compiler.step() {
             Step::Include(request) => {
@@ -204,6 +213,28 @@ fn session(colour: bool) -> Result<(), Failure> {
         }
     }
     link.say(FromCompile::Done(verdict))
+}
+
+/// Reads the main file, or those that match it.
+fn begin(link: &mut Link, facts: Facts, main: Option<OwnedFd>, mode: CompileMode) -> Result<Compiler, Failure> {
+    let path = facts.path.clone();
+    let (files, problems) = match (facts.main, main.map(slurp)) {
+        (Main::Pattern, _) => link.files(path.clone(), String::new())?,
+        (Main::File, Some(Ok(text))) => (vec![(path.clone(), text)], Vec::new()),
+        (Main::File, Some(Err(why))) => (Vec::new(), vec![Unread::Refused(path.clone(), why)]),
+        (Main::File, None) => {
+            let why = "no descriptor came with it".to_owned();
+            (Vec::new(), vec![Unread::Refused(path.clone(), why)])
+        }
+    };
+    let usable = !files.is_empty();
+    let mut compiler = Compiler::of_files(facts, mode, files, random());
+    match problems.first() {
+        Some(Unread::Refused(path, why) | Unread::Unusable(path, why)) if !usable => compiler.unreadable(path, why),
+        _ if !usable => compiler.unreadable(&path, "it does not exist"),
+        _ => compiler.left_out(&problems),
+    }
+    Ok(compiler)
 }
 
 /// Where `${_RANDOM}` starts: the keys of a hash map are the only randomness std has.

@@ -3,7 +3,8 @@
 use checkd::conf::diag::{Code, Severity};
 use checkd::conf::{Compiled, compile};
 use ipc::config::Bundle;
-use ipc::msg::compile::{CompileMode, Facts, Includes, Parts};
+use ipc::msg::compile::{CompileMode, Facts};
+use ipc::net::Prefix;
 
 /// A machine with a few interfaces.
 pub fn facts() -> Facts {
@@ -13,8 +14,8 @@ pub fn facts() -> Facts {
         config_id: "n1".into(),
         hostname: "n1.example".into(),
         interfaces: ["lo", "eth0", "eth1", "ens33"].map(String::from).to_vec(),
-        parts: Parts::Both,
-        includes: Includes::AsWritten,
+        subnets: vec![("eth0".into(), Prefix { addr: [172, 31, 7, 0].into(), len: 24 })],
+        ..Facts::default()
     }
 }
 

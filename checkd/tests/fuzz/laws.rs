@@ -135,7 +135,7 @@ pub fn loops(text: &[u8]) {
 fn parsed(text: &[u8]) -> (Sources, Tree, Diagnostics) {
     let (mut sources, mut diags, mut tree) = (Sources::default(), Diagnostics::default(), Builder::default());
     let mut preprocessor = Preprocessor::new(known(), Checks::NONE);
-    preprocessor.push_file(&mut sources, &mut diags, "/etc/x.conf".into(), text.to_vec(), Span::default());
+    preprocessor.begin(&mut sources, &mut diags, vec![("/etc/x.conf".into(), text.to_vec())]);
     let (mut includes, mut variables) = (0, 0);
     loop {
         match preprocessor.run(&sources, &mut tree, &mut diags) {

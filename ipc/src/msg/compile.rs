@@ -5,13 +5,14 @@ use super::control::LogSetup;
 use crate::chunk::Chunk;
 use crate::config::SliceKind;
 use crate::config::vrrp::Switch;
+use crate::net::Prefix;
 use serde::{Deserialize, Serialize};
 
 /// Supervisor to `checkd compile`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToCompile {
-    /// The first message. One descriptor, the main file, with [`CompileMode::Print`] where to print, then those of `log` as in
-    /// [`super::control::Down::Hello`].
+    /// The first message. One descriptor, the main file unless [`Facts::path`] is a pattern, with [`CompileMode::Print`] where to
+    /// print, then those of `log` as in [`super::control::Down::Hello`].
     Start {
         /// How diagnostics are shown besides standard error.
         log: LogSetup,
@@ -119,6 +120,8 @@ pub enum MessageFormat {
 pub struct Facts {
     /// The main file as the user named it.
     pub path: String,
+    /// Whether that names one file or those that match it.
+    pub main: Main,
     /// Absolute directory in which a relative [`Facts::path`] starts.
     pub cwd: String,
     /// `-i`, else the host name up to the first dot.
@@ -127,10 +130,22 @@ pub struct Facts {
     pub hostname: String,
     /// Interfaces that exist, at most 4,096.
     pub interfaces: Vec<String>,
+    /// Subnets that are reached directly, and by which interface; at most 4,096. For warnings only.
+    pub subnets: Vec<(String, Prefix)>,
     /// `-P`, `-C`
     pub parts: Parts,
     /// `-e`
     pub includes: Includes,
+}
+
+/// What the main file is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Main {
+    /// The file of that name.
+    #[default]
+    File,
+    /// The files that match, in order; asked for with [`FromCompile::Include`] from an empty name. COMPAT: keepalived.
+    Pattern,
 }
 
 /// Which failures of includes are errors.
@@ -162,7 +177,8 @@ pub enum FromCompile {
     Include {
         /// The pattern as written, at most 4,096 bytes.
         pattern: String,
-        /// The file it stands in; relative patterns start in its directory.
+        /// The file it stands in; relative patterns start in its directory. Empty for [`Main::Pattern`], which starts in
+        /// [`Facts::cwd`].
         from: String,
     },
     /// `${_ENV NAME}` was met. At most 256 in a compilation, the name at most 255 letters, digits and `_`: a compiler that was

@@ -2,6 +2,7 @@
 
 use super::getopt;
 use clap::{ArgAction, CommandFactory as _, Parser};
+use ipc::log::facility;
 use ipc::msg::compile;
 use ipc::msg::control::{AtStop, StopMode};
 use nix::libc;
@@ -65,7 +66,7 @@ impl From<PrintFormat> for compile::PrintFormat {
 #[command(group = clap::ArgGroup::new("checking").args(["config_test", "print_config"]))]
 #[command(name = "holdfast", disable_version_flag = true, disable_help_flag = true, infer_long_args = true)]
 pub struct Cli {
-    /// -f: use this configuration file [default: /etc/holdfast/holdfast.conf, else /etc/keepalived/keepalived.conf]
+    /// -f: use this configuration file, or those that match this pattern [default: /etc/holdfast/holdfast.conf, else /etc/keepalived/keepalived.conf]
     #[arg(long, value_name = "FILE")]
     pub use_file: Option<PathBuf>,
     /// -P: only run the VRRP part
@@ -294,6 +295,13 @@ impl Cli {
             None if PathBuf::from(OWN_CONFIG).exists() => PathBuf::from(OWN_CONFIG),
             None => PathBuf::from(KEEPALIVED_CONFIG),
         }
+    }
+
+    /// `-S`, or a sentence if there is no such facility. COMPAT: keepalived 2.2.7 then uses `daemon`, and `-t` ends with 5.
+    pub fn facility(&self) -> Result<Option<u8>, String> {
+        let Some(given) = self.log_facility.as_deref() else { return Ok(None) };
+        let unknown = || format!("-S/--log-facility {given}: there is no such facility; daemon is used");
+        facility::code(given).map(Some).ok_or_else(unknown)
     }
 
     /// One sentence for each option that is accepted and does nothing.

@@ -6,6 +6,10 @@
 
 mod environment;
 mod file;
+mod main_file;
+mod subnets;
+
+pub use self::main_file::is_there;
 
 use self::file::{Unusable, open_regular};
 use super::accounts::Whom;
@@ -16,7 +20,9 @@ use ipc::chunk::Assembly;
 use ipc::config::script::ScriptConfig;
 use ipc::config::{Generation, Secret, SliceKind};
 use ipc::evloop::EventLoop;
-use ipc::msg::compile::{CompileMode, Facts, FromCompile, Includes, MessageFormat, Parts, ToCompile, Unread, Verdict};
+use ipc::msg::compile::{
+    CompileMode, Facts, FromCompile, Includes, Main, MessageFormat, Parts, ToCompile, Unread, Verdict,
+};
 use ipc::msg::control::LogSetup;
 use ipc::time::Mono;
 use mio::Token;
@@ -121,19 +127,19 @@ pub struct Order<'a> {
 impl Compiler {
     /// Starts one.
     pub fn start(now: Mono, order: Order<'_>) -> Result<Compiler, Failure> {
-        let main = open_regular(order.path).map_err(|why| {
+        let (main, kind) = main_file::open(order.path).map_err(|why| {
             Failure::Unreadable(format!("the configuration file {} cannot be read: {why}", order.path.display()))
         })?;
         let broken = |what: &str| Failure::Compiler(format!("checkd compile cannot be started: {what}"));
         let (ours, theirs) = pair().map_err(|e| broken(e.desc()))?;
-        let facts = facts(&order);
+        let facts = facts(&order, kind);
         let process = order
             .programs
             .start("checkd", &["compile"], order.whom, theirs, order.stderr)
             .map_err(|why| broken(&why))?;
         let mut channel = Channel::new(ours);
         let (log, log_fds) = order.log;
-        let mut fds = vec![main];
+        let mut fds: Vec<OwnedFd> = main.into_iter().collect();
         fds.extend(order.output);
         fds.extend(log_fds);
         channel
@@ -243,8 +249,11 @@ impl Compiler {
         if self.answer.is_some() {
             return Err(violation("an include before the last was answered"));
         }
-        let from = self.files.iter().find(|known| known.as_os_str() == from);
-        let from = from.ok_or_else(|| violation("an include in a file that it was not given"))?;
+        let base = match self.files.iter().find(|known| known.as_os_str() == from) {
+            Some(file) => absolute(file.parent().unwrap_or(Path::new("/"))),
+            None if from.is_empty() => PathBuf::from("."),
+            None => return Err(violation("an include in a file that it was not given")),
+        };
         self.includes = self.includes.saturating_add(1);
         if self.includes > INCLUDES_LIMIT {
             return Err(violation("too many includes"));
@@ -252,12 +261,11 @@ impl Compiler {
         if pattern.len() > PATTERN_LIMIT {
             return Err(violation("an include pattern that is too long"));
         }
-        let base = absolute(from.parent().unwrap_or(Path::new("/")));
         let mut answer = Answer::default();
         match glob::matches(pattern, &base) {
             Err(e) => answer.problem(Unread::Refused(pattern.to_owned(), e.to_string())),
             Ok(paths) if paths.is_empty() => answer.problem(Unread::Nothing),
-            Ok(paths) => answer.paths = paths.into(),
+            Ok(paths) => answer.paths = paths.into_iter().map(main_file::as_named).collect(),
         }
         self.answer = Some(answer);
         self.hand_out()
@@ -376,13 +384,15 @@ fn absolute(dir: &Path) -> PathBuf {
 }
 
 /// What the compiler may know of this machine.
-fn facts(order: &Order<'_>) -> Facts {
+fn facts(order: &Order<'_>, main: Main) -> Facts {
     let hostname = nix::unistd::gethostname().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let short = hostname.split('.').next().unwrap_or_default();
     Facts {
         path: order.path.to_string_lossy().into_owned(),
+        main,
         cwd: absolute(Path::new(".")).to_string_lossy().into_owned(),
         config_id: order.config_id.unwrap_or(short).to_owned(),
+        subnets: subnets::of_this_machine(),
         interfaces: interfaces(&std::fs::read_to_string("/proc/self/net/dev").unwrap_or_default()),
         hostname,
         parts: order.parts,

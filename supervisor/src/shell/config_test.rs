@@ -43,6 +43,17 @@ pub fn run(cli: &Cli, log: &OsStr) -> u8 {
     {
         return refuse(1, &why);
     }
+    let unknown = cli.facility().err();
+    if let Some(why) = &unknown {
+        terminal::err(&format!("holdfast: {why}\n"));
+    }
+    match (tested(cli), unknown) {
+        (FINE, Some(_)) => ERRORS, // COMPAT: keepalived 2.2.7, tried
+        (code, _) => code,
+    }
+}
+
+fn tested(cli: &Cli) -> u8 {
     let commands = Commands::new();
     // An ordinary user has nothing to give up; what he cannot read, this does not read either.
     let whom = if geteuid().is_root() {

@@ -51,6 +51,11 @@ pub fn matches(pattern: &str, base: &Path) -> Result<Vec<PathBuf>, GlobError> {
     Ok(out)
 }
 
+/// Whether it may stand for other names than its own.
+pub fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{', '\\'])
+}
+
 /// Braces: `a{b,c}d` is `abd` and `acd`; they nest. A brace without partner or comma stands for itself.
 fn expand(pattern: &str) -> Result<Vec<String>, GlobError> {
     let mut todo = vec![pattern.to_owned()];

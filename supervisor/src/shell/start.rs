@@ -2,13 +2,14 @@
 
 use super::accounts::Accounts;
 use super::cli::{Cli, LOG_FILE};
+use super::compile::is_there;
 use super::config_test;
 use super::driver::{Driver, Setup};
 use super::exec::Commands;
 use super::pidfile::{self, PidFile, PidFileError};
 use super::spawn::Programs;
 use super::{files, module, signals, sys, terminal};
-use ipc::log::{Logger, facility, learn_time_zone, own_console};
+use ipc::log::{Logger, learn_time_zone, own_console};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::{Level, Line};
 use ipc::{confine, fault};
@@ -51,7 +52,7 @@ pub fn run(mut cli: Cli) -> u8 {
     }
     // 2. Paths as seen from here; later the working directory is the root.
     let config = whole(&cli.config());
-    if !config.is_file() {
+    if !is_there(&config) {
         // COMPAT: keepalived 2.4.3: a missing file is found before the fork, exit code 6.
         return refuse(6, &format!("the configuration file {} does not exist or is no regular file", config.display()));
     }
@@ -147,14 +148,13 @@ fn enter_namespace(name: &OsStr) -> Result<(), String> {
     setns(file, CloneFlags::CLONE_NEWNET).map_err(|e| format!("network namespace {}: {}", path.display(), e.desc()))
 }
 
-/// How everybody logs, and a sentence if the facility is unknown (COMPAT: keepalived then uses `daemon`).
+/// How everybody logs, and a sentence if the facility is unknown.
 fn log_setup(cli: &Cli) -> (LogSetup, Option<String>) {
     let sink = |on| if on { Sink::On } else { Sink::Off };
-    let given = cli.log_facility.as_deref();
-    let code = given.map_or(Some(DAEMON), facility::code);
-    let unknown = code
-        .is_none()
-        .then(|| format!("-S/--log-facility {}: there is no such facility; daemon is used", given.unwrap_or_default()));
+    let (code, unknown) = match cli.facility() {
+        Ok(code) => (code, None),
+        Err(unknown) => (Some(DAEMON), Some(unknown)),
+    };
     let setup = LogSetup {
         detail: cli.log_detail,
         console: sink(cli.log_console),

@@ -278,11 +278,13 @@ impl Resolver<'_, '_> {
     fn owner_ignores(&mut self, d: &Draft, g: &Global, priority: u8) -> Switch {
         let own = d.owner_ignore_adverts.as_ref();
         if priority == 255 {
-            return if g.owner_ignore_adverts == Switch::On {
-                Switch::On
-            } else {
-                own.map_or(Switch::Off, |o| o.value)
-            };
+            let off = own.filter(|o| o.value == Switch::Off && g.owner_ignore_adverts == Switch::On);
+            if let Some(off) = off {
+                let message = "`vrrp_owner_ignore_adverts` counts: with it no instance of priority 255 hears adverts";
+                self.r.diags.push(Diagnostic::warning(Code::CONFLICT, off.span, message).label("ignored"));
+                return Switch::On;
+            }
+            return own.map_or(g.owner_ignore_adverts, |o| o.value);
         }
         if let Some(own) = own.filter(|o| o.value == Switch::On) {
             let message = "`owner_ignore_adverts` has no effect below priority 255";

@@ -93,7 +93,8 @@ pub fn resolve<'a>(
     if facts.parts != Parts::CheckOnly {
         resolver.vrrp(draft, &mut bundle);
         bundle.ipvs.statics = resolver.statics(draft);
-        lint::vrrp(resolver.r, tree, draft, &bundle);
+        let subnets = if mode.is_offline() { &[] } else { facts.subnets.as_slice() };
+        lint::vrrp(resolver.r, tree, draft, &bundle, subnets);
     }
     resolver.check_globals(draft, &mut bundle);
     if facts.parts != Parts::VrrpOnly {

@@ -48,6 +48,9 @@ impl Resolver<'_, '_> {
         d.garp.lower_prio_delay = Some(At::new(secs(0), at));
         d.lower_prio_no_advert = Some(Switch::On);
         d.higher_prio_send_advert = Some(Switch::Off);
+        if let Some(off) = d.owner_ignore_adverts.as_ref().filter(|o| owner && o.value == Switch::Off) {
+            self.loosened(off.span, "an address owner ignores adverts in strict mode");
+        }
         d.owner_ignore_adverts = owner.then(|| At::new(Switch::On, at));
         d.more.vmac_xmit_base = Switch::Off;
         if let Some(vmac) = d.more.vmac.as_mut().filter(|v| v.value.mac.is_some()) {
