@@ -6,6 +6,7 @@ use crate::lan::Host;
 use crate::process::{Process, family};
 use nix::sys::signal::{SIGHUP, SIGKILL, SIGSTOP, SIGTERM, Signal};
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -126,17 +127,37 @@ impl Daemon {
         within: Within,
         first: impl FnOnce(&Path) -> String,
     ) -> Outcome<Self> {
-        let directory = Directory::new()?;
+        let directory = prepared(config)?;
+        let first = first(directory.path());
+        // `ip netns exec` has made a mount namespace.
+        let mut command = Self::shell(host, within);
+        command.args(["-c", &format!("{first}exec \"$0\" \"$@\"")]).arg(program.executable()?);
+        Self::spawn(program, host, directory, command, options, |command| command.spawn())
+    }
+
+    /// [`start`](Self::start) without any other program in between, for who measures.
+    pub fn start_directly(program: Program, host: &Host, config: &str) -> Outcome<Self> {
+        let mut command = Command::new(program.executable()?);
+        command.stdin(Stdio::null()).process_group(0);
+        Self::spawn(program, host, prepared(config)?, command, &[], |command| {
+            // A process begins in the network namespace of the thread that makes it.
+            host.netns.enter(|| command.spawn()).map_err(|e| io::Error::other(e.to_string()))?
+        })
+    }
+
+    fn spawn(
+        program: Program,
+        host: &Host,
+        directory: Directory,
+        mut command: Command,
+        options: &[&str],
+        spawn: impl FnOnce(&mut Command) -> io::Result<Child>,
+    ) -> Outcome<Self> {
         let at = directory.path();
-        fs::write(at.join("conf"), config)?;
         let log = File::create(at.join("log"))?;
-        let first = first(at);
         // Ours has no process of that kind, and says so.
         let bfd_pid = format!("--bfd_pid={}", at.join("bfd.pid").display());
-        let process = Self::shell(host, within)
-            // `ip netns exec` has made a mount namespace.
-            .args(["-c", &format!("{first}exec \"$0\" \"$@\"")])
-            .arg(program.executable()?)
+        command
             .args(["--dont-fork", "--log-console", "--log-detail"])
             .arg("--use-file")
             .arg(at.join("conf"))
@@ -149,9 +170,8 @@ impl Daemon {
             .args((program == Program::Keepalived).then_some(bfd_pid))
             .args(options)
             .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context(|| format!("cannot start {program:?}"))?;
+            .stderr(log);
+        let process = spawn(&mut command).context(|| format!("cannot start {program:?}"))?;
         Ok(Daemon { program, process, directory, host: host.name.clone() })
     }
 
@@ -247,6 +267,13 @@ impl Daemon {
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
+}
+
+/// A directory with a configuration.
+fn prepared(config: &str) -> Outcome<Directory> {
+    let directory = Directory::new()?;
+    fs::write(directory.path().join("conf"), config)?;
+    Ok(directory)
 }
 
 impl Drop for Daemon {

@@ -2,7 +2,8 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use tests::bench::ipvs::figures::{judge, print};
+use std::time::Instant;
+use tests::bench::ipvs::figures::{Runs, judge, name, of_changes, of_checks};
 use tests::bench::ipvs::stage::Stage;
 use tests::cleanup;
 use tests::daemon::Program;
@@ -17,12 +18,26 @@ struct Options {
     /// Checks a second.
     #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u32).range(1..))]
     rate: u32,
+    /// How often each daemon is started, in turn.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
     /// Measure this daemon only.
     #[arg(long, value_enum)]
     daemon: Option<Program>,
+    /// Measure this only.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// Exit with 1 when what is to be reached is missed.
     #[arg(long)]
     check: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Start, reloads, stop.
+    Changes,
+    /// Checks.
+    Checks,
 }
 
 fn main() -> ExitCode {
@@ -40,18 +55,41 @@ fn main() -> ExitCode {
 /// Measures and prints; whether everything that is to be reached is.
 fn bench(options: &Options) -> Outcome<bool> {
     cleanup::on_signals()?;
+    let began = Instant::now();
+    let stage = Stage::new()?;
+    let programs = [Program::Keepalived, Program::Holdfast];
+    let programs = programs.into_iter().filter(|program| options.daemon.is_none_or(|only| only == *program));
+    for program in programs.clone() {
+        stage.warm(program)?;
+    }
+    let wants = |part| options.only.is_none_or(|only| only == part);
     let mut reached = true;
     for reals in &options.reals {
-        let mut runs = Vec::new();
-        for program in [Program::Keepalived, Program::Holdfast] {
-            if options.daemon.is_none_or(|only| only == program) {
-                let run = Stage::new()?.run(program, *reals, options.rate)?;
-                print(&run);
-                runs.push(run);
+        let [mut theirs, mut ours] = [Runs::default(), Runs::default()];
+        for round in 1..=options.rounds {
+            for program in programs.clone() {
+                let say = |text: String| {
+                    println!(
+                        "{:>5.0} s {reals:>6} round {round} {:<11}{text}",
+                        began.elapsed().as_secs_f64(),
+                        name(program)
+                    );
+                };
+                let runs = if program == Program::Holdfast { &mut ours } else { &mut theirs };
+                if wants(Part::Changes) {
+                    let changes = stage.changes(program, *reals)?;
+                    say(of_changes(&changes));
+                    runs.changes.push(changes);
+                }
+                if wants(Part::Checks) {
+                    let checks = stage.checks(program, *reals, options.rate)?;
+                    say(of_checks(&checks));
+                    runs.checks.push(checks);
+                }
             }
         }
-        if let [theirs, ours] = runs.as_slice() {
-            reached &= judge(ours, theirs);
+        if options.daemon.is_none() {
+            reached &= judge(*reals, &ours, &theirs);
         }
     }
     Ok(reached)

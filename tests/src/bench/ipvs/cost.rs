@@ -27,6 +27,21 @@ pub fn processor(daemon: &Daemon) -> Duration {
     Duration::from_millis(ticks * 10)
 }
 
+/// What the machine's processors have done so far: nothing, and everything.
+pub fn idle() -> (u64, u64) {
+    let text = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let first = text.lines().next().unwrap_or_default();
+    let ticks: Vec<u64> = first.split_whitespace().skip(1).take(8).filter_map(|n| n.parse().ok()).collect();
+    // idle, iowait of proc(5)
+    (ticks.iter().skip(3).take(2).sum(), ticks.iter().sum())
+}
+
+/// The part of the time between two calls of [`idle`] in which nothing was done.
+pub fn idle_between(before: (u64, u64), after: (u64, u64)) -> f64 {
+    let ticks = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    ticks(after.0 - before.0) / ticks(after.1 - before.1).max(1.0)
+}
+
 /// Proportional memory in kB.
 pub fn memory(daemon: &Daemon) -> u64 {
     let of = |pid: i32| -> u64 {

@@ -1,69 +1,143 @@
-//! The table, with ratios and what is to be reached.
+//! The table: medians of all rounds, ratios, and what is to be reached.
 
-use super::stage::Run;
+use super::stage::{Changes, Checks};
 use crate::daemon::Program;
 use std::time::Duration;
 
-/// Most time that 99 of 100 checks may be late.
-const LATE: Duration = Duration::from_millis(20);
+/// Most time in milliseconds that 99 of 100 checks may be late.
+const LATE: f64 = 20.0;
 
-/// Prints a run.
-pub fn print(run: &Run) {
-    let name = match run.program {
+/// What was measured with one daemon and one number of real servers.
+#[derive(Clone, Debug, Default)]
+pub struct Runs {
+    /// One after another.
+    pub changes: Vec<Changes>,
+    /// One after another.
+    pub checks: Vec<Checks>,
+}
+
+/// The name of a daemon.
+pub fn name(program: Program) -> &'static str {
+    match program {
         Program::Holdfast => "holdfast",
         Program::Keepalived => "keepalived",
-    };
-    if run.left > 0 {
-        println!("{:>6} {name:<11} left {} real servers in the kernel at its end", run.reals, run.left);
     }
-    println!(
-        "{:>6} {name:<11} start {:>7.2} s  weights {:>7.2} s  stop {:>6.2} s  nothing new: {:>6} messages {:>6.2} s CPU  \
-         memory {:>6} kB  1,000 checks {:>5.2} s CPU ({:.0}/s, p99 {:.0} ms late)",
-        run.reals,
-        run.start.as_secs_f64(),
-        run.weights.as_secs_f64(),
-        run.stop.as_secs_f64(),
-        run.messages,
-        run.processor.as_secs_f64(),
-        run.memory,
-        run.checks.as_secs_f64(),
-        run.rate,
-        run.late.as_secs_f64() * 1000.0
-    );
+}
+
+/// A line about one round.
+pub fn of_changes(c: &Changes) -> String {
+    let left = if c.left > 0 { format!(" ({} real servers left)", c.left) } else { String::new() };
+    format!(
+        "start {:.2} s, weights {:.2} s, stop {:.2} s{left}; nothing new: {} messages, {:.2} s CPU; {} kB",
+        c.start.as_secs_f64(),
+        c.weights.as_secs_f64(),
+        c.stop.as_secs_f64(),
+        c.messages,
+        c.processor.as_secs_f64(),
+        c.memory
+    )
+}
+
+/// A line about one round of checks.
+pub fn of_checks(c: &Checks) -> String {
+    format!(
+        "1,000 checks {:.3} s CPU; {:.0} a second, p99 {:.0} ms late; the machine idle {:.0} %",
+        c.processor.as_secs_f64(),
+        c.rate,
+        millis(c.late),
+        c.idle * 100.0
+    )
+}
+
+/// One line of the table.
+struct Row {
+    what: &'static str,
+    theirs: f64,
+    ours: f64,
+    decimals: usize,
+    to_reach: ToReach,
+}
+
+#[derive(Clone, Copy)]
+enum ToReach {
+    /// At most this part of theirs.
+    Part(f64),
+    /// At most this, whatever theirs is.
+    Most(f64),
+    /// Only shown.
+    Shown,
+}
+
+impl Row {
+    fn is_reached(&self) -> Option<bool> {
+        match self.to_reach {
+            ToReach::Part(part) => Some(self.ours <= self.theirs * part),
+            ToReach::Most(most) => Some(self.ours <= most),
+            ToReach::Shown => None,
+        }
+    }
+
+    fn print(&self) {
+        let Row { what, theirs, ours, decimals, .. } = self;
+        let to_reach = match self.to_reach {
+            ToReach::Part(part) => format!("x {part}"),
+            ToReach::Most(most) => format!("{most}"),
+            ToReach::Shown => String::new(),
+        };
+        let said = match self.is_reached() {
+            Some(true) => "reached",
+            Some(false) => "missed",
+            None => "",
+        };
+        let ratio = ours / theirs.max(1e-9);
+        let ratio = if *theirs > 0.0 { format!("{ratio:.3}") } else { "-".to_owned() };
+        let line = format!("  {what:<46}{theirs:>11.decimals$}{ours:>11.decimals$}{ratio:>9}{to_reach:>10}  {said}");
+        println!("{}", line.trim_end());
+    }
 }
 
 /// Prints how ours compares with theirs; whether everything that is to be reached is.
-pub fn judge(ours: &Run, theirs: &Run) -> bool {
-    let ratio = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64().max(0.001);
-    let memory = |run: &Run| Duration::from_millis(run.memory);
-    let rows = [
-        ("start until all destinations are there", ratio(ours.start, theirs.start), 0.2),
-        ("reload of every weight until applied", ratio(ours.weights, theirs.weights), 0.05),
-        ("stop until the table is empty", ratio(ours.stop, theirs.stop), 0.2),
-        ("CPU of a reload that changes nothing", ratio(ours.processor, theirs.processor), 0.25),
-        ("CPU of a check", ratio(ours.checks, theirs.checks), 0.5),
-        ("memory", ratio(memory(ours), memory(theirs)), 1.0),
-    ];
-    println!("{} real servers, holdfast : keepalived", ours.reals);
-    let mut all = true;
-    for (what, ratio, most) in rows {
-        let good = ratio <= most;
-        all &= good;
-        println!("  {what:<40} {ratio:>6.3}  to reach {most:>5.2}  {}", if good { "reached" } else { "missed" });
+pub fn judge(reals: u32, ours: &Runs, theirs: &Runs) -> bool {
+    println!("\n{reals} real servers, medians{:>32}{:>11}{:>9}{:>10}", "keepalived", "holdfast", "ratio", "to reach");
+    let rows = rows(ours, theirs);
+    rows.iter().for_each(Row::print);
+    println!();
+    rows.iter().all(|row| row.is_reached() != Some(false))
+}
+
+fn rows(ours: &Runs, theirs: &Runs) -> Vec<Row> {
+    let mut rows = Vec::new();
+    if !ours.changes.is_empty() && !theirs.changes.is_empty() {
+        let mut add = |what, decimals, to_reach, of: fn(&Changes) -> f64| {
+            let (theirs, ours) = (median(theirs.changes.iter().map(of)), median(ours.changes.iter().map(of)));
+            rows.push(Row { what, theirs, ours, decimals, to_reach });
+        };
+        add("start until all destinations are there, s", 2, ToReach::Part(0.2), |c| c.start.as_secs_f64());
+        add("reload of every weight until applied, s", 2, ToReach::Part(0.05), |c| c.weights.as_secs_f64());
+        add("stop until the table is empty, s", 2, ToReach::Part(0.2), |c| c.stop.as_secs_f64());
+        add("reload of nothing: messages", 0, ToReach::Most(0.0), |c| c.messages as f64);
+        add("reload of nothing: CPU, s", 2, ToReach::Part(0.25), |c| c.processor.as_secs_f64());
+        add("memory of all processes, PSS, kB", 0, ToReach::Part(1.0), |c| c.memory as f64);
     }
-    let quiet = ours.messages == 0;
-    println!(
-        "  {:<40} {:>6}  to reach     0  {}",
-        "messages of a reload that changes nothing",
-        ours.messages,
-        if quiet { "reached" } else { "missed" }
-    );
-    let prompt = ours.late <= LATE;
-    println!(
-        "  {:<40} {:>6.1}  to reach    20  {}",
-        "lateness of checks, p99, ms",
-        ours.late.as_secs_f64() * 1000.0,
-        if prompt { "reached" } else { "missed" }
-    );
-    all && quiet && prompt
+    if !ours.checks.is_empty() && !theirs.checks.is_empty() {
+        let mut add = |what, decimals, to_reach, of: fn(&Checks) -> f64| {
+            let (theirs, ours) = (median(theirs.checks.iter().map(of)), median(ours.checks.iter().map(of)));
+            rows.push(Row { what, theirs, ours, decimals, to_reach });
+        };
+        add("CPU of 1,000 checks, s", 3, ToReach::Part(0.5), |c| c.processor.as_secs_f64());
+        add("lateness of checks, p99, ms", 0, ToReach::Most(LATE), |c| millis(c.late));
+        add("checks a second", 0, ToReach::Shown, |c| c.rate);
+        add("idle time of the machine meanwhile, %", 0, ToReach::Shown, |c| c.idle * 100.0);
+    }
+    rows
+}
+
+fn millis(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get((values.len().max(1) - 1) / 2).copied().unwrap_or(f64::NAN)
 }
