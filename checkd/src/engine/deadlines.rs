@@ -1,20 +1,28 @@
 //! Who is next: one deadline for each checker, cheap with ten thousand of them.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
 use ipc::config::CheckerIdx;
+use ipc::table::Index as _;
 use ipc::time::Mono;
 
 /// At most one deadline for each checker.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines {
     order: BTreeSet<(Mono, CheckerIdx)>,
-    of: BTreeMap<CheckerIdx, Mono>,
+    /// By index, as long as the greatest that ever had one.
+    of: Vec<Option<Mono>>,
 }
 
 impl Deadlines {
     /// Replaces the deadline of a checker.
     pub(super) fn set(&mut self, checker: CheckerIdx, at: Mono) {
-        if let Some(old) = self.of.insert(checker, at) {
+        let place = checker.to_usize();
+        if place >= self.of.len() {
+            self.of.resize(place.saturating_add(1), None);
+        }
+        let Some(of) = self.of.get_mut(place) else { return };
+        if let Some(old) = of.replace(at) {
             self.order.remove(&(old, checker));
         }
         self.order.insert((at, checker));
@@ -22,14 +30,14 @@ impl Deadlines {
 
     /// Takes the deadline of a checker away.
     pub(super) fn remove(&mut self, checker: CheckerIdx) {
-        if let Some(at) = self.of.remove(&checker) {
+        if let Some(at) = self.of.get_mut(checker.to_usize()).and_then(Option::take) {
             self.order.remove(&(at, checker));
         }
     }
 
     /// The deadline of a checker.
     pub(super) fn of(&self, checker: CheckerIdx) -> Option<Mono> {
-        self.of.get(&checker).copied()
+        self.of.get(checker.to_usize()).copied().flatten()
     }
 
     /// The earliest.
@@ -43,8 +51,7 @@ impl Deadlines {
         if at > now {
             return None;
         }
-        self.order.remove(&(at, checker));
-        self.of.remove(&checker);
+        self.remove(checker);
         Some(checker)
     }
 }

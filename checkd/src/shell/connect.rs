@@ -162,7 +162,7 @@ impl Connections {
         let Some(connection) = self.open.get_mut(&ready.token.0) else { return };
         let probe = connection.probe;
         if connection.state == State::Connecting {
-            match connection.connected() {
+            match connection.connected(ready) {
                 None => return,
                 Some(Ok(())) => out.push((probe, connection.opened())),
                 Some(Err(event)) => {
@@ -190,10 +190,11 @@ impl Connections {
 }
 
 impl Connection {
-    /// Whether the attempt has ended, and how.
-    fn connected(&self) -> Option<Result<(), ProbeEvent>> {
+    /// Whether the attempt has ended, and how. What can be written to and has no error is connected.
+    fn connected(&self, ready: Ready) -> Option<Result<(), ProbeEvent>> {
         match self.socket.take_error() {
             Ok(Some(e)) | Err(e) => Some(Err(refusal(&e))),
+            Ok(None) if ready.writable => Some(Ok(())),
             Ok(None) => match self.socket.peer_addr() {
                 Ok(_) => Some(Ok(())),
                 Err(_) => None,
