@@ -12,6 +12,7 @@ use ipc::msg::control::Outcome;
 use ipc::report::{Level, Line};
 use ipc::table::Table;
 use nix::sys::signal::{Signal, killpg};
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
@@ -87,8 +88,8 @@ impl Commands {
     /// Looks at every command of a generation and keeps the table.
     pub fn load(&mut self, generation: Generation, table: &ScriptConfig) -> Findings {
         let mut findings = Findings::default();
-        let by_default = default_identity(table);
-        // The name service may be slow: it is asked once for each user.
+        // The name service may be slow: it is asked once for each user, and not at all where there is nothing to run.
+        let by_default = LazyCell::new(|| default_identity(table));
         let mut known: Vec<(RunAs, Result<Identity, String>)> = Vec::new();
         let commands = table.scripts.rows().iter().map(|script| {
             let identity = match &script.run_as {
@@ -100,13 +101,13 @@ impl Commands {
                         identity
                     }
                 },
-                None => by_default.clone(),
+                None => (*by_default).clone(),
             };
             Listed { script: script.clone(), identity, complaint: None }
         });
         let owner = |fifo: &Fifo| match &fifo.owner {
             Some(owner) => look_up(owner, Switch::Off),
-            None => by_default.clone(),
+            None => (*by_default).clone(),
         };
         let owners = Kind::ALL.into_iter().filter_map(|kind| Some((kind, owner(kind.of(&table.fifos)?)))).collect();
         let mut loaded =
