@@ -1,7 +1,8 @@
 //! Frames as bytes. The only file that names bincode (the crate is no longer maintained, RUSTSEC-2025-0141; the exit is a
 //! change of this file).
 //!
-//! Fixed-width little-endian integers; a limit that both encoding and decoding respect; every byte must be consumed.
+//! Little-endian integers, of fixed width in frames and as short as they are in slices, of which the supervisor keeps one for each child;
+//! a limit that both encoding and decoding respect; every byte must be consumed.
 
 use crate::config::Generation;
 use core::fmt;
@@ -43,16 +44,16 @@ impl fmt::Display for CodecError {
 
 impl core::error::Error for CodecError {}
 
-macro_rules! config {
-    ($limit:expr) => {
-        bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<{ $limit }>()
+macro_rules! frame_config {
+    () => {
+        bincode::config::standard().with_little_endian().with_fixed_int_encoding().with_limit::<{ FRAME_LIMIT }>()
     };
 }
 
 /// Encodes a value for a frame.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     let bytes =
-        bincode::serde::encode_to_vec(value, config!(FRAME_LIMIT)).map_err(|e| CodecError::Malformed(e.to_string()))?;
+        bincode::serde::encode_to_vec(value, frame_config!()).map_err(|e| CodecError::Malformed(e.to_string()))?;
     if bytes.len() > FRAME_LIMIT { Err(CodecError::TooLong) } else { Ok(bytes) }
 }
 
@@ -61,7 +62,13 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if bytes.len() > FRAME_LIMIT {
         return Err(CodecError::TooLong);
     }
-    exactly(bincode::serde::decode_from_slice(bytes, config!(FRAME_LIMIT)), bytes.len())
+    exactly(bincode::serde::decode_from_slice(bytes, frame_config!()), bytes.len())
+}
+
+macro_rules! slice_config {
+    () => {
+        bincode::config::standard().with_little_endian().with_variable_int_encoding().with_limit::<{ SLICE_LIMIT }>()
+    };
 }
 
 /// Largest configuration slice in bytes.
@@ -70,7 +77,7 @@ pub const SLICE_LIMIT: usize = 256 * 1024 * 1024;
 /// Encodes a configuration slice, which travels in pieces (see [`crate::chunk`]).
 pub fn encode_slice<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
     let bytes =
-        bincode::serde::encode_to_vec(value, config!(SLICE_LIMIT)).map_err(|e| CodecError::Malformed(e.to_string()))?;
+        bincode::serde::encode_to_vec(value, slice_config!()).map_err(|e| CodecError::Malformed(e.to_string()))?;
     if bytes.len() > SLICE_LIMIT { Err(CodecError::TooLong) } else { Ok(bytes) }
 }
 
@@ -79,7 +86,7 @@ pub fn decode_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> 
     if bytes.len() > SLICE_LIMIT {
         return Err(CodecError::TooLong);
     }
-    exactly(bincode::serde::decode_from_slice(bytes, config!(SLICE_LIMIT)), bytes.len())
+    exactly(bincode::serde::decode_from_slice(bytes, slice_config!()), bytes.len())
 }
 
 fn exactly<T>(decoded: Result<(T, usize), bincode::error::DecodeError>, len: usize) -> Result<T, CodecError> {
