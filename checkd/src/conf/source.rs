@@ -187,7 +187,7 @@ impl Sources {
 
     /// Where a span starts, for messages at run time.
     pub fn origin(&self, span: Span) -> Origin {
-        let Some(source) = self.get(span.file) else { return Origin { file: "".into(), line: 0 } };
+        let Some(source) = self.get(span.file) else { return Origin::default() };
         let line = u32::try_from(source.line_of(span.start)).unwrap_or(u32::MAX).saturating_add(1);
         Origin { file: source.name.as_str().into(), line }
     }

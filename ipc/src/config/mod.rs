@@ -12,6 +12,7 @@ pub mod global;
 pub mod identity;
 pub mod ipvs;
 pub mod lvs;
+mod origin;
 pub mod probe;
 pub mod process;
 pub mod route;
@@ -20,6 +21,8 @@ pub mod vrrp;
 pub mod vrrp_global;
 pub mod vrrp_options;
 pub mod vrrp_track;
+
+pub use origin::{FileName, Origin};
 
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -57,21 +60,6 @@ crate::index! {
 /// Which reading of the configuration something belongs to. Starts at 1, one more at each successful compilation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Generation(pub u32);
-
-/// Where in the configuration something was asked for, for messages about it at run time.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Origin {
-    /// File as the user named it.
-    pub file: String,
-    /// Line, from 1.
-    pub line: u32,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.file, self.line)
-    }
-}
 
 /// Bytes that must not appear in a log, a dump or a panic message; wiped when dropped.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, Zeroize, ZeroizeOnDrop)]

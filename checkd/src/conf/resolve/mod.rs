@@ -131,7 +131,7 @@ impl Resolver<'_, '_> {
 
     /// Where something stands, for messages at run time; nothing where it will not be run: that is half the time of a test.
     fn origin(&self, span: Span) -> Origin {
-        if self.only_tests() { Origin { file: String::new(), line: 0 } } else { self.r.sources.origin(span) }
+        if self.only_tests() { Origin::default() } else { self.r.sources.origin(span) }
     }
 
     /// What concerns the processes themselves.

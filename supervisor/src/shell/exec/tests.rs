@@ -34,10 +34,10 @@ impl Bench {
                 user: user.to_owned(),
                 group: None,
                 others: Switch::Off,
-                origin: Origin { file: "a.conf".to_owned(), line: 5 },
+                origin: Origin { file: "a.conf".into(), line: 5 },
             }),
             label: "vrrp_script x".to_owned(),
-            origin: Origin { file: "a.conf".to_owned(), line: 3 },
+            origin: Origin { file: "a.conf".into(), line: 3 },
             kind: ScriptKind::Event,
             asker: Asker::Vrrp,
         };
