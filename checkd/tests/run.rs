@@ -8,7 +8,7 @@ use ipc::chunk::cut;
 use ipc::codec::encode_slice;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Real, Service, Url};
 use ipc::config::global::Mail;
-use ipc::config::probe::{DnsType, Reply, Tls, Udp};
+use ipc::config::probe::{DnsType, Reply, Udp};
 use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::Role;
@@ -287,7 +287,7 @@ fn config(addresses: &[&str]) -> CheckConfig {
             warmup: Duration::ZERO,
             log_all_failures: Switch::Off,
             alpha: Switch::Off,
-            kind: if target.is_ipv4() { CheckerKind::Tcp } else { CheckerKind::Http(http) },
+            kind: if target.is_ipv4() { CheckerKind::Tcp } else { CheckerKind::Http(Box::new(http)) },
             origin: Origin::default(),
         };
         config.checkers.push(checker).unwrap();
@@ -489,11 +489,11 @@ fn every_kind_of_checker_in_its_cage() {
         let page = Http { protocol: HttpProtocol::V10, urls: vec![page], fast_recovery: Switch::Off };
         let udp = Udp { payload: Vec::new(), reply: Reply::NotNeeded, min_length: 0, max_length: 255 };
         let kinds = [
-            CheckerKind::Ssl(page, Tls::default()),
+            CheckerKind::Ssl(Box::new(page), Box::default()),
             CheckerKind::Dns { query: DnsType::A, name: "x.test".into() },
             CheckerKind::Smtp { helo: "x.test".into() },
             CheckerKind::Ping,
-            CheckerKind::Udp(udp),
+            CheckerKind::Udp(Box::new(udp)),
         ];
         for (n, kind) in kinds.into_iter().enumerate() {
             let checker = config.checkers.at_mut(CheckerIdx(n as u32)).unwrap();

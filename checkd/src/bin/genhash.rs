@@ -242,7 +242,7 @@ fn config(target: SocketAddr, tls: &Tls) -> CheckConfig {
         warmup: Duration::ZERO,
         log_all_failures: Switch::Off,
         alpha: Switch::Off,
-        kind: CheckerKind::Ssl(http, tls.clone()),
+        kind: CheckerKind::Ssl(Box::new(http), Box::new(tls.clone())),
         origin: Origin::default(),
     };
     CheckConfig { checkers: [checker].into_iter().collect(), ..CheckConfig::default() }

@@ -54,7 +54,7 @@ impl Route {
     pub fn of(checker: &Checker, url: Option<&Url>) -> Route {
         let transport = match &checker.kind {
             CheckerKind::Ssl(_, tls) => Transport::Tls {
-                tls: tls.clone(),
+                tls: (**tls).clone(),
                 name: tls.sni_name.clone().or_else(|| url.and_then(|url| url.host.clone())),
             },
             // A MISC_CHECK connects by itself, a FILE_CHECK and a BFD_CHECK to nothing.

@@ -2,11 +2,12 @@
 
 use crate::check::Dialogue;
 use crate::check::pattern::Pattern;
-use crate::check::schedule::{Begin, Health, Schedule, Timing};
+use crate::check::schedule::{Begin, Health, Schedule};
 use crate::engine::ProbeId;
 use crate::engine::files::resting;
 use crate::engine::merge::Classes;
 use crate::quorum::{self, Quorum};
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
@@ -64,7 +65,6 @@ impl RealState {
 /// The state of a checker.
 #[derive(Debug)]
 pub(super) struct CheckerState {
-    pub timing: Timing,
     pub schedule: Schedule,
     /// The answer's length did not match the last time, and that was said.
     pub mismatch_noted: bool,
@@ -115,7 +115,7 @@ pub(super) enum Phase {
     /// Waits for the end of the command that was asked for then.
     Running { since: Mono },
     /// Probes; its deadline is that of the step, or of the probe as a whole.
-    Probing(Probe),
+    Probing(Box<Probe>),
 }
 
 /// A probe that is under way.
@@ -187,14 +187,12 @@ impl Live {
 
     /// A checker at its beginning.
     pub(super) fn fresh(checker: &ipc::config::check::Checker, health: Option<Health>, begin: Begin) -> CheckerState {
-        let timing = Timing::of(checker);
         let configured = if checker.alpha == Switch::On { Health::Down } else { Health::Up };
         let schedule = Schedule::new(health.unwrap_or(configured), begin);
         let urls = checker.kind.http().map(|http| http.urls.as_slice()).unwrap_or_default();
         // The compiler lets no other pattern through.
         let pattern = |url: &Url| url.regex.as_ref().and_then(|regex| Pattern::new(regex).ok());
         CheckerState {
-            timing,
             schedule,
             mismatch_noted: false,
             says: Says::Nothing,

@@ -3,9 +3,10 @@
 
 use super::live::{Phase, Probe};
 use super::{Action, Engine, ProbeEvent, ProbeId, Route, Stage, lines};
-use crate::check::schedule::{Change, Health, Judgement, LEAST};
+use crate::check::schedule::{Change, Health, Judgement, LEAST, Timing};
 use crate::check::tcp::{self, Attempt};
 use crate::check::{Asked, Dialogue, Fault, Next, Outcome, Verdict, probe_limit};
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::CheckerIdx;
@@ -29,10 +30,10 @@ impl Engine {
 
     fn due(&mut self, now: Mono, idx: CheckerIdx, out: &mut Vec<Action>) {
         let Stage::Live(live) = &self.stage else { return };
-        let Some(state) = live.checkers.at(idx) else { return };
+        let (Some(checker), Some(state)) = (live.config.checkers.at(idx), live.checkers.at(idx)) else { return };
         match &state.phase {
             Phase::Waiting if self.is_suspended(idx) => {
-                let again = now + state.timing.delay_loop();
+                let again = now + Timing::of(checker).delay_loop();
                 self.deadlines.set(idx, again);
             }
             Phase::Waiting if self.misc_of(idx).is_some() => self.run_script(now, idx, out),
@@ -67,7 +68,7 @@ impl Engine {
             let id = ProbeId(self.last_probe);
             let limit = now + probe_limit(step_timeout(checker));
             let url = state.schedule.url();
-            state.phase = Phase::Probing(Probe { id, limit, dialogue: Dialogue::default() });
+            state.phase = Phase::Probing(Box::new(Probe { id, limit, dialogue: Dialogue::default() }));
             self.probing.insert(id, idx);
             self.deadlines.set(idx, (now + step_timeout(checker)).min(limit));
             out.push(Action::Connect { probe: id, route: Route::of(checker, url_of(checker, url)) });
@@ -111,11 +112,11 @@ impl Engine {
     fn not_tried(&mut self, now: Mono, idx: CheckerIdx, why: &str, out: &mut Vec<Action>) {
         self.close(idx, out);
         let Stage::Live(live) = &self.stage else { return };
-        let (Some(checker), Some(state)) = (live.config.checkers.at(idx), live.checkers.at(idx)) else { return };
+        let Some(checker) = live.config.checkers.at(idx) else { return };
         if let Some((real, _)) = live.real(checker.real) {
             lines::not_tried(real, checker, why, out);
         }
-        self.deadlines.set(idx, now + state.timing.delay_loop());
+        self.deadlines.set(idx, now + Timing::of(checker).delay_loop());
     }
 
     fn shown(&mut self, idx: CheckerIdx, ends: i64) {
@@ -187,8 +188,9 @@ impl Engine {
         let service = live.config.services.at(real.service)?;
         let url = url_of(checker, state.schedule.url());
         let before = state.schedule.health();
-        let retries = state.schedule.tolerates(&state.timing);
-        let step = state.schedule.record(&state.timing, verdict);
+        let timing = Timing::of(checker);
+        let retries = state.schedule.tolerates(&timing);
+        let step = state.schedule.record(&timing, verdict);
 
         match (mismatch, url) {
             // Once, until it is right again.

@@ -144,7 +144,6 @@ impl CheckerState {
     /// Moves the state out; what stays behind is of no use.
     fn take(&mut self) -> CheckerState {
         CheckerState {
-            timing: self.timing,
             schedule: self.schedule,
             mismatch_noted: self.mismatch_noted,
             says: self.says,
@@ -244,7 +243,7 @@ fn same_kind(a: &CheckerKind, b: &CheckerKind) -> bool {
         (CheckerKind::File { name, weight, .. }, CheckerKind::File { name: other, weight: other_weight, .. }) => {
             name == other && weight == other_weight
         }
-        (CheckerKind::Misc(a), CheckerKind::Misc(b)) => *a == Misc { script: a.script, ..b.clone() },
+        (CheckerKind::Misc(a), CheckerKind::Misc(b)) => **a == Misc { script: a.script, ..(**b).clone() },
         _ => a == b,
     }
 }

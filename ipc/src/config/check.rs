@@ -145,15 +145,15 @@ pub struct Checker<Kind = CheckerKind> {
     pub origin: Origin,
 }
 
-/// What is asked.
+/// What is asked. What is long is elsewhere: there may be ten thousand, most of them `TCP_CHECK`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CheckerKind {
     /// `TCP_CHECK`: a connection is made and closed.
     Tcp,
     /// `HTTP_GET`
-    Http(Http),
+    Http(Box<Http>),
     /// `SSL_GET`
-    Ssl(Http, Tls),
+    Ssl(Box<Http>, Box<Tls>),
     /// `SMTP_CHECK`
     Smtp {
         /// `helo_name`, default `smtpchecker.keepalived.org`.
@@ -167,11 +167,11 @@ pub enum CheckerKind {
         name: String,
     },
     /// `UDP_CHECK`
-    Udp(Udp),
+    Udp(Box<Udp>),
     /// `PING_CHECK`
     Ping,
     /// `MISC_CHECK`
-    Misc(Misc),
+    Misc(Box<Misc>),
     /// `BFD_CHECK`
     Bfd {
         /// `name`

@@ -13,7 +13,11 @@ fn timing(urls: usize, delay_loop: u64, retry: u32, delay_before_retry: u64, fas
     let url = Url { path: String::from("/"), host: None, digest: None, status: Vec::new(), regex: None };
     let kind = match urls {
         0 => CheckerKind::Tcp,
-        n => CheckerKind::Http(Http { protocol: HttpProtocol::V10, urls: alloc::vec![url; n], fast_recovery }),
+        n => CheckerKind::Http(alloc::boxed::Box::new(Http {
+            protocol: HttpProtocol::V10,
+            urls: alloc::vec![url; n],
+            fast_recovery,
+        })),
     };
     Timing::of(&Checker {
         real: RealIdx(0),

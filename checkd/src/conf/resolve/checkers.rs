@@ -9,6 +9,7 @@ use crate::conf::keyword::At;
 use crate::conf::real::Real;
 use crate::conf::server::Server;
 use crate::conf::value::secs;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -51,18 +52,18 @@ impl Resolver<'_, '_> {
         let own = c.own();
         Some(match c.kind {
             Kind::Tcp => CheckerKind::Tcp,
-            Kind::Http => CheckerKind::Http(http(c, of.d, of.v)),
+            Kind::Http => CheckerKind::Http(Box::new(http(c, of.d, of.v))),
             Kind::Smtp => CheckerKind::Smtp { helo: own.helo.clone().unwrap_or_else(|| HELO.into()) },
             Kind::Dns => CheckerKind::Dns {
                 query: own.dns_type.unwrap_or(DnsType::Soa),
                 name: own.dns_name.clone().unwrap_or_else(|| ".".into()),
             },
-            Kind::Udp => CheckerKind::Udp(self.udp(c)),
+            Kind::Udp => CheckerKind::Udp(Box::new(self.udp(c))),
             Kind::Ping => CheckerKind::Ping,
-            Kind::Misc => CheckerKind::Misc(self.misc(c, of, delay_loop)?),
+            Kind::Misc => CheckerKind::Misc(Box::new(self.misc(c, of, delay_loop)?)),
             Kind::Ssl => {
                 self.files.ssl_get(&of.draft.tls, c);
-                CheckerKind::Ssl(http(c, of.d, of.v), c.tls.clone())
+                CheckerKind::Ssl(Box::new(http(c, of.d, of.v)), Box::new(c.tls.clone()))
             }
             Kind::File => self.file(c, of)?,
             Kind::Bfd => self.bfd_check(c, of)?,

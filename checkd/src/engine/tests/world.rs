@@ -300,7 +300,7 @@ impl Build {
         edit(&mut misc);
         self.tcp("127.0.0.1:0", |c| {
             c.retry = 0;
-            c.kind = CheckerKind::Misc(misc);
+            c.kind = CheckerKind::Misc(Box::new(misc));
         });
     }
 
@@ -316,7 +316,7 @@ impl Build {
         let urls = paths.iter().map(url).collect();
         let http = Http { protocol: HttpProtocol::V10, urls, fast_recovery: Switch::Off };
         self.tcp(address, |c| {
-            c.kind = CheckerKind::Http(http);
+            c.kind = CheckerKind::Http(Box::new(http));
             edit(c);
         });
     }

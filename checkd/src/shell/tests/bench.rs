@@ -88,7 +88,7 @@ pub fn tcp(target: SocketAddr) -> Checker {
 pub fn http(target: SocketAddr, digest: Option<[u8; 16]>) -> Checker {
     let url = Url { path: "/".into(), host: None, digest, status: vec![(200, 299)], regex: None };
     let http = Http { protocol: HttpProtocol::V10, urls: vec![url], fast_recovery: Switch::Off };
-    Checker { kind: CheckerKind::Http(http), ..tcp(target) }
+    Checker { kind: CheckerKind::Http(Box::new(http)), ..tcp(target) }
 }
 
 pub struct Bench {

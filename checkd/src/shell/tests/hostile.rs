@@ -4,7 +4,6 @@ use super::bench::{Bench, config, http, in_namespace, tcp};
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::check::{Checker, CheckerKind};
-use ipc::config::probe::Tls;
 use ipc::config::vrrp::Switch;
 use socket2::Socket;
 use std::io::{Read, Write};
@@ -167,7 +166,7 @@ fn hostile_servers_of_other_kinds() {
         let smtp = |target| Checker { kind: CheckerKind::Smtp { helo: "me".into() }, ..tcp(target) };
         let tls = |target| {
             let CheckerKind::Http(page) = http(target, None).kind else { panic!() };
-            Checker { kind: CheckerKind::Ssl(page, Tls::default()), ..tcp(target) }
+            Checker { kind: CheckerKind::Ssl(page, Box::default()), ..tcp(target) }
         };
         let endless = |line: &'static [u8], pause| {
             server(move |mut stream| {

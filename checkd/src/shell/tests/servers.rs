@@ -131,7 +131,8 @@ fn datagrams() {
         let _mute = Running::start("socat", &mute, "socat");
         std::thread::sleep(Duration::from_millis(500));
         let udp = |address: &str, payload: &[u8], reply: Reply| {
-            let kind = CheckerKind::Udp(Udp { payload: payload.to_vec(), reply, min_length: 0, max_length: 255 });
+            let kind =
+                CheckerKind::Udp(Box::new(Udp { payload: payload.to_vec(), reply, min_length: 0, max_length: 255 }));
             Checker { timeout: Duration::from_secs(1), ..checker(address, kind) }
         };
         let like = |bytes: &[u8]| Reply::Like { bytes: bytes.to_vec(), mask: vec![0xff, 0, 0xff] };

@@ -84,7 +84,7 @@ fn ssl_to(target: SocketAddr, tls: Tls, host: Option<&str>) -> Checker {
     let CheckerKind::Http(mut http) = http(target, None).kind else { panic!() };
     http.urls[0].host = host.map(Into::into);
     let (timeout, delay_loop) = (Duration::from_secs(3), Duration::from_secs(1));
-    Checker { kind: CheckerKind::Ssl(http, tls), timeout, delay_loop, ..tcp(target) }
+    Checker { kind: CheckerKind::Ssl(http, Box::new(tls)), timeout, delay_loop, ..tcp(target) }
 }
 
 fn verify(ca: &str) -> Tls {
