@@ -185,8 +185,7 @@ pub static VRRP: &[Keyword<Global>] = &[
     ).or("that of vmac_prefix"),
     Keyword::flag("disable_local_igmp", "the kernel sends no IGMP reports for groups of the local network", |_, _, d: &mut Global| {
         d.vrrp.disable_local_igmp = Switch::On;
-    })
-    .not_yet(),
+    }),
     Keyword::new("vrrp_rx_bufs_policy", Args::Some(1), "MTU|ADVERT|BYTES", "the size of receive buffers: room for packets of the interface's MTU, for adverts, or a number of bytes", buffer_policy).or("4194304, and no less whatever it says"),
     Keyword::new(
         "vrrp_rx_bufs_multiplier",

@@ -188,8 +188,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
             let message = "`lvs_sync_daemon_interface` is old: `lvs_sync_daemon INTERFACE INSTANCE` in `global_defs`";
             r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
         },
-    )
-    .not_yet(),
+    ),
     Keyword::new("debug", Args::Count(1, 1), "0..4", "has no effect, in keepalived either", |r, s, i: &mut Instance| {
         set(&mut i.more.debug, r.number(s.word(1), 0..=4), s);
     })

@@ -36,6 +36,7 @@ impl Printer<'_> {
             files: _,
             processes: _,
             ping: _,
+            kernel: _, // follows from instances
             security,
             default_user,
             symlinks,

@@ -30,7 +30,6 @@ impl Printer<'_> {
             old_unicast_checksum,
             timer_expired_backup,
             vrf,
-            sync_daemon,
             receive_buffer,
             linkbeat_polling,
             debug,
@@ -68,7 +67,6 @@ impl Printer<'_> {
         w.json_only("old_unicast_checksum", Value::Text(word))?;
         w.maybe("timer_expired_backup", timer_expired_backup.map(int))?;
         w.maybe("vrf", vrf.map(|link| self.link(link)))?;
-        w.maybe("lvs_sync_daemon_interface", sync_daemon.map(|link| self.link(link)))?;
         w.maybe("kernel_rx_buf_size", receive_buffer.map(int))?;
         w.flag("linkbeat_use_polling", *linkbeat_polling)?;
         w.field("debug", int(*debug))?;

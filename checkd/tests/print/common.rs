@@ -131,9 +131,7 @@ fn sort_links(Bundle { ipvs, vrrp, .. }: &mut Bundle) {
         used.extend(i.vips.iter_mut().chain(&mut i.excluded).map(|v| &mut v.link));
         used.extend(i.track_links.iter_mut().map(|t| &mut t.link));
     }
-    used.extend(
-        vrrp.options.iter_mut().flat_map(|(_, o)| o.vrf.iter_mut().chain(&mut o.sync_daemon).chain(&mut o.own_link)),
-    );
+    used.extend(vrrp.options.iter_mut().flat_map(|(_, o)| o.vrf.iter_mut().chain(&mut o.own_link)));
     used.extend(ipvs.made.iter_mut().flat_map(|made| [&mut made.link, &mut made.parent]));
     used.extend(&mut ipvs.promote);
     used.extend(vrrp.garp_groups.iter_mut().flat_map(|g| &mut g.links));

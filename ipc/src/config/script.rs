@@ -26,6 +26,8 @@ pub struct ScriptConfig {
     pub bfds: u32,
     /// There is a PING_CHECK: checkd's group must be one that may ping.
     pub ping: Switch,
+    /// Settings of the kernel that hold for the run.
+    pub kernel: KernelSettings,
     /// How many services there are (bounds check of causes).
     pub services: u32,
     /// How many real servers there are (bounds check of causes).
@@ -52,6 +54,17 @@ pub struct ScriptConfig {
     pub child_wait: Duration,
     /// Place and scheduling of the processes.
     pub process: super::process::ProcessSettings,
+}
+
+/// Settings of the kernel that hold for the run, and are as they were at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KernelSettings {
+    /// `disable_local_igmp`: no reports of groups of the local network.
+    pub no_local_igmp: Switch,
+    /// Each interface has its own `rp_filter`, as strict as that of all was: an IPv4 `use_vmac` interface needs none.
+    pub own_rp_filter: Switch,
+    /// `promote_secondaries`: the interfaces.
+    pub promote: Vec<String>,
 }
 
 /// Names for the lines of FIFOs, row for row with the tables of checkd. Empty unless a FIFO is told of them.

@@ -37,8 +37,6 @@ pub struct InstanceOptions {
     pub timer_expired_backup: Option<u8>,
     /// `vrf`
     pub vrf: Option<LinkIdx>,
-    /// `lvs_sync_daemon_interface`
-    pub sync_daemon: Option<LinkIdx>,
     /// `kernel_rx_buf_size`, bytes.
     pub receive_buffer: Option<u32>,
     /// `linkbeat_use_polling`

@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use ipc::config::identity::Fifo;
+use ipc::config::script::KernelSettings;
 use ipc::config::{FileIdx, Generation, ScriptIdx};
 use ipc::machine::Timeout;
 use ipc::msg::control::{Down, DumpKind, News, Outcome, ProbeEnded, Run, StopMode, Up};
@@ -140,6 +141,8 @@ pub enum Action {
     LogFiles,
     /// Let checkd's group ping until the end.
     LetPing,
+    /// Have the kernel set like this, and otherwise as it was, until the end.
+    Settle(KernelSettings),
     /// Write the files of that generation that are to be written at the start.
     InitFiles(Generation),
     /// Watch the files of that generation instead of all others; [`Event::FileChanged`] follows.

@@ -140,8 +140,14 @@ impl Lifecycle {
             self.set_stage(Stage::Activating);
             self.switch_fifos(now, generation, out);
             self.begin_files(generation, out);
-            if self.scripts.table(generation).is_some_and(|table| table.ping == Switch::On) {
+            let Some(table) = self.scripts.table(generation) else { return };
+            if table.ping == Switch::On {
                 out.push(Action::LetPing);
+            }
+            // Before ipvsd makes interfaces, which take some settings from these.
+            if self.settled.as_ref() != Some(&table.kernel) {
+                self.settled = Some(table.kernel.clone());
+                out.push(Action::Settle(table.kernel.clone()));
             }
         }
     }

@@ -18,6 +18,7 @@ use super::processes::Processes;
 use super::signals::{Interrupt, Signals};
 use super::spawn::{Process, Programs};
 use super::start::IDENT;
+use super::sysctl::Sysctls;
 use super::watch::Watcher;
 use ipc::config::{FileIdx, Generation};
 use ipc::evloop::{EventLoop, Ready, clock};
@@ -101,6 +102,7 @@ pub struct Driver {
     watcher: Watcher,
     processes: Processes,
     ping: PingGroups,
+    sysctls: Sysctls,
     /// Tracked files that are to be handed out.
     handing: VecDeque<(Daemon, Generation, FileIdx)>,
     /// The service manager.
@@ -132,6 +134,7 @@ impl Driver {
             watcher: Watcher::default(),
             processes,
             ping: PingGroups::default(),
+            sysctls: Sysctls::default(),
             handing: VecDeque::new(),
             manager: Manager::find(),
             exit: None,

@@ -23,6 +23,7 @@ pub mod signals;
 pub mod spawn;
 pub mod start;
 pub mod sys;
+pub mod sysctl;
 pub mod terminal;
 pub mod trackable;
 pub mod users;

@@ -152,6 +152,43 @@ fn what_goes_is_made_again_what_a_crash_left_is_adopted_and_strangers_are_left_a
     daemon.terminate().map(drop)
 }
 
+/// keepalived 2.2.7 has the same during its run, and the same as before after it.
+#[test]
+fn all_rp_filter_is_handed_on_to_the_interfaces_and_local_igmp_is_switched_off_for_the_run() -> Outcome {
+    const SETTINGS: [&str; 5] = [
+        "ipv4/conf/all/rp_filter",
+        "ipv4/conf/default/rp_filter",
+        "ipv4/conf/ens33/rp_filter",
+        "ipv4/conf/vrrp.7/rp_filter",
+        "ipv4/igmp_link_local_mcast_reports",
+    ];
+    let config = format!("global_defs {{\n disable_local_igmp\n}}\n{}", config(""));
+    let look = |program| -> Outcome<Vec<String>> {
+        let alone = Alone::new()?;
+        let now = || SETTINGS.iter().map(|setting| value(&alone, setting)).collect::<Outcome<Vec<_>>>();
+        alone.host.netns.sysctl("ipv4/conf/all/rp_filter", "2")?;
+        alone.host.netns.sysctl("ipv4/conf/ens33/rp_filter", "1")?;
+        let before = now()?;
+        let mut daemon = Daemon::start(program, &alone.host, &config)?;
+        daemon.wait_log("(VI_4) Entering MASTER STATE", SOON)?;
+        let seen = now()?;
+        assert!(!ruleset(&alone)?.iter().any(|line| line.contains("igmp")), "there is none that could be moved");
+        if program == Program::Holdfast {
+            daemon.kill_all()?;
+            daemon = alone.start(&config)?;
+            daemon.wait_log("(VI_4) Entering MASTER STATE", SOON)?;
+            assert_eq!(now()?, seen, "after a crash");
+        }
+        daemon.terminate()?;
+        assert_eq!(now()?, before, "as before");
+        Ok(seen)
+    };
+    let (theirs, ours) = (look(Program::Keepalived)?, look(Program::Holdfast)?);
+    assert_eq!(ours, theirs);
+    assert_eq!(ours, ["0", "2", "2", "0", "0"]);
+    Ok(())
+}
+
 #[test]
 fn promote_secondaries_is_set_for_the_run() -> Outcome {
     const SETTING: &str = "ipv4/conf/ens33/promote_secondaries";
@@ -160,6 +197,19 @@ fn promote_secondaries_is_set_for_the_run() -> Outcome {
     let config = config("").replace(" use_vmac\n", " promote_secondaries\n");
     let mut daemon = alone.start(&config)?;
     wait_until("the setting", SOON, || Ok(value(&alone, SETTING)? == "1"))?;
+    daemon.wait_log("(VI_4) Entering MASTER STATE", SOON)?;
+    let ipvsd = daemon.process("ipvsd")?;
+    ipvsd.signal(nix::sys::signal::SIGKILL);
+    wait_until("another ipvsd", SOON, || {
+        Ok(daemon.processes().iter().any(|p| p.name == "ipvsd" && p.pid != ipvsd.pid))
+    })?;
+    daemon.kill_all()?;
+    let mut daemon = alone.start(&config)?;
+    daemon.wait_log("(VI_4) Entering MASTER STATE", SOON)?;
+    daemon.reload(&config.replace(" promote_secondaries\n", ""))?;
+    wait_until("as before, after two crashes", SOON, || Ok(value(&alone, SETTING)? == "0"))?;
+    daemon.reload(&config)?;
+    wait_until("set again", SOON, || Ok(value(&alone, SETTING)? == "1"))?;
     daemon.terminate()?;
     assert_eq!(value(&alone, SETTING)?, "0", "as before");
     Ok(())

@@ -2,6 +2,7 @@
 //! may not.
 
 mod ipvlan;
+mod vrf;
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use alloc::string::String;
 use ipc::config::Bundle;
 use ipc::config::check::{Correspondent, VrrpMail};
 use ipc::config::identity::{Fifo, Fifos};
-use ipc::config::lvs::Lvs;
+use ipc::config::lvs::{Lvs, SyncDaemon};
 use ipc::config::script::{Asker, LvsNames, ScriptKind};
 use ipc::config::vrrp::Switch;
 use ipc::msg::compile::Parts;
@@ -79,6 +79,7 @@ impl Resolver<'_, '_> {
             self.r.diags.push(unknown.label("`lvs_sync_daemon` is ignored"));
             lvs.sync = None;
         }
+        self.old_sync(draft, &mut lvs);
         if let Some(sync) = &mut lvs.sync
             && sync.id.is_none()
         {
@@ -87,6 +88,29 @@ impl Resolver<'_, '_> {
             sync.id = instance.and_then(|i| i.vrid.as_ref()).map(|vrid| vrid.value);
         }
         lvs
+    }
+
+    /// `lvs_sync_daemon_interface`. COMPAT: keepalived 2.2.7, measured: `lvs_sync_daemon` counts before it, and the first of several; the
+    /// number of the synchronisation is 0.
+    fn old_sync(&mut self, draft: &All, lvs: &mut Lvs) {
+        let mut taken = draft.global.lvs.sync.is_some();
+        for instance in &draft.instances {
+            let Some(link) = &instance.more.sync_daemon else { continue };
+            if core::mem::replace(&mut taken, true) {
+                let message = "there is a synchronisation already";
+                self.r.diags.push(Diagnostic::warning(Code::DUPLICATE, link.span, message).label("ignored"));
+                continue;
+            }
+            lvs.sync = Some(SyncDaemon {
+                link: link.value.clone(),
+                instance: Some(instance.name.value.clone()),
+                id: Some(0),
+                max_length: None,
+                port: None,
+                ttl: None,
+                group: None,
+            });
+        }
     }
 }
 

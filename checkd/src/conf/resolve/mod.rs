@@ -112,6 +112,7 @@ pub fn resolve<'a>(
     bundle.vrrp.track_scripts = resolver.track_scripts;
     resolver.scripts.files = watched::files(&bundle);
     resolver.scripts.ping = watched::pings(&bundle);
+    resolver.scripts.kernel = watched::kernel(&bundle);
     resolver.scripts.processes = watched::processes(&bundle);
     bundle.script = resolver.scripts;
     (bundle, resolver.files)

@@ -231,7 +231,6 @@ impl Resolver<'_, '_> {
             old_unicast_checksum: more.old_unicast_checksum,
             timer_expired_backup: more.timer_expired_backup.as_ref().filter(|_| waits).map(|t| t.value),
             vrf: more.vrf.as_ref().and_then(|name| self.link(name)),
-            sync_daemon: more.sync_daemon.as_ref().and_then(|name| self.link(name)),
             receive_buffer: more.receive_buffer.as_ref().map(|b| b.value),
             linkbeat_polling: more.linkbeat_polling,
             debug: more.debug.as_ref().map_or(0, |n| n.value),

@@ -12,10 +12,12 @@ use core::time::Duration;
 use ipc::config::bfd::Bfd;
 use ipc::config::check::CheckerKind;
 use ipc::config::file::{TrackFile, WatchedFile};
-use ipc::config::ipvs::ServiceGroup;
+use ipc::config::ipvs::{MadeKind, MadeLink, ServiceGroup};
+use ipc::config::script::KernelSettings;
 use ipc::config::vrrp::{Switch, Weight};
 use ipc::config::vrrp_track::{TrackProcess, WatchedProcesses};
-use ipc::config::{Bundle, FileIdx};
+use ipc::config::{Bundle, FileIdx, LinkIdx};
+use ipc::net::Family;
 use ipc::table::Table;
 
 impl Resolver<'_, '_> {
@@ -117,6 +119,18 @@ pub(super) fn files(bundle: &Bundle) -> Table<FileIdx, WatchedFile> {
 pub(super) fn pings(bundle: &Bundle) -> Switch {
     let pings = bundle.check.checkers.rows().iter().any(|checker| checker.kind == CheckerKind::Ping);
     if pings { Switch::On } else { Switch::Off }
+}
+
+/// What the kernel is told for the run.
+pub(super) fn kernel(bundle: &Bundle) -> KernelSettings {
+    let ipvs = &bundle.ipvs;
+    let vmac = |made: &MadeLink| matches!((made.kind, made.family), (MadeKind::Macvlan(_), Family::V4));
+    let name = |link: &LinkIdx| ipvs.links.at(*link).map(|link| link.name.clone());
+    KernelSettings {
+        no_local_igmp: bundle.vrrp.globals.disable_local_igmp,
+        own_rp_filter: if ipvs.made.iter().any(vmac) { Switch::On } else { Switch::Off },
+        promote: ipvs.promote.iter().filter_map(name).collect(),
+    }
 }
 
 /// What is watched of processes, when an instance tracks one.

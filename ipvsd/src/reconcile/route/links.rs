@@ -97,7 +97,19 @@ impl Reconciler {
                 self.route.links.before.entry(fact.ifindex).or_default().entry(number).or_insert(value);
             }
         }
-        self.route.links.before.retain(|ifindex, _| network.by_index(*ifindex).is_some());
+        let wanted: BTreeSet<(u32, u16)> = self
+            .ledger
+            .settings()
+            .filter_map(|(link, number, _)| Some((network.link(self.ledger.link(link)?)?.ifindex, number)))
+            .collect();
+        // What is as it was, and is not asked for any more, is nobody's business here.
+        self.route.links.before.retain(|ifindex, settings| {
+            let now = network.by_index(*ifindex).map(|link| &link.conf);
+            settings.retain(|number, before| {
+                wanted.contains(&(*ifindex, *number)) || now.is_some_and(|now| now.get(number) != Some(before))
+            });
+            now.is_some() && !settings.is_empty()
+        });
     }
 
     fn is_named(&self, made: &MadeLink, link: &LinkFact) -> bool {

@@ -20,7 +20,8 @@ fn first_start() {
     assert_eq!(started, wanted);
     assert_eq!(b.said(Vrrp, G1, Up::Ready), []);
     assert_eq!(b.said(Ipvs, G1, Up::Ready), []);
-    assert_eq!(b.said(Check, G1, Up::Ready), [Send(Ipvs, G1, Down::Activate)], "ipvsd first");
+    let settle = Action::Settle(KernelSettings::default());
+    assert_eq!(b.said(Check, G1, Up::Ready), [settle, Send(Ipvs, G1, Down::Activate)], "the kernel, ipvsd first");
     let others = b.said(Ipvs, G1, Up::Activated);
     let wanted = [Connect(Vrrp), Send(Vrrp, G1, Down::Activate), Connect(Check), Send(Check, G1, Down::Activate)];
     assert_eq!(others, wanted);

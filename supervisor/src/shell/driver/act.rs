@@ -66,6 +66,9 @@ impl Driver {
                 Ok(None) => {}
                 Err(why) => self.setup.logger.warning(why),
             },
+            Action::Settle(wanted) => {
+                self.sysctls.settle(&wanted).into_iter().for_each(|line| self.setup.logger.log(&line))
+            }
             Action::InitFiles(generation) => self.watcher.init(generation, &mut self.setup.logger),
             Action::WatchFiles(generation) => self.watch_files(generation),
             Action::WatchProcesses(generation) => self.watch_processes(generation),
@@ -117,6 +120,7 @@ impl Driver {
                 if let Err(why) = self.ping.restore() {
                     self.setup.logger.warning(why);
                 }
+                self.sysctls.restore().iter().for_each(|line| self.setup.logger.log(line));
                 self.exit = Some(code);
             }
         }
