@@ -67,6 +67,7 @@ fn exit_codes() {
         (&["-n", "-G", "-f", "/etc"][..], 6),
         (&["-t", "-f", missing][..], 4),
         (&["-s", "no-such-namespace", "-n", "-f", missing][..], 1),
+        (&["-s", "../netns/x", "-t", "-f", missing][..], 1),
     ] {
         let out = holdfast(args);
         assert_eq!(out.status.code(), Some(code), "{args:?}: {}", text(&out.stderr));

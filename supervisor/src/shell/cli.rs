@@ -159,7 +159,7 @@ pub struct Cli {
     /// Accepted
     #[arg(long)]
     pub no_mem_check: bool,
-    /// -s: run in the network namespace NAME (/run/netns/NAME)
+    /// -s: run in the network namespace NAME (/run/netns/NAME); pid files and dumps are then in /run/holdfast/NAME
     #[arg(long, value_name = "NAME")]
     pub namespace: Option<OsString>,
     /// -e: every include must find what it names

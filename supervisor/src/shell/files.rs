@@ -8,33 +8,50 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, geteuid};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use supervisor::daemon::Daemon;
 
 /// Where dumps and the children's pid files go. keepalived's dumps go to /tmp, where two of its CVEs came from.
-pub const RUN_DIR: &str = "/run/holdfast";
+const RUN_DIR: &str = "/run/holdfast";
 
 /// Longer than any pid file of a child.
 const PID_FILE_LIMIT: usize = 16;
 
+/// That of the network namespace of `-s`, so that one daemon in each does not take the others' files.
+static OF_NAMESPACE: OnceLock<PathBuf> = OnceLock::new();
+
+/// From now on the run directory is that of a network namespace. Before it is used for anything.
+pub fn run_in(namespace: &OsStr) {
+    // Set once: there is one `-s`.
+    let _ = OF_NAMESPACE.set(Path::new(RUN_DIR).join(namespace));
+}
+
 /// Makes the run directory, or says why what is there is not used.
 pub fn run_dir() -> Result<&'static Path, String> {
-    let path = Path::new(RUN_DIR);
+    own_directory(Path::new(RUN_DIR))?;
+    match OF_NAMESPACE.get() {
+        Some(path) => own_directory(path).map(|()| path.as_path()),
+        None => Ok(Path::new(RUN_DIR)),
+    }
+}
+
+fn own_directory(path: &Path) -> Result<(), String> {
+    let shown = path.display();
     match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(format!("{RUN_DIR} cannot be made: {e}"));
-        }
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => return Err(format!("{shown} cannot be made: {e}")),
         Ok(()) | Err(_) => {}
     }
-    let meta = path.symlink_metadata().map_err(|e| format!("{RUN_DIR} cannot be looked at: {e}"))?;
+    let meta = path.symlink_metadata().map_err(|e| format!("{shown} cannot be looked at: {e}"))?;
     if meta.is_dir() && meta.uid() == geteuid().as_raw() && meta.mode() & 0o022 == 0 {
-        Ok(path)
+        Ok(())
     } else {
-        Err(format!("{RUN_DIR} is not used: it must be a directory of uid {} that nobody else can write to", geteuid()))
+        Err(format!("{shown} is not used: it must be a directory of uid {} that nobody else can write to", geteuid()))
     }
 }
 

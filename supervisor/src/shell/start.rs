@@ -18,7 +18,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, daemon, geteuid};
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
-use std::path::{Path, PathBuf, absolute};
+use std::path::{Component, Path, PathBuf, absolute};
 use supervisor::reload::Parts;
 
 /// Where `ip netns` keeps network namespaces.
@@ -61,7 +61,15 @@ pub fn run(mut cli: Cli) -> u8 {
     let log_file = cli.log_file.as_deref().map(whole);
     let programs = Programs::find();
     // 3. The only one: before the fork, so that the caller sees it.
-    let pid_path = cli.pid.as_deref().map_or_else(|| PathBuf::from(pidfile::DEFAULT), whole);
+    let pid_path = match (&cli.pid, &cli.namespace) {
+        (Some(path), _) => whole(path),
+        (None, None) => PathBuf::from(pidfile::DEFAULT),
+        // COMPAT: keepalived's `-s` implies `use_pid_dir`: one daemon in each namespace.
+        (None, Some(_)) => match files::run_dir() {
+            Ok(directory) => directory.join("holdfast.pid"),
+            Err(why) => return refuse(1, &why),
+        },
+    };
     let mut pid_file = match PidFile::lock(&pid_path) {
         Ok(file) => file,
         Err(e @ PidFileError::Running(_)) => return refuse(0, &e.to_string()),
@@ -142,10 +150,20 @@ fn whole(path: &Path) -> PathBuf {
     absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
+/// Its run directory is then its own, so the name must be one: no path.
 fn enter_namespace(name: &OsStr) -> Result<(), String> {
+    let mut parts = Path::new(name).components();
+    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name) {
+        return Err(format!(
+            "network namespace {}: that is no name, `ip netns` lists those that are there",
+            name.display()
+        ));
+    }
     let path = Path::new(NAMESPACES).join(name);
     let file = std::fs::File::open(&path).map_err(|e| format!("network namespace {}: {e}", path.display()))?;
-    setns(file, CloneFlags::CLONE_NEWNET).map_err(|e| format!("network namespace {}: {}", path.display(), e.desc()))
+    setns(file, CloneFlags::CLONE_NEWNET).map_err(|e| format!("network namespace {}: {}", path.display(), e.desc()))?;
+    files::run_in(name);
+    Ok(())
 }
 
 /// How everybody logs, and a sentence if the facility is unknown.

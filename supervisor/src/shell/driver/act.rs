@@ -285,7 +285,10 @@ impl Driver {
             std::fs::File::from(fd).write_all(text.as_bytes()).map_err(|e| e.to_string())
         });
         match written {
-            Ok(()) => self.setup.logger.info(format!("Dumps are written to {}", files::RUN_DIR)),
+            Ok(()) => {
+                let directory = files::run_dir().unwrap_or(std::path::Path::new("")).display();
+                self.setup.logger.info(format!("Dumps are written to {directory}"));
+            }
             Err(why) => self.setup.logger.error(format!("no dump of the supervisor: {why}")),
         }
     }
