@@ -1,6 +1,12 @@
 //! checkd: `checkd compile` reads the configuration, `checkd run` checks the real servers. Both are started by the supervisor with
 //! `--uid N --gid N` and their control channel as descriptor 0, as root, and confine themselves before they read anything.
 
+// Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 mod shell;
 
 use std::process::ExitCode;

@@ -8,6 +8,12 @@
 //!
 //! This crate knows no daemon: it must not depend on one.
 
+// Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 pub mod config;
 pub mod machine;
 pub mod msg;
@@ -17,13 +23,18 @@ pub mod table;
 pub mod time;
 pub mod tracked;
 
+// Nor does a number that is too large.
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod channel;
 pub mod child;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod chunk;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod codec;
 pub mod confine;
 pub mod evloop;
 pub mod fault;
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod fdpass;
 pub mod log;
 pub mod processor;

@@ -11,6 +11,11 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+// Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 extern crate alloc;
 #[cfg(test)]
@@ -22,6 +27,8 @@ pub mod event;
 pub mod filter;
 pub mod ledger;
 pub mod link;
+// Nor does a number that is too large.
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod netlink;
 pub mod observed;
 pub mod path;

@@ -1,5 +1,11 @@
 //! holdfast: the supervisor. Starts, watches and relays; never reads configuration text, never touches a packet.
 
+// Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 mod shell;
 
 use shell::cli::{self, Cli};

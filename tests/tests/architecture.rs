@@ -221,6 +221,20 @@ fn cores_are_no_std_without_unsafe() {
     }
 }
 
+/// clippy sees to it where the attribute stands.
+#[test]
+fn no_program_indexes_or_unwraps() {
+    for package in DAEMONS {
+        for file in ["src/lib.rs", "src/main.rs"] {
+            let text = fs::read_to_string(root().join(package).join(file)).unwrap();
+            for lint in ["indexing_slicing", "string_slice", "unwrap_used", "expect_used", "panic"] {
+                let denied = text.split("deny(").nth(1).is_some_and(|list| list.contains(&format!("clippy::{lint}")));
+                assert!(denied, "{package}/{file} does not deny clippy::{lint}");
+            }
+        }
+    }
+}
+
 #[test]
 fn nothing_is_unfinished_skipped_or_silenced_without_a_reason() {
     for (file, text) in all_sources() {

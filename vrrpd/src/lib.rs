@@ -6,6 +6,11 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+// Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 extern crate alloc;
 
@@ -15,6 +20,8 @@ pub mod dump;
 pub mod effects;
 pub mod fsm;
 pub mod io;
+// Nor does a number that is too large.
+#[cfg_attr(not(test), deny(clippy::arithmetic_side_effects))]
 pub mod packet;
 pub mod queue;
 pub mod reload;

@@ -2,6 +2,12 @@
 //!
 //! Confined before it reads anything: own user, CAP_NET_RAW, no file system, the system calls of [`shell::syscalls`].
 
+// Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 mod shell;
 
 use ipc::child::{self, Child, Vrrp};

@@ -46,7 +46,9 @@ impl Outgoing<'_> {
             Version::V2 => (0x21, [self.auth_type, seconds(self.interval)]),
             Version::V3 => (0x31, centiseconds(self.interval).to_be_bytes()),
         };
-        let mut body = Vec::with_capacity(HEADER_LEN + addrs.len() * addr_len(family) + auth::DATA_LEN);
+        let mut body = Vec::with_capacity(
+            addrs.len().saturating_mul(addr_len(family)).saturating_add(HEADER_LEN).saturating_add(auth::DATA_LEN),
+        );
         body.extend_from_slice(&[first, self.vrid, self.priority, count, five, six, 0, 0]);
         for addr in addrs {
             match addr {

@@ -25,8 +25,8 @@ fn room(d: &Draft, family: Family) -> usize {
     };
     let authentication = if d.auth_type.as_ref().is_some_and(|kind| kind.value == AuthType::Ah) { 24 } else { 0 };
     let signature = if d.more.hmac.is_some() { 28 } else { 0 };
-    let left = 1500usize.saturating_sub(14 + header + 8 + 8 + authentication + signature);
-    left.checked_div(each).unwrap_or(0).min(255)
+    let used = [14, header, 8, 8, authentication, signature].into_iter().fold(0, usize::saturating_add);
+    1500usize.saturating_sub(used).checked_div(each).unwrap_or(0).min(255)
 }
 
 /// What becomes of the address blocks of an instance.
