@@ -6,7 +6,7 @@ mod marks;
 use crate::filter::Element;
 use crate::netlink::link::conf;
 use crate::path::{self, PathRecord};
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -16,7 +16,7 @@ use ipc::config::filter::Filter;
 use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, MadeKind, MadeLink, Real, Service, ServiceKey};
 use ipc::config::lvs::Lvs;
 use ipc::config::route::{Route, Rule, StaticAddr};
-use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
+use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx, TrackGroupIdx};
 
 /// IFNAMSIZ and IP_VS_SCHEDNAME_MAXLEN without their closing zero.
 const NAME_LIMIT: usize = 15;
@@ -49,6 +49,8 @@ pub struct Ledger {
     reals: BTreeMap<(ServiceIdx, IpAddr, u16), RealIdx>,
     by_service: BTreeMap<ServiceIdx, Vec<RealIdx>>,
     marks: marks::Marks,
+    /// Groups that something static is in.
+    groups: BTreeSet<TrackGroupIdx>,
 }
 
 /// The `virtual_server` blocks that have one service of the kernel in common: one, unless groups share an address.
@@ -116,6 +118,8 @@ impl Ledger {
             // Two lines for one destination: the first one counts for what is carried over a reload.
             ledger.reals.entry((real.service, real.dest.addr, real.dest.port)).or_insert(idx);
         }
+        let addrs = config.statics.addrs.iter().filter_map(|addr| addr.tracked.group());
+        ledger.groups = addrs.chain(ledger.paths.iter().filter_map(|record| record.tracked.group())).collect();
         ledger.config = config;
         Ok(ledger)
     }
@@ -177,6 +181,16 @@ impl Ledger {
             Owner::Statics => Some(Owner::Statics),
             Owner::Instance(idx) => self.instance_named(&earlier.instance(idx)?.name).map(Owner::Instance),
         }
+    }
+
+    /// Groups of instances that follow something static.
+    pub fn groups(&self) -> &BTreeSet<TrackGroupIdx> {
+        &self.groups
+    }
+
+    /// The static addresses, with the groups that follow them.
+    pub fn static_addrs(&self) -> impl Iterator<Item = (&AddrSpec, Option<TrackGroupIdx>)> {
+        self.statics.iter().zip(self.config.statics.addrs.iter().map(|addr| addr.tracked.group()))
     }
 
     /// Every record of a route or a rule, statics first.

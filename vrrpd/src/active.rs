@@ -13,6 +13,7 @@ use crate::fsm::pace::Paces;
 use crate::fsm::processes::Processes;
 use crate::fsm::script::Script;
 use crate::fsm::sync;
+use crate::fsm::track::Statics;
 use crate::fsm::twins::Twins;
 use crate::queue::{Queue, Who};
 use crate::stats::{Stats, Strays};
@@ -21,6 +22,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::vrrp::SyncGroup;
+use ipc::config::vrrp_track::LinkDelays;
 use ipc::config::{BfdIdx, FileIdx, Generation, GroupIdx, InstanceIdx, TrackScriptIdx};
 use ipc::msg::vips::{Presence, VrrpToIpvs};
 use ipc::table::Table;
@@ -89,6 +91,10 @@ pub struct Active {
     pub json_version: u8,
     /// Processes.
     pub processes: Processes,
+    /// `interface_up_down_delays`
+    pub delays: Vec<LinkDelays>,
+    /// `track_group`s.
+    pub statics: Statics,
     /// Announcements that keep a distance.
     pub paces: Paces,
     queue: Queue,
@@ -120,6 +126,8 @@ impl Active {
             routes: BTreeMap::new(),
             json_version: 1,
             processes: Processes::default(),
+            statics: Statics::default(),
+            delays: Vec::new(),
             paces: Paces::default(),
             queue: Queue::default(),
         };
@@ -193,6 +201,7 @@ impl Active {
             self.queue.set(Who::Bfd(index), session.deadline());
         }
         self.queue.set(Who::Processes, self.processes.deadline());
+        self.queue.set(Who::Links, self.links.deadline());
     }
 
     /// The deadline of a session may be another one.
@@ -212,6 +221,7 @@ impl Active {
                 }
                 Who::Bfd(index) => self.bfd_expired(index, env),
                 Who::Processes => self.processes(&[], env),
+                Who::Links => self.links_turned(env),
                 Who::Script(index) => {
                     if let Some(script) = self.scripts.at_mut(index) {
                         script.expire(env.now, env.out);

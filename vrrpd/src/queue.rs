@@ -15,6 +15,8 @@ pub enum Who {
     Paces,
     /// A BFD session.
     Bfd(BfdIdx),
+    /// The delay of an interface.
+    Links,
     /// The delay of a tracked process.
     Processes,
 }

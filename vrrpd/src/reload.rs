@@ -11,13 +11,16 @@ use crate::fsm::link::Links;
 use crate::fsm::pace::{Paces, Waits};
 use crate::fsm::processes::Processes;
 use crate::fsm::script::{Script, Verdict};
+use crate::fsm::track::{StaticGroup, Statics};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
 use core::time::Duration;
-use ipc::config::vrrp::{Instance as Conf, Transport, VrrpConfig};
+use ipc::config::vrrp::{Instance as Conf, Switch, Transport, VrrpConfig};
+use ipc::config::vrrp_track::TrackGroup;
 use ipc::config::{Generation, InstanceIdx};
+use ipc::msg::vips::Presence;
 use ipc::net::Family;
 use ipc::report::Level;
 use ipc::table::Table;
@@ -91,6 +94,11 @@ pub fn check(config: &VrrpConfig) -> Result<(), String> {
             return Err(format!("group {} names an instance of nothing", group.name));
         }
     }
+    for group in config.track_groups.rows() {
+        if group.members.iter().any(|member| !config.instances.has(*member)) {
+            return Err(format!("track_group {} names an instance of nothing", group.name));
+        }
+    }
     Ok(())
 }
 
@@ -118,10 +126,13 @@ pub fn activate(
     let Moment { now, quiet_until, day, chance } = at;
     let first = old.is_none();
     let left = old.as_ref().map_or_else(Generation::default, |old| old.generation);
-    let (mut old_instances, old_links, old_scripts, old_groups, old_files, old_bfds, old_processes) = match old {
-        Some(old) => (by_key(&old), old.links, old.scripts, old.groups, old.files, old.bfds, old.processes),
-        None => Default::default(),
-    };
+    let (mut old_instances, old_links, old_scripts, old_groups, old_files, old_bfds, old_processes, old_statics) =
+        match old {
+            Some(old) => {
+                (by_key(&old), old.links, old.scripts, old.groups, old.files, old.bfds, old.processes, old.statics)
+            }
+            None => Default::default(),
+        };
     let unknown = if first { Verdict::Awaited } else { Verdict::Unknown };
     let links = Links::new(&config, &old_links);
     let scripts = config
@@ -185,8 +196,10 @@ pub fn activate(
     let mut active = Active::new(generation, fresh, groups, scripts, files, bfds, links);
     active.unknown.log = config.globals.log_unknown_vrids;
     active.paces = Paces::new(&config);
+    active.delays.clone_from(&config.link_delays);
     active.json_version = config.globals.json_version;
     active.processes = Processes::new(&config.track_processes, &old_processes, unknown);
+    active.statics = config.track_groups.rows().iter().map(|conf| standing(conf, &old_statics)).collect();
     active.start(now);
     active
 }
@@ -198,4 +211,10 @@ fn by_key(old: &Active) -> BTreeMap<Key, (Instance, Waits)> {
         (key(&instance.conf, old.links.name(instance.conf.link)), (instance.clone(), waits))
     };
     old.instances.iter().map(pair).collect()
+}
+
+/// What is known of a group is known until ipvsd says something else.
+fn standing(conf: &TrackGroup, old: &Statics) -> StaticGroup {
+    let before = old.rows().iter().find(|group| group.conf.name == conf.name && conf.is_named == Switch::On);
+    StaticGroup { conf: conf.clone(), now: before.map_or(Presence::Present, |group| group.now) }
 }

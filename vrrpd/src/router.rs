@@ -300,6 +300,13 @@ impl Router {
                     });
                 }
             }
+            IpvsToVrrp::StaticsChanged { group, now: presence } => {
+                if self.active.as_ref().is_some_and(|active| active.statics.has(group)) {
+                    self.running(now, |active, env| active.statics_changed(group, presence, env));
+                } else {
+                    self.distrust_ipvs(&format!("track_group {}", group.0));
+                }
+            }
             IpvsToVrrp::Synced => self.synced(now),
         }
     }

@@ -416,6 +416,20 @@ pub static DIFFERENCES: &[Difference] = &[
         "that is more than any of them asks for in practice, and a buffer that is never full costs nothing",
     ),
     running(
+        "linkbeat",
+        "`linkbeat_use_polling`, `linkbeat_interfaces`",
+        "the link is asked for every second, by MII, ethtool or ioctl",
+        "the kernel reports it at once, with them as without; their interfaces have to exist",
+        "every driver in use has reported its carrier for many years, and polling notices later",
+    ),
+    running(
+        "track-group",
+        "something static of a `track_group` that another program removes",
+        "a member enters FAULT when it cannot be put back at once",
+        "likewise, and while a fight over it makes putting it back wait",
+        "an instance that needs it is of no use without it",
+    ),
+    running(
         "processes-elsewhere",
         "`track_process` in a container, or started in a network namespace, where the kernel does not tell of processes",
         "they are counted at the start and never again (2.2.7)",

@@ -165,8 +165,7 @@ pub static ROOT: &[Keyword<Draft>] = &[
             d.track_groups.push(group);
         },
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new(
         "track_file",
         Args::Count(1, 1),

@@ -56,15 +56,13 @@ fn ipvs_namespace(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Draft) {
 
 /// The file, VRRP and processes
 pub static ROOT_VRRP: &[Keyword<Draft>] = &[
-    Keyword::new("linkbeat_interfaces", Args::Flag, "", "interfaces whose link is asked for again and again, because they do not report it: INTERFACE [MII|ETHTOOL|IOCTL]", |r, s, d: &mut Draft| {
+    Keyword::new("linkbeat_interfaces", Args::Flag, "", "interfaces whose link is watched: INTERFACE [MII|ETHTOOL|IOCTL]. The kernel reports each at once, so that none is asked for", |r, s, d: &mut Draft| {
         linkbeats(r, s, &mut d.vrrp.linkbeats);
     })
-    .block()
-    .not_yet(),
-    Keyword::flag("linkbeat_use_polling", "the link of every interface of an instance is asked for again and again", |_, _, d: &mut Draft| {
+    .block(),
+    Keyword::flag("linkbeat_use_polling", "the link of every interface of an instance is watched, as it always is", |_, _, d: &mut Draft| {
         d.global.vrrp.linkbeat_polling = Switch::On;
-    })
-    .not_yet(),
+    }),
     Keyword::new(
         "interface_up_down_delays",
         Args::Flag,
@@ -72,8 +70,7 @@ pub static ROOT_VRRP: &[Keyword<Draft>] = &[
         "how long an interface must have been down, and up, before that counts: INTERFACE DOWN [UP], in seconds",
         |r, s, d: &mut Draft| delays(r, s, &mut d.vrrp.delays),
     )
-    .block()
-    .not_yet(),
+    .block(),
     Keyword::new("garp_group", Args::Flag, "", "interfaces that share the pause between gratuitous ARPs", |r, s, d: &mut Draft| {
         let mut group = GarpGroup::new(s.span());
         keyword::read(r, &[GARP_GROUP], "`garp_group`", s.children(), &mut group);

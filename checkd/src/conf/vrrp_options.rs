@@ -158,14 +158,13 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
         .old_name_of("timer_expired_backup"),
     Keyword::flag(
         "linkbeat_use_polling",
-        "the link of its interface is asked for again and again; linkbeat_interfaces says the same today",
+        "the link of its interface is watched, as it always is; linkbeat_interfaces says the same today",
         |r, s, i: &mut Instance| {
             i.more.linkbeat_polling = Switch::On;
             let message = "`linkbeat_use_polling` is old here: its interface belongs in `linkbeat_interfaces`";
             r.diags.push(Diagnostic::warning(Code::DEPRECATED, s.span(), message));
         },
-    )
-    .not_yet(),
+    ),
     Keyword::new("vrf", Args::Count(1, 1), "INTERFACE", "the VRF that unicast adverts use, for an instance without interface", |r, s, i: &mut Instance| {
         link(r, s, &mut i.more.vrf);
     })

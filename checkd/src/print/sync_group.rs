@@ -24,10 +24,14 @@ impl Printer<'_> {
     }
 
     pub(super) fn track_groups(self, w: &mut Writer<'_>) -> fmt::Result {
-        w.blocks("track_group", self.vrrp.track_groups.rows(), |w, TrackGroup { name, members, origin: _ }| {
-            w.bare("name", Value::Text(name))?;
-            self.members(w, members)
-        })
+        w.blocks(
+            "track_group",
+            self.vrrp.track_groups.rows(),
+            |w, TrackGroup { name, members, is_named: _, origin: _ }| {
+                w.bare("name", Value::Text(name))?;
+                self.members(w, members)
+            },
+        )
     }
 
     fn members(self, w: &mut Writer<'_>, members: &[InstanceIdx]) -> fmt::Result {

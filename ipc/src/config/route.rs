@@ -52,6 +52,13 @@ pub struct Tracked<G = TrackGroupIdx> {
     pub group: Option<G>,
 }
 
+impl Tracked {
+    /// The group that follows it; `no_track` counts for more.
+    pub fn group(&self) -> Option<TrackGroupIdx> {
+        self.group.filter(|_| self.no_track == Switch::Off)
+    }
+}
+
 impl<G> Default for Tracked<G> {
     fn default() -> Self {
         Tracked { no_track: Switch::Off, group: None }

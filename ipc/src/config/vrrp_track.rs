@@ -104,13 +104,15 @@ pub struct LinkDelays {
     pub up: Duration,
 }
 
-/// A `track_group`: instances that are in FAULT while something static of the group is missing. Has no effect yet.
+/// A `track_group`: instances that are in FAULT while something static of the group is missing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackGroup {
     /// Its name.
     pub name: String,
     /// Its instances, each once.
     pub members: Vec<InstanceIdx>,
+    /// Whether anything static names it: only then ipvsd speaks of it.
+    pub is_named: Switch,
     /// Where its block begins.
     pub origin: Origin,
 }

@@ -1,6 +1,6 @@
 //! Between vrrpd and ipvsd.
 
-use crate::config::InstanceIdx;
+use crate::config::{InstanceIdx, TrackGroupIdx};
 use crate::net::Mac;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use serde::{Deserialize, Serialize};
@@ -63,6 +63,13 @@ pub enum IpvsToVrrp {
     VipsRestored {
         /// Which.
         instance: InstanceIdx,
+    },
+    /// Whether all static addresses, routes and rules of a `track_group` are there; said when nothing is being done about them.
+    StaticsChanged {
+        /// Which.
+        group: TrackGroupIdx,
+        /// Absent: something of it is missing and cannot be had now; ipvsd has logged what.
+        now: Presence,
     },
     /// Everything has been said.
     Synced,

@@ -12,7 +12,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 use ipc::config::vrrp::Switch;
-use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx};
+use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx, TrackGroupIdx};
 use ipc::msg::Role;
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
@@ -39,6 +39,8 @@ pub(super) struct Vrrp {
     talk: Talk,
     removal: Removal,
     told: BTreeMap<LinkIdx, IpvsToVrrp>,
+    /// What was said of groups that follow something static.
+    told_groups: BTreeMap<TrackGroupIdx, Presence>,
     words: Vec<IpvsToVrrp>,
 }
 
@@ -213,6 +215,11 @@ impl Reconciler {
                 }
             }
             self.route.changed = Work::Done;
+        }
+        for (group, now) in self.standing_of_groups() {
+            if self.vrrp.told_groups.insert(group, now) != Some(now) {
+                words.push(IpvsToVrrp::StaticsChanged { group, now });
+            }
         }
         if self.vrrp.talk == Talk::Asked {
             let held = self.desired.all_vips().filter(|(_, vips)| vips.want == Some(Presence::Present));

@@ -1,7 +1,8 @@
 //! Interfaces, addresses, routes and rules: dump, plan, send, acknowledge.
 //!
 //! [`dump`] takes the state, [`facts`] keeps it current, [`answers`] reads what the kernel says to a request, [`paths`] is what
-//! routes and rules need beside that, [`links`] what interfaces need, [`restored`] says what had to be put back.
+//! routes and rules need beside that, [`links`] what interfaces need, [`restored`] says what had to be put back, [`tracked`] what is
+//! missing of what groups of instances follow.
 
 mod answers;
 mod dump;
@@ -9,6 +10,7 @@ mod facts;
 mod links;
 mod paths;
 mod restored;
+mod tracked;
 
 use super::{ANSWER_LIMIT, BATCH_LIMIT, Reconciler};
 use crate::desired::Answer;

@@ -20,8 +20,8 @@ impl Active {
     /// What instances may track.
     pub fn tracked(&self) -> Tracked<'_> {
         let (links, scripts, files, bfds) = (&self.links, &self.scripts, &self.files, &self.bfds);
-        let (processes, twins) = (&self.processes, &self.twins);
-        Tracked { links, scripts, files, bfds, processes, twins, fresh: Verdict::Down }
+        let (processes, statics, twins) = (&self.processes, &self.statics, &self.twins);
+        Tracked { links, scripts, files, bfds, processes, statics, twins, fresh: Verdict::Down }
     }
 
     /// Looks at what the instances track; a member of a group is looked at together with the others.

@@ -2,29 +2,33 @@
 
 use super::{Active, Env, not_before};
 use crate::fsm::instance::{Instance, State};
-use crate::fsm::link::{self, Known};
+use crate::fsm::link::{Known, Patience};
 use crate::fsm::script::Turned;
 use crate::io::Seen;
 use crate::queue::Who;
 use alloc::format;
 use alloc::vec::Vec;
+use core::time::Duration;
 use ipc::config::vrrp::Switch;
 use ipc::config::vrrp_options::TrackProcessUse;
-use ipc::config::{FileIdx, InstanceIdx, LinkIdx};
+use ipc::config::{FileIdx, InstanceIdx, LinkIdx, TrackGroupIdx};
 use ipc::msg::control::ProbeEnded;
-use ipc::msg::vips::LinkFacts;
+use ipc::msg::vips::{LinkFacts, Presence};
 use ipc::report::Level;
 use ipc::tracked;
 
 impl Active {
     /// What ipvsd says of an interface.
     pub fn link(&mut self, name: &str, known: Known, env: &mut Env<'_>) {
-        let before = self.links.named(name).cloned();
-        let Some(index) = self.links.learn(name, known) else { return };
-        let (Some(before), Some(after)) = (before, self.links.at(index)) else { return };
+        let Some(index) = self.links.find(name) else { return };
+        let Some(before) = self.links.at(index).cloned() else { return };
+        let carried = self.links.carries(index);
+        self.links.learn(index, known, self.patience(index), env.now);
+        self.queue.set(Who::Links, not_before(self.links.deadline(), env.now));
+        let Some(after) = self.links.at(index) else { return };
+        let lost_track = self.links.carries(index) && (!carried || has_moved(before.facts(), after.facts()));
         let moved = before.facts().map(|facts| facts.ifindex) != after.facts().map(|facts| facts.ifindex);
         let matters = !same_apart_from_addrs(&before.known, &after.known);
-        let lost_track = neighbours_lost_track(before.facts(), after.facts());
         if moved {
             self.route();
         }
@@ -36,6 +40,28 @@ impl Active {
         if lost_track {
             self.announce_on(index, env);
         }
+    }
+
+    /// Interfaces that have been up or down for long enough.
+    pub(super) fn links_turned(&mut self, env: &mut Env<'_>) {
+        for index in self.links.expire(env.now) {
+            let users = self.started_where(|instance| uses(instance, index));
+            self.appraise(&users, env);
+        }
+        self.queue.set(Who::Links, not_before(self.links.deadline(), env.now));
+    }
+
+    /// `interface_up_down_delays` of an interface, as far as its instances can afford them.
+    ///
+    /// COMPAT: keepalived 2.4.3, behaviour §5: an interface that is made has the delays of the one below. A backup that does not notice in
+    /// time that it is deaf would become master: an interface counts as down a little before that, and (2.2.7, measured) as up as well.
+    fn patience(&self, index: LinkIdx) -> Patience {
+        let below = |instance: &Instance| (instance.options.own_link == Some(index)).then_some(instance.conf.link);
+        let base = self.instances.rows().iter().find_map(below).unwrap_or(index);
+        let Some(delays) = self.delays.iter().find(|delays| delays.link == base) else { return Patience::default() };
+        let users = self.instances.rows().iter().filter(|instance| uses(instance, index));
+        let most = users.map(Instance::longest_deafness).min().unwrap_or(Duration::MAX);
+        Patience { down: delays.down.min(most), up: delays.up.min(most) }
     }
 
     /// Announces the addresses on an interface again.
@@ -79,6 +105,16 @@ impl Active {
         self.appraise(&users, env);
     }
 
+    /// Whether everything static of a group is there.
+    pub fn statics_changed(&mut self, index: TrackGroupIdx, now: Presence, env: &mut Env<'_>) {
+        let Some(group) = self.statics.at_mut(index) else { return };
+        if core::mem::replace(&mut group.now, now) != now {
+            let members = group.conf.members.clone();
+            let users: Vec<InstanceIdx> = self.started_where(|instance| members.contains(&instance.index));
+            self.appraise(&users, env);
+        }
+    }
+
     /// What has become of processes; without anything, a delay has ended. Together, so that a copy that becomes another program at once
     /// was never there.
     pub fn processes(&mut self, seen: &[Seen], env: &mut Env<'_>) {
@@ -104,14 +140,10 @@ fn same_apart_from_addrs(a: &Known, b: &Known) -> bool {
     }
 }
 
-/// Whether neighbours may believe something wrong of an interface that is up: its hardware address is another one, or it was
-/// away for a while (possible for an address with `no_track`).
-fn neighbours_lost_track(before: Option<&LinkFacts>, after: Option<&LinkFacts>) -> bool {
-    match (before, after) {
-        (Some(before), Some(after)) => link::is_up(after) && (before.mac != after.mac || !link::is_up(before)),
-        (None, Some(after)) => link::is_up(after),
-        (_, None) => false,
-    }
+/// Whether neighbours believe something wrong of an interface: its hardware address is another one. So they may of one that was away for a
+/// while, which is possible for an address with `no_track`, and for any with `interface_up_down_delays`.
+fn has_moved(before: Option<&LinkFacts>, after: Option<&LinkFacts>) -> bool {
+    before.zip(after).is_some_and(|(before, after)| before.mac != after.mac)
 }
 
 fn uses(instance: &Instance, link: LinkIdx) -> bool {

@@ -261,6 +261,12 @@ impl Instance {
         )
     }
 
+    /// For how long its interface may be down before it would take itself for the only router. COMPAT: keepalived 2.4.3, behaviour §5.
+    pub fn longest_deafness(&self) -> Duration {
+        let intervals = u32::from(self.conf.down_timer_adverts).saturating_sub(1);
+        self.master_interval.saturating_mul(intervals).saturating_sub(self.master_interval / 256)
+    }
+
     /// Whether its addresses shall be there.
     pub fn presence(&self) -> Presence {
         match self.state {

@@ -13,8 +13,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::vrrp::{Instance, Switch, Transport, Weight};
-use ipc::config::{BfdIdx, FileIdx, LinkIdx, TrackProcessIdx, TrackScriptIdx};
-use ipc::msg::vips::{LinkFacts, Multicast};
+use ipc::config::vrrp_track::TrackGroup;
+use ipc::config::{BfdIdx, FileIdx, LinkIdx, TrackGroupIdx, TrackProcessIdx, TrackScriptIdx};
+use ipc::msg::vips::{LinkFacts, Multicast, Presence};
 use ipc::net::Family;
 use ipc::table::Table;
 
@@ -29,6 +30,8 @@ pub struct Tracked<'a> {
     pub files: &'a Table<FileIdx, File>,
     /// BFD sessions.
     pub bfds: &'a Table<BfdIdx, Session>,
+    /// `track_group`s.
+    pub statics: &'a Statics,
     /// Processes.
     pub processes: &'a Processes,
     /// How a session that is fresh, or a process that has not been looked for, counts for an instance that is not master. For a master it
@@ -37,6 +40,18 @@ pub struct Tracked<'a> {
     /// Instances that may turn out to be one virtual router.
     pub twins: &'a Twins,
 }
+
+/// Something static that instances follow, and whether all of it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StaticGroup {
+    /// Its configuration.
+    pub conf: TrackGroup,
+    /// What ipvsd said last.
+    pub now: Presence,
+}
+
+/// All `track_group`s.
+pub type Statics = Table<TrackGroupIdx, StaticGroup>;
 
 /// Why an instance is in FAULT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +74,8 @@ pub enum Fault {
     ProcessDown(TrackProcessIdx),
     /// Enough of a process run, with `reverse`.
     ProcessUp(TrackProcessIdx),
+    /// Something static of a `track_group` is missing.
+    StaticsMissing(TrackGroupIdx),
     /// Its interface has no address of its family to send from.
     NoSource(LinkIdx),
     /// `track_src_ip`: the configured source address is not on the interface.
@@ -77,7 +94,7 @@ impl Fault {
     /// What the log says of it: what is wrong, the line that makes it matter, and where it is not plain from that, what to do.
     pub fn describe(self, live: &Live, tracked: Tracked<'_>) -> String {
         let conf = &live.conf;
-        let Tracked { links, scripts, files, bfds, processes, .. } = tracked;
+        let Tracked { links, scripts, files, bfds, processes, statics, .. } = tracked;
         let origin = |link| conf.track_links.iter().find(|t| t.link == link).map_or(&conf.origin, |t| &t.origin);
         let bfd = |bfd, what| {
             let session = bfds.at(bfd).map(|session| &session.conf);
@@ -111,6 +128,12 @@ impl Fault {
                 .map_or_else(String::new, |process| format!("{} ({})", process.words(), process.conf.origin)),
             Fault::ProcessUp(index) => processes.at(index).map_or_else(String::new, |process| {
                 format!("{}; it is tracked in reverse ({})", process.words(), process.conf.origin)
+            }),
+            Fault::StaticsMissing(index) => statics.at(index).map_or_else(String::new, |group| {
+                format!(
+                    "an address, a route or a rule of track_group {} is missing ({})",
+                    group.conf.name, group.conf.origin
+                )
             }),
             Fault::NoSource(link) => format!(
                 "interface {} has no {} to send adverts from; add one, or set mcast_src_ip or unicast_src_ip ({})",
@@ -194,6 +217,7 @@ impl Live {
         sum.files(self, tracked.files);
         sum.bfds(self, tracked);
         sum.processes(self, tracked);
+        sum.statics(self, tracked.statics);
         let port = port(&self.conf, self.speaks_on(), tracked.links, &mut sum.faults);
         let multicast = matches!(self.conf.transport, Transport::Multicast { .. });
         if self.options.unicast_fault_no_peer == Switch::On && multicast {
@@ -268,6 +292,12 @@ impl Sum {
         }
     }
 
+    fn statics(&mut self, live: &Live, statics: &Statics) {
+        let missing = statics.iter().filter(|(_, group)| group.now == Presence::Absent);
+        let its = missing.filter(|(_, group)| group.conf.members.contains(&live.index));
+        self.faults.extend(its.map(|(index, _)| Fault::StaticsMissing(index)));
+    }
+
     /// With a weight a thing changes the priority; without, it is a fault: `down` when it is down, `up` when it is up and tracked in
     /// reverse.
     fn add(&mut self, weight: Weight, state: Verdict, down: Fault, up: Fault) {
@@ -328,7 +358,7 @@ fn port(conf: &Instance, speaks_on: LinkIdx, links: &Links, faults: &mut Vec<Fau
         faults.push(Fault::NoMulticast(speaks_on));
     }
     let source = source(conf, facts, links.facts(conf.link), faults)?;
-    let carrier = if link::is_up(facts) { Carrier::Yes } else { Carrier::No };
+    let carrier = if links.carries(speaks_on) { Carrier::Yes } else { Carrier::No };
     Some(Port { ifindex: facts.ifindex, source, carrier })
 }
 

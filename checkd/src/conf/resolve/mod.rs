@@ -95,6 +95,7 @@ pub fn resolve<'a>(
         bundle.ipvs.statics = resolver.statics(draft);
         let subnets = if mode.is_offline() { &[] } else { facts.subnets.as_slice() };
         lint::vrrp(resolver.r, tree, draft, &bundle, subnets);
+        statics::follow(&bundle.ipvs.statics, &mut bundle.vrrp);
     }
     resolver.check_globals(draft, &mut bundle);
     if facts.parts != Parts::VrrpOnly {

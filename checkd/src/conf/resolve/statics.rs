@@ -1,6 +1,7 @@
 //! `static_ipaddress`, `static_routes`, `static_rules`, and the `track_group`s they name.
 
 use super::Resolver;
+use super::trackers::{FAULT, watch};
 use crate::conf::Draft as All;
 use crate::conf::address::Address;
 use crate::conf::diag::{Code, Diagnostic};
@@ -8,10 +9,10 @@ use crate::conf::keyword::At;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::route::{StaticAddr, Statics, Tracked};
-use ipc::config::vrrp::VrrpConfig;
+use ipc::config::route::{Route, Rule, StaticAddr, Statics, Tracked};
+use ipc::config::vrrp::{Switch, TrackLink, VrrpConfig};
 use ipc::config::vrrp_track::TrackGroup;
-use ipc::config::{InstanceIdx, TrackGroupIdx};
+use ipc::config::{InstanceIdx, LinkIdx, TrackGroupIdx};
 use ipc::msg::compile::CompileMode;
 use ipc::table::Index;
 
@@ -85,11 +86,37 @@ impl Resolver<'_, '_> {
                 }
             }
             let origin = self.r.sources.origin(block.span);
-            let group = TrackGroup { name: block.name.value.clone(), members, origin };
+            let group = TrackGroup { name: block.name.value.clone(), members, is_named: Switch::Off, origin };
             if vrrp.track_groups.push(group).is_err() {
                 let message = "the configuration has more than 65536 `track_group` blocks";
                 self.r.diags.push(Diagnostic::error(Code::TOO_MANY, block.span, message).label("ignored"));
                 return;
+            }
+        }
+    }
+}
+
+/// COMPAT: keepalived 2.2.7, measured: the instances of a group are in FAULT while the interface of an address or a route of it is down.
+pub(super) fn follow(statics: &Statics, vrrp: &mut VrrpConfig) {
+    let addrs = statics.addrs.iter().map(|a| (a.tracked.group(), a.link, &a.origin));
+    let hops = |route: &Route| -> Vec<LinkIdx> {
+        route.hop.link.into_iter().chain(route.hops.iter().filter_map(|hop| hop.link)).collect()
+    };
+    let routes =
+        statics.routes.iter().flat_map(|r| hops(r).into_iter().map(|link| (r.tracked.group(), link, &r.origin)));
+    let ends = |rule: &Rule| -> Vec<LinkIdx> { rule.iif.into_iter().chain(rule.oif).collect() };
+    let rules = statics.rules.iter().flat_map(|r| ends(r).into_iter().map(|link| (r.tracked.group(), link, &r.origin)));
+    let paths = statics.routes.iter().map(|r| &r.tracked).chain(statics.rules.iter().map(|r| &r.tracked));
+    for group in statics.addrs.iter().map(|a| &a.tracked).chain(paths).filter_map(Tracked::group) {
+        if let Some(group) = vrrp.track_groups.at_mut(group) {
+            group.is_named = Switch::On;
+        }
+    }
+    for (group, link, origin) in addrs.chain(routes).chain(rules) {
+        let Some(group) = group.and_then(|group| vrrp.track_groups.at(group)) else { continue };
+        for member in &group.members {
+            if let Some(instance) = vrrp.instances.at_mut(*member).filter(|instance| instance.link != link) {
+                watch(&mut instance.track_links, TrackLink { link, weight: FAULT, origin: origin.clone() });
             }
         }
     }

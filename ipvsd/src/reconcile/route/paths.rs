@@ -105,7 +105,7 @@ impl Paths {
         }
     }
 
-    fn row(&self, path: &Arc<Path>) -> Option<&Row> {
+    pub(super) fn row(&self, path: &Arc<Path>) -> Option<&Row> {
         self.rows.iter().find(|row| row.path == *path)
     }
 
