@@ -198,6 +198,7 @@ mod tests {
     fn facts(ifindex: u32, state: LinkState) -> Known {
         Known::There(LinkFacts {
             name: "eth0".into(),
+            base: ifindex,
             ifindex,
             state,
             arp: Arp::Yes,
