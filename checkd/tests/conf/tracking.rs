@@ -189,3 +189,30 @@ fn a_missing_interface_is_fatal_for_a_test_only() {
     let compiled = compile(facts(), CompileMode::Test, dynamic.into_bytes(), |_| unreachable!());
     assert!(compiled.bundle.is_some());
 }
+
+/// Measured with keepalived 2.2.7: one owner takes the weight from what the group tracks, for all members.
+#[test]
+fn with_an_owner_in_the_group_what_the_group_tracks_has_no_weight() {
+    let vrrp = |priority: u8| {
+        let block = |name: &str, vrid: u8, priority: u8| {
+            format!(
+                "vrrp_instance {name} {{\ninterface eth0\nvirtual_router_id {vrid}\npriority {priority}\n\
+                 virtual_ipaddress {{\n10.9.0.{vrid}\n}}\n}}\n"
+            )
+        };
+        bundle(format!(
+            "track_file F {{\nfile /tmp/f\nweight 1\n}}\nvrrp_track_process P {{\nprocess p\nweight 7\n}}\n\
+             vrrp_sync_group G {{\ngroup {{\nA\nB\n}}\ntrack_file {{\nF\n}}\ntrack_process {{\nP\n}}\n}}\n{}{}",
+            block("A", 1, priority),
+            block("B", 2, 100)
+        ))
+        .vrrp
+    };
+    for (priority, weights) in [(255, (0, 0)), (200, (1, 7))] {
+        for options in vrrp(priority).options.rows() {
+            let file = options.track_files.first().map(|used| i32::from(used.weight.value));
+            let process = options.track_processes.first().map(|used| i32::from(used.weight.value));
+            assert_eq!((file, process), (Some(weights.0), Some(weights.1)), "{priority}");
+        }
+    }
+}

@@ -107,7 +107,11 @@ impl Resolver<'_, '_> {
         let mut used = self.process_uses(&block.track_processes, processes);
         used.iter_mut().filter(|_| owner == Owner::InGroup).for_each(|t| t.weight.value = 0);
         give(&mut options.track_processes, &used, |t| t.process, |t| t.weight);
-        for used in self.file_uses(&block.track_files, all) {
+        for mut used in self.file_uses(&block.track_files, all) {
+            if owner == Owner::InGroup {
+                // COMPAT: keepalived 2.2.7, measured: any number but 0 puts all members in FAULT.
+                used.weight.value = 0;
+            }
             if !options.track_files.iter().any(|t| t.file == used.file) {
                 options.track_files.push(used);
             }
