@@ -2,6 +2,7 @@
 //! with `ip`, and compared with what Debian's keepalived makes of the same file.
 
 mod delays;
+mod filter;
 mod groups;
 mod interfaces;
 mod paths;
