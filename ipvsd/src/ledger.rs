@@ -13,7 +13,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::filter::Filter;
-use ipc::config::ipvs::{AddrSpec, Dest, InstanceAddrs, IpvsConfig, MadeKind, MadeLink, Real, Service, ServiceKey};
+use ipc::config::ipvs::{
+    AddrSpec, Dest, InstanceAddrs, IpvsConfig, MadeKind, MadeLink, OnRemoval, Real, Service, ServiceKey,
+};
 use ipc::config::lvs::Lvs;
 use ipc::config::route::{Route, Rule, StaticAddr};
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx, TrackGroupIdx};
@@ -296,6 +298,11 @@ impl Ledger {
     /// `lvs_…` of `global_defs`.
     pub fn lvs(&self) -> &Lvs {
         &self.config.lvs
+    }
+
+    /// What becomes of an instance of which somebody else removes something.
+    pub fn on_removal(&self) -> OnRemoval {
+        self.config.on_removal
     }
 
     /// Whether there is any service.

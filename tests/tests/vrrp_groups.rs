@@ -3,6 +3,7 @@
 use ipc::config::vrrp::{SyncGroup, VrrpConfig, Wanted};
 use ipc::config::{GroupIdx, InstanceIdx};
 use ipc::msg::control::{Cause, NotifyState};
+use ipc::msg::vips::IpvsToVrrp;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 use tests::router::{Bench, NOTIFY, adverts, config, instance, lines, peer_advert, probe_ended, track, track_script};
@@ -144,4 +145,27 @@ fn a_rival_of_one_makes_all_announce() {
     let out = hear(&mut bench, 0, 1);
     assert_eq!(adverts(&out).len(), 1, "only the one that was asked answers");
     assert_eq!(tests::router::announcements(&out), 10);
+}
+
+/// `vrrp_on_external_removal backup`: what is removed of one costs the whole group; each resigns and waits its skew time.
+#[test]
+fn what_another_program_removes_of_one_costs_all() {
+    let mut bench = started();
+    while states(&bench) != [State::Master; 2] {
+        bench.expire();
+    }
+    let begin = bench.now;
+    let out = bench.ipvs(IpvsToVrrp::VipsRemoved { instance: InstanceIdx(1) }).to_vec();
+    assert_eq!((adverts(&out), states(&bench)), (vec![0, 0], [State::Backup; 2]));
+    assert_eq!(told(&out), [NotifyState::Backup; 2], "its own script and the generic one");
+    for n in [0, 1] {
+        let instance = bench.live(n);
+        assert_eq!(instance.timer, Some(begin + instance.skew_time()));
+    }
+    // Nothing more is there to be removed.
+    assert!(bench.ipvs(IpvsToVrrp::VipsRemoved { instance: InstanceIdx(0) }).is_empty());
+    while states(&bench) != [State::Master; 2] {
+        bench.expire();
+    }
+    assert!(bench.now < begin + Duration::from_secs(1), "nobody else is there");
 }

@@ -54,6 +54,7 @@ enum Deed {
         result: Applied,
     },
     Restored(u16),
+    Removed(u16),
     /// Another configuration: priority, number of instances.
     Reload {
         priority: u8,
@@ -84,6 +85,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => (0u16..6).prop_map(Deed::Held),
         6 => (0u16..6, presence, result).prop_map(|(n, now, result)| Deed::Applied { n, now, result }),
         1 => (0u16..6).prop_map(Deed::Restored),
+        1 => (0u16..6).prop_map(Deed::Removed),
         2 => (1u8..=255, 1u8..6).prop_map(|(priority, count)| Deed::Reload { priority, count }),
         1 => Just(Deed::Discard),
         1 => Just(Deed::Dump),
@@ -273,6 +275,7 @@ impl World {
                 self.ipvs(IpvsToVrrp::VipsApplied { instance: InstanceIdx(n), now, result });
             }
             Deed::Restored(n) => self.ipvs(IpvsToVrrp::VipsRestored { instance: InstanceIdx(n) }),
+            Deed::Removed(n) => self.ipvs(IpvsToVrrp::VipsRemoved { instance: InstanceIdx(n) }),
             Deed::Reload { priority, count } => self.reload(generation(priority, count)),
             Deed::Discard => {
                 self.step(Event::Discard);

@@ -300,6 +300,11 @@ impl Router {
                     });
                 }
             }
+            IpvsToVrrp::VipsRemoved { instance } => {
+                if self.know(instance) {
+                    self.running(now, |active, env| active.give_up(instance, env));
+                }
+            }
             IpvsToVrrp::StaticsChanged { group, now: presence } => {
                 if self.active.as_ref().is_some_and(|active| active.statics.has(group)) {
                     self.running(now, |active, env| active.statics_changed(group, presence, env));

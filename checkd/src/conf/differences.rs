@@ -341,7 +341,7 @@ pub static DIFFERENCES: &[Difference] = &[
         "deleted-address",
         "a virtual address that another program deletes",
         "the instance gives up being master",
-        "the address is put back",
+        "the address is put back; `vrrp_on_external_removal backup` makes the instance give up as in keepalived",
         "network managers delete addresses; losing the service as well helps nobody",
     ),
     running(

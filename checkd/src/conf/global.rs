@@ -16,6 +16,7 @@ use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use ipc::config::global::Mail;
 use ipc::config::identity::Identity;
+use ipc::config::ipvs::OnRemoval;
 use ipc::config::lvs::Lvs;
 use ipc::config::process::ProcessSettings;
 use ipc::config::script::RunAs;
@@ -98,6 +99,8 @@ pub struct Global {
     pub startup_delay: Option<At<Duration>>,
     /// `dynamic_interfaces`: interfaces need not exist yet.
     pub dynamic_links: Switch,
+    /// `vrrp_on_external_removal`
+    pub on_removal: OnRemoval,
     /// `rs_init_notifies`
     pub rs_init_notifies: Switch,
     /// `checker_merge`

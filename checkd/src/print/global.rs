@@ -8,6 +8,7 @@ use super::writer::Writer;
 use core::fmt;
 use ipc::config::check::CheckConfig;
 use ipc::config::global::Mail;
+use ipc::config::ipvs::OnRemoval;
 use ipc::config::lvs::{FlushOnStop, Lvs, SyncDaemon};
 use ipc::config::probe::TlsContext;
 use ipc::config::script::{ScriptConfig, ScriptSecurity, SymlinkPaths};
@@ -26,6 +27,11 @@ impl Printer<'_> {
             w.field("rs_init_notifies", Value::Switch(*rs_init_notifies))?;
             let merge = *separate == words::switch(false);
             w.unless(merge, "checker_merge", Value::Switch(words::switch(merge)))?;
+            let (usual, word) = match self.ipvs.on_removal {
+                OnRemoval::Restore => (true, "restore"),
+                OnRemoval::Backup => (false, "backup"),
+            };
+            w.unless(usual, "vrrp_on_external_removal", Value::Text(word))?;
             lvs(w, &self.ipvs.lvs)?;
             self.process_defs(w)
         })

@@ -35,6 +35,18 @@ pub struct IpvsConfig {
     pub made: Vec<MadeLink>,
     /// `promote_secondaries`: interfaces on which the kernel keeps the other addresses of a subnet when its first one is removed.
     pub promote: Vec<LinkIdx>,
+    /// `vrrp_on_external_removal`
+    pub on_removal: OnRemoval,
+}
+
+/// What becomes of an instance when another program removes an address, a route or a rule of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnRemoval {
+    /// What was removed is put back.
+    #[default]
+    Restore,
+    /// It gives up being master. COMPAT: keepalived 2.4.3 knows nothing else.
+    Backup,
 }
 
 /// An interface that is made for an instance. COMPAT: keepalived 2.4.3, behaviour §9.

@@ -64,6 +64,12 @@ pub enum IpvsToVrrp {
         /// Which.
         instance: InstanceIdx,
     },
+    /// The same, with `vrrp_on_external_removal backup`: nothing was put back, and until vrrpd says again what it wants nothing of the
+    /// instance is wanted.
+    VipsRemoved {
+        /// Which.
+        instance: InstanceIdx,
+    },
     /// Whether all static addresses, routes and rules of a `track_group` are there; said when nothing is being done about them.
     StaticsChanged {
         /// Which.

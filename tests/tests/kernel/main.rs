@@ -6,6 +6,7 @@ mod filter;
 mod groups;
 mod interfaces;
 mod paths;
+mod removal;
 mod router_flag;
 
 mod vmac;

@@ -18,6 +18,21 @@ impl Active {
         }
     }
 
+    /// `vrrp_on_external_removal backup`: somebody else has removed an address, a route or a rule of an instance. COMPAT: keepalived 2.2.7:
+    /// it and its whole group resign.
+    pub fn give_up(&mut self, index: InstanceIdx, env: &mut Env<'_>) {
+        let Some(instance) = self.instances.at(index).filter(|instance| instance.state == State::Master) else {
+            return;
+        };
+        let group = instance.conf.group;
+        for member in group.map_or_else(|| Vec::from([index]), |group| self.members(group)) {
+            self.touch(member, env, |instance, scene| instance.step(Input::Removed, scene));
+        }
+        if let Some(group) = group {
+            self.tell_group(group, env);
+        }
+    }
+
     pub(super) fn members(&self, group: GroupIdx) -> Vec<InstanceIdx> {
         self.groups.at(group).map(|group| group.conf.members.clone()).unwrap_or_default()
     }

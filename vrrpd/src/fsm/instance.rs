@@ -60,6 +60,8 @@ pub enum Input {
     Expired,
     /// An advert that counts.
     Heard(Heard),
+    /// Somebody else has removed an address, a route or a rule of it or of its group, and that shall cost it being master.
+    Removed,
     /// Its sync group says what to be.
     Follow(Follow),
     /// Holdfast ends (RFC 9568 §6.4 Shutdown).

@@ -71,6 +71,7 @@ impl Instance {
                 self.step(Input::Heard(heard), scene);
             }
             (State::Master, Input::Heard(heard)) => self.master_hears(heard, scene),
+            (State::Master, Input::Removed) => self.resign(scene),
             (State::Master, Input::Follow(Follow::ToBackup)) => self.enter_backup(BackupFrom::Group, scene),
             (State::Master, Input::Follow(Follow::Announce)) => self.garp_lower_prio(scene),
 
@@ -82,6 +83,8 @@ impl Instance {
 
             // Addresses in place mean nothing to one that has decided already.
             (State::Backup | State::Master | State::Fault, Input::Resume(_)) => {}
+            // It has nothing there.
+            (State::Init | State::Backup | State::Fault, Input::Removed) => {}
             // No timer runs.
             (State::Init | State::Fault, Input::Expired) => self.timer = None,
             // RFC 9568 §6.4.1: before the start nothing is heard.
@@ -164,6 +167,13 @@ impl Instance {
         self.wants = Wanted::Backup;
         self.enter_backup(BackupFrom::Master, scene);
         self.accept(heard, scene);
+    }
+
+    /// COMPAT: keepalived 2.2.7, of an address, a route or a rule that is gone: priority 0, then it waits its skew time like everybody.
+    fn resign(&mut self, scene: &mut Scene<'_>) {
+        self.send_resignation(scene);
+        self.enter_backup(BackupFrom::Master, scene);
+        self.timer = Some(scene.now + self.skew_time());
     }
 
     /// `timer_expired_backup`: no advert was sent for so long that there may be another master; who listens finds out.

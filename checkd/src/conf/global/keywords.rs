@@ -5,6 +5,7 @@ use super::{
 };
 use crate::conf::keyword::{Args, Keyword, set};
 use crate::conf::value::{micros, secs};
+use ipc::config::ipvs::OnRemoval;
 use ipc::config::vrrp::Switch;
 
 /// `global_defs`
@@ -323,6 +324,19 @@ pub static GLOBAL: &[Keyword<Global>] = &[
             }
         },
     ),
+    Keyword::new(
+        "vrrp_on_external_removal",
+        Args::Count(1, 1),
+        "restore|backup",
+        "when another program removes an address, a route or a rule of a master: put it back, or give up being master",
+        |r, s, d: &mut Global| match s.word(1).map(|w| (w, w.text())) {
+            Some((_, "restore")) => d.on_removal = OnRemoval::Restore,
+            Some((_, "backup")) => d.on_removal = OnRemoval::Backup,
+            Some((word, _)) => r.bad(word, "`restore` or `backup`"),
+            None => {}
+        },
+    )
+    .or("restore"),
     Keyword::switch(
         "checker_merge",
         "checkers with equal parameters are one probe, whose verdict counts for each of them",

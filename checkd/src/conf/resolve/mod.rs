@@ -106,6 +106,7 @@ pub fn resolve<'a>(
     resolver.listeners(&mut bundle);
     lint::all(resolver.r, tree, draft);
     bundle.ipvs.lvs = resolver.lvs(draft);
+    bundle.ipvs.on_removal = draft.global.on_removal;
     bundle.ipvs.made = core::mem::take(&mut resolver.made);
     bundle.ipvs.filter = filter::filter(draft, &bundle.ipvs);
     bundle.ipvs.links = resolver.links.clone();

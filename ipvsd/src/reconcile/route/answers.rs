@@ -142,7 +142,7 @@ impl Reconciler {
         log(out, Level::Error, line);
     }
 
-    fn place(&self, key: &AddrKey) -> String {
+    pub(super) fn place(&self, key: &AddrKey) -> String {
         let link = self.route.network.name(key.ifindex).unwrap_or("an interface that is gone");
         format!("{}/{} on {link}", key.addr, key.len)
     }

@@ -10,6 +10,7 @@ use crate::patience::Item;
 use crate::plan::addrs;
 use alloc::string::String;
 use alloc::vec::Vec;
+use ipc::config::ipvs::OnRemoval;
 use ipc::msg::vips::Presence;
 
 const IFF_UP: u32 = 0x1;
@@ -144,6 +145,14 @@ impl Reconciler {
         let up = |name| self.route.network.link(name).is_some_and(|link| link.flags & IFF_UP != 0);
         let up = self.route.network.name(key.ifindex).is_some_and(up);
         if heard == Heard::ByOther && up && self.is_wanted(&key) {
+            if self.ledger.on_removal() == OnRemoval::Backup {
+                let those = self.ledger.records_of(key.addr).map(|(owner, _)| owner).collect();
+                self.give_up(those, Vec::from([key.ifindex]), &self.place(&key));
+                // A static one is put back all the same.
+                if !self.is_wanted(&key) {
+                    return;
+                }
+            }
             self.route.missing.insert(key);
             self.patience.removed(self.now, Item::Addr(key));
         }

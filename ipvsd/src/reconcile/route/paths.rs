@@ -17,8 +17,11 @@ use crate::plan::paths::{self, PathOp, PathPlan};
 use crate::reconcile::log;
 use alloc::collections::BTreeSet;
 use alloc::format;
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use ipc::config::ipvs::OnRemoval;
+use ipc::config::vrrp::Switch;
 use ipc::msg::vips::Presence;
 use ipc::report::Level;
 
@@ -216,6 +219,17 @@ impl Reconciler {
         let wanted = |owner: &Owner| self.desired.want(*owner) == Some(Presence::Present);
         let with_link = !paths::is_ready(&path, &self.route.network);
         if !with_link && self.route.paths.row(&path).is_some_and(|row| row.users.iter().any(wanted)) {
+            if self.ledger.on_removal() == OnRemoval::Backup {
+                let records = self.ledger.paths().iter().filter(|record| record.path == path);
+                let owners = records.filter(|record| record.tracked.no_track == Switch::Off).map(|record| record.owner);
+                let network = &self.route.network;
+                let links = path.links().filter_map(|name| network.link(name)).map(|link| link.ifindex);
+                self.give_up(owners.collect(), links.collect(), &path.to_string());
+                let wanted = |owner: &Owner| self.desired.want(*owner) == Some(Presence::Present);
+                if !self.route.paths.row(&path).is_some_and(|row| row.users.iter().any(wanted)) {
+                    return;
+                }
+            }
             self.patience.removed(self.now, Item::Path(path.clone()));
             self.route.paths.missing.insert(path);
         }
