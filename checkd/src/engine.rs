@@ -205,7 +205,7 @@ impl Machine for Engine {
             Event::File { generation, file, text } => self.file(generation, file, &text, out),
             Event::News { generation, news } => self.news(generation, news, out),
             Event::Stop(mode) => self.stop(now, mode, out),
-            Event::Dump(kind) => self.dump(now, kind, out),
+            Event::Dump { kind, wall } => self.dump(now, kind, wall, out),
             Event::ProbeEnded { generation, ended } => self.script_ended(now, generation, ended, out),
         }
     }

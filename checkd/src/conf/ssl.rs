@@ -44,11 +44,16 @@ macro_rules! path {
 
 /// `SSL`
 pub static SSL: &[Keyword<Ssl>] = &[
-    Keyword::new("password", Args::Count(1, 1), "STRING", "the password of the key", |_, s, d: &mut Ssl| {
-        d.password = s.word(1).map(|w| Secret::new(w.bytes.to_vec()));
-    })
-    .not_yet(),
+    Keyword::new(
+        "password",
+        Args::Count(1, 1),
+        "STRING",
+        "the password of the key, in PKCS #8",
+        |_, s, d: &mut Ssl| {
+            d.password = s.word(1).map(|w| Secret::new(w.bytes.to_vec()));
+        },
+    ),
     path!("ca", "a file with the certificates of authorities, for ssl_verify", ca),
     path!("certificate", "a file with the certificate that is shown to servers", certificate),
-    path!("key", "a file with the key of the certificate", key).or("certificate"),
+    path!("key", "a file with the key of the certificate, which may be under the password", key).or("certificate"),
 ];

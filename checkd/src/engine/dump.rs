@@ -14,7 +14,7 @@ use ipc::time::Mono;
 
 impl Engine {
     /// All kinds hold the same text yet: the checker keeps no counters.
-    pub(super) fn dump(&self, now: Mono, _: DumpKind, out: &mut Vec<Action>) {
+    pub(super) fn dump(&self, now: Mono, _: DumpKind, wall: i64, out: &mut Vec<Action>) {
         let mut text = String::new();
         match &self.stage {
             Stage::Idle | Stage::Leaving { .. } | Stage::Stopped => text.push_str("No configuration is active.\n"),
@@ -22,12 +22,12 @@ impl Engine {
                 let generation = configured.generation.0;
                 let _ = writeln!(text, "Configuration {generation}: waiting for ipvsd to say what it holds.");
             }
-            Stage::Live(live) => self.topology(now, live, &mut text),
+            Stage::Live(live) => self.topology((now, wall), live, &mut text),
         }
         out.push(Action::Dump(text));
     }
 
-    fn topology(&self, now: Mono, live: &Live, text: &mut String) {
+    fn topology(&self, now: (Mono, i64), live: &Live, text: &mut String) {
         let mut checkers: Vec<Vec<CheckerIdx>> = live.config.reals.iter().map(|_| Vec::new()).collect();
         for (idx, checker) in live.config.checkers.iter() {
             if let Some(of_real) = checkers.get_mut(checker.real.0 as usize) {
@@ -54,7 +54,7 @@ impl Engine {
         }
     }
 
-    fn real(&self, now: Mono, live: &Live, idx: RealIdx, checkers: &[CheckerIdx], text: &mut String) {
+    fn real(&self, (now, wall): (Mono, i64), live: &Live, idx: RealIdx, checkers: &[CheckerIdx], text: &mut String) {
         let (Some(real), Some(state)) = (live.config.reals.at(idx), live.reals.at(idx)) else { return };
         let _ =
             writeln!(text, "   ------< Real server >------\n   RS = {}, WEIGHT = {}", real.label, state.weight(real));
@@ -94,7 +94,8 @@ impl Engine {
                 let _ = writeln!(text, "       number in the file = {number}");
             }
             if let Some(ends) = state.certificate_ends {
-                let _ = writeln!(text, "       certificate ends = {ends} (seconds since 1970)");
+                let days = ends.saturating_sub(wall).div_euclid(86_400);
+                let _ = writeln!(text, "       certificate ends = {ends} (seconds since 1970), days left = {days}");
             }
             if !matches!(state.phase, Phase::Hears) {
                 let _ = writeln!(text, "       next step in {next:.3} s");

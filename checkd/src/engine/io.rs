@@ -152,7 +152,12 @@ pub enum Event {
     /// Close everything; answered by `Up::Stopped`.
     Stop(StopMode),
     /// Write a dump; answered by [`Action::Dump`].
-    Dump(DumpKind),
+    Dump {
+        /// Which.
+        kind: DumpKind,
+        /// Seconds since 1970.
+        wall: i64,
+    },
 }
 
 impl From<Timeout> for Event {

@@ -3,6 +3,7 @@
 //! Nothing here waits for anybody but the supervisor: files are regular ones or refused, standard error and the log are written
 //! without blocking for longer than [`render::PATIENCE`]. When the supervisor is gone, it ends.
 
+mod encrypted;
 mod keys;
 mod link;
 

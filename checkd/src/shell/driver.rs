@@ -20,6 +20,7 @@ use mio::Token;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 const SUPERVISOR: Token = Token(0);
 const IPVS: Token = Token(1);
@@ -150,7 +151,11 @@ impl Driver {
                 child::Event::Detached(Role::Vrrp) => self.vrrp.detach(),
                 // There is no other peer, and only instances track processes.
                 child::Event::Attach(..) | child::Event::Detached(_) | child::Event::Processes(..) => {}
-                child::Event::Dump(kind) => self.step(now, Event::Dump(kind)),
+                child::Event::Dump(kind) => {
+                    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                    let wall = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+                    self.step(now, Event::Dump { kind, wall });
+                }
                 child::Event::TrackedFile(generation, file, open) => {
                     let text = open.map(tracked::read).unwrap_or_default();
                     self.step(now, Event::File { generation, file, text });

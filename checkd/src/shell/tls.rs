@@ -168,11 +168,6 @@ pub fn certificates_in(content: &[u8], path: &str) -> Result<Vec<CertificateDer<
 
 /// The private key in the text of a file.
 pub fn private_key_in(content: &[u8], path: &str) -> Result<PrivateKeyDer<'static>, String> {
-    if content.windows(9).any(|w| w == b"ENCRYPTED") {
-        return Err(format!(
-            "{path}: a key under a password is not supported; openssl pkey -in {path} -out NEW writes it without"
-        ));
-    }
     PrivateKeyDer::from_pem_slice(content).map_err(|e| format!("{path} holds no private key: {e}"))
 }
 

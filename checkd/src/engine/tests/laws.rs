@@ -89,7 +89,7 @@ fn happening() -> impl Strategy<Value = Happening> {
             generation: Generation(generation),
             message: IpvsToCheck::Synced,
         })),
-        1 => Just(Happening::Event(Event::Dump(DumpKind::Data))),
+        1 => Just(Happening::Event(Event::Dump { kind: DumpKind::Data, wall: 0 })),
     ]
 }
 

@@ -128,7 +128,7 @@ fn the_dump_tells() {
     let mut w = World::new();
     w.start(b.config);
     w.pass_secs(5.0);
-    w.event(Event::Dump(DumpKind::Data));
+    w.event(Event::Dump { kind: DumpKind::Data, wall: 0 });
     let text: &String = &w.lines.last().unwrap().1;
     for part in
         ["VS = VS", "alive = 0", "TCP_CHECK of 10.0.0.1:80", "HTTP_GET of 127.0.0.1:80", "sorry server = S, Serving"]

@@ -1,7 +1,7 @@
 //! Files that are no configuration text and belong to one: certificates, keys.
 
-use super::Failure;
 use super::link::Link;
+use super::{Failure, encrypted};
 use crate::shell::tls;
 use checkd::conf::Compiled;
 use checkd::conf::diag::{Code, Diagnostic};
@@ -19,22 +19,34 @@ pub(super) fn pem_files(
     mode: CompileMode,
     compiled: &mut Compiled,
 ) -> Result<(), Failure> {
+    let password = compiled.bundle.as_ref().and_then(|bundle| bundle.check.tls.password.clone());
     for (path, Need { named, holds }) in compiled.files.iter() {
         let read = one(link, path, from)?.and_then(|content| match content.len() <= pem::FILE_LIMIT {
             true => Ok(content),
             false => Err("it is too long".to_owned()),
         });
-        let problem = match (&read, named) {
+        let opened = read.map(|content| match holds.contains(&Holds::Key) {
+            true => encrypted::open(&content, path, password.as_ref().map(Secret::reveal)),
+            false => Ok(content),
+        });
+        let problem = match (&opened, named) {
             (_, None) => None,
             (Err(why), Some(at)) => Some(pem::unreadable(path, *at, why)),
-            (Ok(content), Some(at)) => {
+            (Ok(Err(why)), Some(at)) => Some(pem::unfit(*at, why)),
+            (Ok(Ok(content)), Some(at)) => {
                 holds.iter().find_map(|holds| unfit(content, path, *holds)).map(|why| pem::unfit(*at, &why))
             }
         };
         compiled.diags.extend(problem);
-        if let (Ok(content), Some(bundle)) = (read, compiled.bundle.as_mut().filter(|_| mode != CompileMode::Test)) {
+        if let (Ok(Ok(content)), Some(bundle)) =
+            (opened, compiled.bundle.as_mut().filter(|_| mode != CompileMode::Test))
+        {
             bundle.check.tls.files.push(Pem { path: path.to_owned(), content: Secret::new(content) });
         }
+    }
+    if let (CompileMode::Load, Some(bundle)) = (mode, &mut compiled.bundle) {
+        // It has done its work: who makes the checks gets the key alone.
+        bundle.check.tls.password = None;
     }
     compiled.diags.sort();
     Ok(())

@@ -1,5 +1,7 @@
 //! The health checks as running processes: with a real supervisor, real commands, and servers that behave badly.
 
+mod tls;
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU64, Ordering};
