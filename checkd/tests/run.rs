@@ -151,6 +151,7 @@ impl Checkd {
                     CheckToIpvs::SetSorry { .. }
                     | CheckToIpvs::SetWeight { .. }
                     | CheckToIpvs::Watch { .. }
+                    | CheckToIpvs::Open { .. }
                     | CheckToIpvs::Synced => {}
                 }
             }
@@ -280,6 +281,7 @@ fn config(addresses: &[&str]) -> CheckConfig {
             bind: target.is_ipv4().then(|| ([127, 0, 0, 77], 7_000 + n as u16).into()),
             bind_if: None,
             fwmark: 0,
+            marked: None,
             timeout: Duration::from_secs(2),
             delay_loop: Duration::from_millis(200),
             retry: 0,

@@ -25,7 +25,7 @@ mod start;
 
 pub use generations::{Age, Generations};
 pub use peer::Peer;
-pub use role::{Check, CheckOwn, Ipvs, Protocol, Vrrp};
+pub use role::{Check, CheckOwn, Ipvs, IpvsOwn, Protocol, Vrrp};
 pub use start::{Ids, StartError, Whom, arguments, prepare, whom};
 
 use crate::channel::{Channel, ChannelError, Received};
@@ -75,8 +75,8 @@ pub enum Event<P: Protocol> {
     Processes(Generation, Vec<(ProcessSeen, Vec<OwnedFd>)>),
     /// Say goodbye, release, [`Child::stopped`], exit.
     Stop(StopMode),
-    /// A message of this role alone, and of which generation it speaks.
-    Other(Generation, P::Own),
+    /// A message of this role alone, of which generation it speaks, and the descriptor that came with it, if one did.
+    Other(Generation, P::Own, Option<OwnedFd>),
     /// The supervisor is gone, or spoke nonsense: say goodbye, release, exit. Nothing comes after it.
     SupervisorGone,
 }
@@ -202,7 +202,7 @@ impl<P: Protocol> Child<P> {
         for message in received.frame.messages {
             match P::split(message) {
                 Ok(down) => self.control(generation, down, &mut fds),
-                Err(own) => self.events.push_back(Event::Other(generation, own)),
+                Err(own) => self.events.push_back(Event::Other(generation, own, fds.next())),
             }
         }
     }

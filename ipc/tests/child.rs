@@ -121,7 +121,7 @@ fn from_greeting_to_goodbye() {
 
     let ended = ProbeEnded { script: ScriptIdx(4), outcome: Outcome::Exited(0) };
     p.supervisor.send(ONE, vec![ToVrrp::ProbeEnded(ended)]).unwrap();
-    assert!(matches!(p.child.receive(), Some(Event::Other(_, got)) if got == ended));
+    assert!(matches!(p.child.receive(), Some(Event::Other(_, got, None)) if got == ended));
 
     // A reload that somebody else refuses, then one that is carried out.
     p.prepare(TWO);

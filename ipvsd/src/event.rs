@@ -5,8 +5,9 @@ use crate::netlink::reply::Fact;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::Generation;
 use ipc::config::ipvs::IpvsConfig;
+use ipc::config::probe::Marked;
+use ipc::config::{Generation, MarkedIdx};
 use ipc::machine::Timeout;
 use ipc::msg::Role;
 use ipc::msg::control::StopMode;
@@ -62,6 +63,8 @@ pub enum Action {
     ToVrrp(Vec<IpvsToVrrp>),
     /// Say this to checkd, in one frame.
     ToCheck(Vec<IpvsToCheck>),
+    /// Open a socket with a mark for checkd.
+    Open(MarkedIdx, Marked),
     /// That peer said something impossible: the supervisor shall end it.
     Violation(Role, String),
     /// The configuration can be activated.

@@ -17,8 +17,9 @@ use ipc::config::ipvs::{
     AddrSpec, Dest, InstanceAddrs, IpvsConfig, MadeKind, MadeLink, OnRemoval, Real, Service, ServiceKey,
 };
 use ipc::config::lvs::Lvs;
+use ipc::config::probe::Marked;
 use ipc::config::route::{Route, Rule, StaticAddr};
-use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx, TrackGroupIdx};
+use ipc::config::{InstanceIdx, LinkIdx, MarkedIdx, RealIdx, ServiceIdx, TrackGroupIdx};
 
 /// IFNAMSIZ and IP_VS_SCHEDNAME_MAXLEN without their closing zero.
 const NAME_LIMIT: usize = 15;
@@ -139,6 +140,11 @@ impl Ledger {
     /// The instance of that name.
     pub fn instance_named(&self, name: &str) -> Option<InstanceIdx> {
         self.config.instances.find(|i| i.name == name)
+    }
+
+    /// A socket that checkd may ask for.
+    pub fn marked(&self, idx: MarkedIdx) -> Option<Marked> {
+        self.config.marked.at(idx).copied()
     }
 
     /// The name of an interface.

@@ -9,7 +9,8 @@
 mod shell;
 
 use shell::cli::{self, Cli};
-use shell::terminal;
+use shell::{namespaces, terminal};
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -22,13 +23,21 @@ fn main() -> ExitCode {
     if arguments.next().is_some_and(|word| word == "--genhash" || word == "-T") {
         return ExitCode::from(shell::config_test::genhash(arguments));
     }
-    let cli = match cli::parse(std::env::args_os()) {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    let tells = words.get(1).is_some_and(|word| word == namespaces::TELL);
+    if tells {
+        words.remove(1);
+    }
+    let cli = match cli::parse(words.into_iter()) {
         Ok(cli) => cli,
         Err(text) => {
             terminal::err(&text);
             return ExitCode::from(1);
         }
     };
+    if tells {
+        return ExitCode::from(namespaces::tell(&cli));
+    }
     ExitCode::from(answer(&cli).unwrap_or_else(|| shell::start::run(cli)))
 }
 

@@ -235,6 +235,7 @@ fn config(target: SocketAddr, tls: &Tls) -> CheckConfig {
         bind: None,
         bind_if: None,
         fwmark: 0,
+        marked: None,
         timeout: Duration::ZERO,
         delay_loop: Duration::ZERO,
         retry: 0,

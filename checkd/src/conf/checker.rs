@@ -200,7 +200,7 @@ pub static SOCKET: &[Keyword<Checker>] = &[
             set(&mut c.fwmark, r.number(s.word(1), 0..=i64::from(u32::MAX)), s);
         },
     )
-    .not_yet(),
+    .or("0, which is none"),
     Keyword::new(
         "connect_timeout",
         Args::Count(1, 1),

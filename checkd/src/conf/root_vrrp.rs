@@ -88,10 +88,8 @@ pub static ROOT_VRRP: &[Keyword<Draft>] = &[
         if let Some(name) = path_part(r, s) {
             d.global.process.namespace = Some(name);
         }
-    }).or("that of whoever starts it")
-    .not_yet(),
-    Keyword::new("net_namespace_ipvs", Args::Count(0, 1), "[NAME]", "the network namespace of the IPVS table; without a name that of whoever starts the daemon", ipvs_namespace).or("that of net_namespace")
-        .not_yet(),
+    }).or("that of whoever starts it"),
+    Keyword::new("net_namespace_ipvs", Args::Count(0, 1), "[NAME]", "the network namespace of the IPVS table; without a name that of whoever starts the daemon", ipvs_namespace).or("that of net_namespace"),
     Keyword::flag("namespace_with_ipsets", "ipsets are used although a namespace is; kernels before 3.13 cannot do that", |_, _, d: &mut Draft| {
         d.global.process.namespace_with_ipsets = Switch::On;
     })

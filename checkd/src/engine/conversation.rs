@@ -69,6 +69,8 @@ impl Engine {
         }
         match message {
             IpvsToCheck::Address { service, now } => self.address(service, now, out),
+            // For the shell, which has asked.
+            IpvsToCheck::Opened { .. } | IpvsToCheck::NotOpened { .. } => {}
             // More than was asked.
             _ if self.conversation != Conversation::Asked => {}
             IpvsToCheck::HeldReal { real, standing } => {
@@ -100,6 +102,8 @@ impl Engine {
             IpvsToCheck::HeldReal { .. }
             | IpvsToCheck::HeldSorry { .. }
             | IpvsToCheck::Address { .. }
+            | IpvsToCheck::Opened { .. }
+            | IpvsToCheck::NotOpened { .. }
             | IpvsToCheck::Synced => None,
         }
     }

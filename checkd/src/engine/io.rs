@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Url};
 use ipc::config::probe::Tls;
-use ipc::config::{BfdIdx, FileIdx, Generation};
+use ipc::config::{BfdIdx, FileIdx, Generation, MarkedIdx};
 use ipc::machine::Timeout;
 use ipc::msg::control::{DumpKind, News, ProbeEnded, Run, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
@@ -29,6 +29,8 @@ pub struct Route {
     pub bind: Option<SocketAddr>,
     /// By which interface; `None` as the routes have it.
     pub bind_if: Option<String>,
+    /// Through a socket that ipvsd opens, because it has a mark.
+    pub marked: Option<MarkedIdx>,
 }
 
 /// What a server is reached by.
@@ -67,8 +69,8 @@ impl Route {
             CheckerKind::Dns { .. } | CheckerKind::Udp(_) => Transport::Udp,
             CheckerKind::Ping => Transport::Ping,
         };
-        let Checker { target, bind, bind_if, .. } = checker;
-        Route { transport, target: *target, bind: *bind, bind_if: bind_if.clone() }
+        let Checker { target, bind, bind_if, marked, .. } = checker;
+        Route { transport, target: *target, bind: *bind, bind_if: bind_if.clone(), marked: *marked }
     }
 }
 

@@ -122,7 +122,7 @@ impl Engine {
             self.last_probe = self.last_probe.wrapping_add(1);
             let probe = ProbeId(self.last_probe);
             self.mails.sending.insert(probe, sending);
-            let route = Route { transport: Transport::Tcp, target: server, bind: None, bind_if: None };
+            let route = Route { transport: Transport::Tcp, target: server, bind: None, bind_if: None, marked: None };
             out.push(Action::Connect { probe, route });
         }
         if self.mails.waiting.is_empty() && self.mails.lost > 0 {

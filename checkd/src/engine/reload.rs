@@ -212,6 +212,7 @@ pub(super) fn equal(a: &Checker, b: &Checker) -> bool {
         bind,
         bind_if,
         fwmark,
+        marked: _,
         timeout,
         delay_loop,
         retry,

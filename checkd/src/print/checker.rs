@@ -65,6 +65,7 @@ impl<'a> View<'a> {
             bind,
             bind_if,
             fwmark,
+            marked: _, // what fwmark means
             timeout,
             delay_loop,
             retry,

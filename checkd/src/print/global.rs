@@ -42,6 +42,7 @@ impl Printer<'_> {
             files: _,
             processes: _,
             ping: _,
+            ping_marked: _,
             kernel: _, // follows from instances
             security,
             default_user,

@@ -1,5 +1,6 @@
 //! The connections of probes: non-blocking, never waited for, at most [`CONNECTIONS`] at a time (the engine sees to that).
 
+use super::marked::Awaited;
 use super::tls::{Contexts, certificate_ends, explain};
 use checkd::engine::{ProbeEvent, ProbeId, Route, Transport};
 use core::net::SocketAddr;
@@ -33,6 +34,8 @@ pub struct Connections {
     /// TLS of the configuration that counts, and of the one that may next.
     contexts: Contexts,
     prepared: Option<Contexts>,
+    /// Those that wait for a socket of ipvsd's.
+    pub awaited: Awaited,
 }
 
 struct Connection {
@@ -93,6 +96,7 @@ impl Connections {
             buffer: vec![0; READ_BYTES],
             contexts: Contexts::default(),
             prepared: None,
+            awaited: Awaited::default(),
         }
     }
 
@@ -116,6 +120,20 @@ impl Connections {
 
     /// Begins to connect. What is known at once is returned, the rest comes from [`Connections::ready`].
     pub fn connect(&mut self, probe: ProbeId, route: &Route, events: &mut EventLoop) -> Option<ProbeEvent> {
+        match open(route) {
+            Ok(socket) => self.connect_with(probe, route, socket, events),
+            Err(event) => Some(event),
+        }
+    }
+
+    /// The same with a socket that ipvsd has opened.
+    pub fn connect_with(
+        &mut self,
+        probe: ProbeId,
+        route: &Route,
+        socket: Socket,
+        events: &mut EventLoop,
+    ) -> Option<ProbeEvent> {
         let stream = match &route.transport {
             Transport::Tcp => Stream::Bytes,
             Transport::Udp | Transport::Ping => Stream::Datagrams,
@@ -124,7 +142,7 @@ impl Connections {
                 Err(why) => return Some(ProbeEvent::NotSecured(why)),
             },
         };
-        let (socket, begun) = match begin(route) {
+        let (socket, begun) = match begin(socket, route) {
             Ok(Begun::Connected(socket)) => (socket, Attempt::Connected),
             Ok(Begun::Connecting(socket)) => (socket, Attempt::Connecting),
             Err(event) => return Some(event),
@@ -154,6 +172,7 @@ impl Connections {
 
     /// Closes. The kernel says goodbye to the server by itself; closing takes the socket out of the poll set.
     pub fn close(&mut self, probe: ProbeId) {
+        self.awaited.forget(probe);
         self.open.remove(&self.token(probe));
     }
 
@@ -320,37 +339,45 @@ fn decipher(
     Reading::Goes
 }
 
-fn begin(route: &Route) -> Result<Begun, ProbeEvent> {
-    let Route { transport, target, bind, bind_if } = route;
-    let here = |what: &str, e: io::Error| ProbeEvent::NotTried(format!("{what}: {e}"));
+fn here(what: &str, e: &io::Error) -> ProbeEvent {
+    ProbeEvent::NotTried(format!("{what}: {e}"))
+}
+
+/// A socket of this process's own.
+fn open(Route { transport, target, .. }: &Route) -> Result<Socket, ProbeEvent> {
     let (kind, protocol) = match (transport, target) {
         (Transport::Tcp | Transport::Tls { .. }, _) => (Type::STREAM, Protocol::TCP),
         (Transport::Udp, _) => (Type::DGRAM, Protocol::UDP),
         (Transport::Ping, SocketAddr::V4(_)) => (Type::DGRAM, Protocol::ICMPV4),
         (Transport::Ping, SocketAddr::V6(_)) => (Type::DGRAM, Protocol::ICMPV6),
     };
-    let socket = Socket::new(Domain::for_address(*target), kind.nonblocking(), Some(protocol)).map_err(|e| {
+    Socket::new(Domain::for_address(*target), kind.nonblocking(), Some(protocol)).map_err(|e| {
         if *transport == Transport::Ping && e.kind() == io::ErrorKind::PermissionDenied {
             let why = "the kernel does not let checkd ping: its group is not within net.ipv4.ping_group_range; \
                        sysctl -w net.ipv4.ping_group_range=\"0 2147483647\" lets it";
             return ProbeEvent::NotTried(why.to_owned());
         }
-        here("no socket", e)
-    })?;
+        here("no socket", &e)
+    })
+}
+
+/// Binds as the route says, and begins to connect.
+fn begin(socket: Socket, route: &Route) -> Result<Begun, ProbeEvent> {
+    let Route { transport, target, bind, bind_if, marked: _ } = route;
     if let Some(name) = bind_if {
-        socket.bind_device(Some(name.as_bytes())).map_err(|e| here(&format!("cannot bind to interface {name}"), e))?;
+        socket.bind_device(Some(name.as_bytes())).map_err(|e| here(&format!("cannot bind to interface {name}"), &e))?;
     }
     if let Some(from) = bind {
         if from.port() != 0 && *transport != Transport::Ping {
             // The same port is used for every probe: a connection that lingers after its end would block the next.
-            socket.set_reuse_address(true).map_err(|e| here("SO_REUSEADDR", e))?;
-            if kind == Type::STREAM {
-                socket.set_linger(Some(Duration::ZERO)).map_err(|e| here("SO_LINGER", e))?;
+            socket.set_reuse_address(true).map_err(|e| here("SO_REUSEADDR", &e))?;
+            if matches!(transport, Transport::Tcp | Transport::Tls { .. }) {
+                socket.set_linger(Some(Duration::ZERO)).map_err(|e| here("SO_LINGER", &e))?;
             }
         }
         // The port of a ping socket is the identifier of its messages.
         let from = if *transport == Transport::Ping { SocketAddr::new(from.ip(), 0) } else { *from };
-        socket.bind(&SockAddr::from(from)).map_err(|e| here(&format!("cannot bind to {from}"), e))?;
+        socket.bind(&SockAddr::from(from)).map_err(|e| here(&format!("cannot bind to {from}"), &e))?;
     }
     match socket.connect(&SockAddr::from(*target)) {
         Ok(()) => Ok(Begun::Connected(socket)),

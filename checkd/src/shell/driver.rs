@@ -161,10 +161,10 @@ impl Driver {
                     self.step(now, Event::File { generation, file, text });
                 }
                 child::Event::Stop(mode) => self.step(now, Event::Stop(mode)),
-                child::Event::Other(generation, CheckOwn::ProbeEnded(ended)) => {
+                child::Event::Other(generation, CheckOwn::ProbeEnded(ended), _) => {
                     self.step(now, Event::ProbeEnded { generation, ended });
                 }
-                child::Event::Other(generation, CheckOwn::News(news)) => {
+                child::Event::Other(generation, CheckOwn::News(news), _) => {
                     self.step(now, Event::News { generation, news });
                 }
                 // Nobody is left to be told anything.
@@ -187,10 +187,21 @@ impl Driver {
     }
 
     fn read_ipvs(&mut self, now: Mono) {
-        while let Some(messages) = self.ipvs.receive(&mut self.child, &mut self.events) {
+        while let Some((messages, fds)) = self.ipvs.receive_with_fds(&mut self.child, &mut self.events) {
             let generation = self.child.generation();
+            let mut fds = fds.into_iter();
             for message in messages {
-                self.step(now, Event::Ipvs { generation, message });
+                match message {
+                    IpvsToCheck::Opened { marked } => match fds.next() {
+                        Some(socket) => self.prober.opened(now, marked, Some(socket), &mut self.events),
+                        None => return self.ipvs.violated(&mut self.child, "a socket that did not come"),
+                    },
+                    IpvsToCheck::NotOpened { marked } => self.prober.opened(now, marked, None, &mut self.events),
+                    message => self.step(now, Event::Ipvs { generation, message }),
+                }
+            }
+            if fds.next().is_some() {
+                return self.ipvs.violated(&mut self.child, "a frame with descriptors");
             }
         }
     }

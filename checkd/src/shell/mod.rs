@@ -5,6 +5,7 @@ pub mod connect;
 pub mod driver;
 pub mod explain;
 pub mod letter;
+mod marked;
 pub mod print;
 pub mod prober;
 pub mod render;

@@ -5,7 +5,7 @@ use super::letter::compose;
 use super::tls::Contexts;
 use checkd::alert::Letter;
 use checkd::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
-use ipc::config::Generation;
+use ipc::config::{Generation, MarkedIdx};
 use ipc::evloop::{EventLoop, Ready};
 use ipc::machine::Machine;
 use ipc::msg::control::{FromCheck, Up};
@@ -13,6 +13,10 @@ use ipc::msg::reals::CheckToIpvs;
 use ipc::msg::sessions::CheckToVrrp;
 use ipc::report::Line;
 use ipc::time::Mono;
+use std::os::fd::OwnedFd;
+
+/// Why a probe with a mark is not tried.
+const NO_IPVSD: &str = "ipvsd, which opens sockets with a mark, is not there";
 
 /// What is for others, in order for each of them.
 #[derive(Debug, Default)]
@@ -74,10 +78,31 @@ impl Prober {
                 self.connections.prepare(contexts);
                 self.outbox.lines.extend(lines);
             }
-            Event::Activate => self.connections.activate(),
+            Event::Activate => {
+                self.connections.activate();
+                // Their numbers are those of the configuration that is left.
+                self.happened.extend(self.connections.awaited.give_up("the configuration has changed"));
+            }
+            Event::IpvsLost => self.happened.extend(self.connections.awaited.give_up(NO_IPVSD)),
+            Event::Timeout => self.happened.extend(self.connections.awaited.overdue(now)),
             _ => {}
         }
+        // Before the event, after which a probe that could not be tried may count as late.
+        for (probe, what) in core::mem::take(&mut self.happened) {
+            self.engine.step(now, Event::Probe { probe, what }, &mut self.actions);
+        }
         self.engine.step(now, event, &mut self.actions);
+        self.carry_out(now, events);
+    }
+
+    /// Takes a socket with a mark; `None`: ipvsd could not open it.
+    pub fn opened(&mut self, now: Mono, marked: MarkedIdx, socket: Option<OwnedFd>, events: &mut EventLoop) {
+        let Some((probe, route)) = self.connections.awaited.first(marked) else { return };
+        let happened = match socket {
+            Some(socket) => self.connections.connect_with(probe, &route, socket.into(), events),
+            None => Some(ProbeEvent::NotTried("ipvsd could not open a socket with its fwmark".to_owned())),
+        };
+        self.happened.extend(happened.map(|what| (probe, what)));
         self.carry_out(now, events);
     }
 
@@ -91,7 +116,7 @@ impl Prober {
     fn carry_out(&mut self, now: Mono, events: &mut EventLoop) {
         loop {
             for action in core::mem::take(&mut self.actions) {
-                self.act(action, events);
+                self.act(now, action, events);
             }
             for (letter, message) in core::mem::take(&mut self.composed) {
                 self.engine.step(now, Event::Composed { letter, message }, &mut self.actions);
@@ -105,8 +130,12 @@ impl Prober {
         }
     }
 
-    fn act(&mut self, action: Action, events: &mut EventLoop) {
+    fn act(&mut self, now: Mono, action: Action, events: &mut EventLoop) {
         match action {
+            Action::Connect { probe, route } if let Some(marked) = route.marked => {
+                self.outbox.ipvs.push(CheckToIpvs::Open { marked });
+                self.connections.awaited.push(now, marked, probe, route);
+            }
             Action::Connect { probe, route } => {
                 if let Some(what) = self.connections.connect(probe, &route, events) {
                     self.happened.push((probe, what));

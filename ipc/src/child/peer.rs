@@ -96,10 +96,34 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
         }
     }
 
-    /// The messages of the next frame of the current generation; `None` when there is nothing more for this turn. Call it until
+    /// Sends a message with a descriptor under the current generation. Without a channel, or while something waits on it, both are
+    /// dropped: descriptors that nobody takes must not pile up.
+    pub fn send_with_fd<P: Protocol>(&mut self, child: &mut Child<P>, message: Tx, fd: OwnedFd) {
+        let generation = child.generation();
+        if let Some(channel) = self.channel.as_mut().filter(|channel| channel.is_flushed()) {
+            let sent = channel.send_with_fds(generation, message, vec![fd]);
+            self.note(child, sent);
+        }
+    }
+
+    /// The messages of the next frame, whose sender may send no descriptors; otherwise as [`Peer::receive_with_fds`].
+    pub fn receive<P: Protocol>(&mut self, child: &mut Child<P>, events: &mut EventLoop) -> Option<Vec<Rx>> {
+        let (messages, fds) = self.receive_with_fds(child, events)?;
+        if fds.is_empty() {
+            return Some(messages);
+        }
+        self.violated(child, "a frame with descriptors");
+        None
+    }
+
+    /// The messages of the next frame of the current generation, and its descriptors; `None` when there is nothing more for this turn. Call it until
     /// `None` whenever the channel is ready. Stale frames are dropped; a peer that breaks the protocol is reported to the
     /// supervisor, which ends it, and its channel is dropped.
-    pub fn receive<P: Protocol>(&mut self, child: &mut Child<P>, events: &mut EventLoop) -> Option<Vec<Rx>> {
+    pub fn receive_with_fds<P: Protocol>(
+        &mut self,
+        child: &mut Child<P>,
+        events: &mut EventLoop,
+    ) -> Option<(Vec<Rx>, Vec<OwnedFd>)> {
         loop {
             let channel = self.channel.as_mut()?;
             if self.frames >= FRAMES_PER_TURN || self.messages >= MESSAGES_PER_TURN {
@@ -126,12 +150,8 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Peer<Tx, Rx> {
             self.frames = self.frames.saturating_add(1);
             self.messages = self.messages.saturating_add(received.frame.messages.len());
             let generation = received.frame.generation;
-            if !received.fds.is_empty() {
-                self.violated(child, "a frame with descriptors");
-                return None;
-            }
             match child.generations().judge(generation) {
-                Age::Current => return Some(received.frame.messages),
+                Age::Current => return Some((received.frame.messages, received.fds)),
                 Age::Stale => {}
                 Age::Violation => {
                     let current = child.generation();

@@ -5,7 +5,6 @@ use crate::config::ipvs::IpvsConfig;
 use crate::config::vrrp::VrrpConfig;
 use crate::msg::Role;
 use crate::msg::control::{Down, FromCheck, FromIpvs, FromVrrp, News, ProbeEnded, ToCheck, ToIpvs, ToVrrp, Up};
-use core::convert::Infallible;
 use core::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -94,17 +93,25 @@ impl Protocol for Check {
 #[derive(Debug)]
 pub enum Ipvs {}
 
+/// What is said to ipvsd alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IpvsOwn {
+    /// The socket of the IPVS table; it came with it.
+    Table,
+}
+
 impl Protocol for Ipvs {
     type To = ToIpvs;
     type From = FromIpvs;
-    type Own = Infallible;
+    type Own = IpvsOwn;
     type Slice = IpvsConfig;
     const ROLE: Role = Role::Ipvs;
     const IDENT: &'static str = "Holdfast_ipvs";
 
-    fn split(message: ToIpvs) -> Result<Down, Infallible> {
+    fn split(message: ToIpvs) -> Result<Down, IpvsOwn> {
         match message {
             ToIpvs::Control(down) => Ok(down),
+            ToIpvs::Table => Err(IpvsOwn::Table),
         }
     }
 

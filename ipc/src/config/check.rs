@@ -5,7 +5,7 @@ use super::file::{FileWeight, TrackFile};
 use super::global::Mail;
 use super::probe::{DnsType, Misc, Regex, Tls, TlsContext, Udp};
 use super::vrrp::Switch;
-use super::{BfdIdx, CheckerIdx, FileIdx, GroupIdx, InstanceIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
+use super::{BfdIdx, CheckerIdx, FileIdx, GroupIdx, InstanceIdx, MarkedIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -123,8 +123,10 @@ pub struct Checker<Kind = CheckerKind> {
     pub bind: Option<SocketAddr>,
     /// `bind_if`, by name.
     pub bind_if: Option<String>,
-    /// `fwmark` of its packets (SO_MARK), 0 for none. Has no effect yet.
+    /// `fwmark` of its packets (SO_MARK), 0 for none.
     pub fwmark: u32,
+    /// The socket with that mark that ipvsd opens; `None`: this process opens its own.
+    pub marked: Option<MarkedIdx>,
     /// `connect_timeout`: of each step.
     pub timeout: Duration,
     /// `delay_loop`

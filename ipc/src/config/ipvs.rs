@@ -2,10 +2,11 @@
 
 use super::filter::Filter;
 use super::lvs::Lvs;
+use super::probe::Marked;
 use super::route::{Route, Rule, Statics};
 use super::vrrp::{Link, Switch};
 use super::vrrp_options::{Accept, IpvlanMode};
-use super::{InstanceIdx, LinkIdx, Origin, RealIdx, ServerGroupIdx, ServiceIdx};
+use super::{InstanceIdx, LinkIdx, MarkedIdx, Origin, RealIdx, ServerGroupIdx, ServiceIdx};
 use crate::net::{Family, Mac, Prefix};
 use crate::table::Table;
 use core::net::{IpAddr, Ipv4Addr};
@@ -33,6 +34,8 @@ pub struct IpvsConfig {
     pub filter: Filter,
     /// Interfaces that are made and removed: `use_vmac`, `use_ipvlan`.
     pub made: Vec<MadeLink>,
+    /// Sockets that are opened for checks with `fwmark`, each kind once.
+    pub marked: Table<MarkedIdx, Marked>,
     /// `promote_secondaries`: interfaces on which the kernel keeps the other addresses of a subnet when its first one is removed.
     pub promote: Vec<LinkIdx>,
     /// `vrrp_on_external_removal`

@@ -55,6 +55,8 @@ crate::index! {
     BfdIdx(u16);
     /// A health checker of a real server.
     CheckerIdx(u32);
+    /// A kind of socket with a mark.
+    MarkedIdx(u32);
 }
 
 /// Which reading of the configuration something belongs to. Starts at 1, one more at each successful compilation.

@@ -3,8 +3,34 @@
 use super::ScriptIdx;
 use super::script::RunAs;
 use super::vrrp::Switch;
+use crate::net::Family;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
+
+/// A kind of socket that ipvsd opens for checks: to set a mark takes a right that checkd has not.
+///
+/// What a stolen checkd gains by it: packets of TCP, UDP and pings with a mark that the file gives to a check, to wherever routing lets
+/// packets with that mark go. No other mark, and no kind of socket that it could not open without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Marked {
+    /// `fwmark`, never 0 (SO_MARK).
+    pub mark: u32,
+    /// Family of what is connected to.
+    pub family: Family,
+    /// What it is for.
+    pub kind: SocketKind,
+}
+
+/// Sockets that checks use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SocketKind {
+    /// Of TCP.
+    Tcp,
+    /// Of UDP.
+    Udp,
+    /// Of echoes.
+    Ping,
+}
 
 /// TLS settings of a checker.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

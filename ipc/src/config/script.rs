@@ -26,6 +26,8 @@ pub struct ScriptConfig {
     pub bfds: u32,
     /// There is a PING_CHECK: checkd's group must be one that may ping.
     pub ping: Switch,
+    /// There is one with `fwmark`: so must ipvsd's.
+    pub ping_marked: Switch,
     /// Settings of the kernel that hold for the run.
     pub kernel: KernelSettings,
     /// How many services there are (bounds check of causes).

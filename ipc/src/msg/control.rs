@@ -110,6 +110,9 @@ pub enum FromCheck {
 pub enum ToIpvs {
     /// Common part.
     Control(Down),
+    /// One descriptor: a generic netlink socket of the network namespace that has the IPVS table (`net_namespace_ipvs`). It may hold
+    /// answers to an earlier ipvsd. Right after [`Down::Hello`].
+    Table,
 }
 
 /// ipvsd to the supervisor.

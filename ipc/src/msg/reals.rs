@@ -1,7 +1,7 @@
 //! Between checkd and ipvsd.
 
 use super::vips::Presence;
-use crate::config::{RealIdx, ServiceIdx};
+use crate::config::{MarkedIdx, RealIdx, ServiceIdx};
 use serde::{Deserialize, Serialize};
 
 /// checkd to ipvsd. The order on a new channel or after an activation is that of [`super::vips`]: Resync, held states and
@@ -36,6 +36,11 @@ pub enum CheckToIpvs {
     Watch {
         /// Which service.
         service: ServiceIdx,
+    },
+    /// Open a socket with a mark; answered by [`IpvsToCheck::Opened`] or [`IpvsToCheck::NotOpened`].
+    Open {
+        /// Which.
+        marked: MarkedIdx,
     },
     /// All real servers have been said.
     Synced,
@@ -76,6 +81,16 @@ pub enum IpvsToCheck {
         service: ServiceIdx,
         /// Whether.
         now: Presence,
+    },
+    /// A socket with a mark. One descriptor, in a frame of its own.
+    Opened {
+        /// Which.
+        marked: MarkedIdx,
+    },
+    /// It could not be opened; ipvsd has logged why.
+    NotOpened {
+        /// Which.
+        marked: MarkedIdx,
     },
     /// Everything has been said.
     Synced,

@@ -287,6 +287,14 @@ impl Reconciler {
                     }
                     self.check.watched.insert(service, None);
                 }
+                CheckToIpvs::Open { marked } => {
+                    let Some(wanted) = self.ledger.marked(marked) else {
+                        let what = format!("socket {} is not in the configuration", marked.0);
+                        out.push(Action::Violation(Role::Check, what));
+                        return;
+                    };
+                    out.push(Action::Open(marked, wanted));
+                }
                 CheckToIpvs::Synced => {
                     self.check.removal = Removal::Allowed;
                     self.ipvs.replan();

@@ -2,7 +2,7 @@
 
 use super::sockets::{Drained, Sockets, TOKENS};
 use core::time::Duration;
-use ipc::child::{self, Child, Ipvs, Peer};
+use ipc::child::{self, Child, Ipvs, IpvsOwn, Peer};
 use ipc::evloop::{self, EventLoop, Ready};
 use ipc::machine::Machine;
 use ipc::msg::Role;
@@ -12,6 +12,7 @@ use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::processor;
 use ipc::time::Mono;
 use ipvsd::event::{Action, Event};
+use ipvsd::netlink::Bus;
 use ipvsd::netlink::reply::Fact;
 use ipvsd::reconcile::Reconciler;
 use mio::Token;
@@ -169,7 +170,14 @@ impl Driver {
                 | child::Event::TrackedFile(..)
                 | child::Event::Processes(..) => {}
                 child::Event::Dump(_) => self.step(Event::Dump),
-                child::Event::Other(_, never) => match never {},
+                child::Event::Other(_, IpvsOwn::Table, Some(socket)) => {
+                    self.sockets.replace_generic(socket, &mut self.events)?;
+                    // Whatever was asked of the other one is not answered.
+                    self.step(Event::Kernel(vec![Fact::Lost(Bus::Generic)]));
+                }
+                child::Event::Other(_, IpvsOwn::Table, None) => {
+                    return Err(io::Error::other("the socket of the IPVS table did not come"));
+                }
                 child::Event::Stop(mode) => {
                     self.end = End::Begun;
                     self.step(Event::Stop(mode));
@@ -267,6 +275,13 @@ impl Driver {
                     processor::give_way();
                 }
                 Action::ToCheck(messages) => self.check.send(&mut self.child, messages),
+                Action::Open(marked, wanted) => match super::marked::open(wanted) {
+                    Ok(socket) => self.check.send_with_fd(&mut self.child, IpvsToCheck::Opened { marked }, socket),
+                    Err(e) => {
+                        self.child.logger().warning(format!("Cannot open a socket with fwmark {}: {e}", wanted.mark));
+                        self.check.send(&mut self.child, vec![IpvsToCheck::NotOpened { marked }]);
+                    }
+                },
                 Action::Violation(Role::Vrrp, what) => self.vrrp.violated(&mut self.child, &what),
                 Action::Violation(_, what) => self.check.violated(&mut self.child, &what),
                 Action::Ready(generation) => self.child.ready(generation),

@@ -12,8 +12,9 @@ use netlink_sys::{Socket, SocketAddr};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::SockRef;
 use std::io;
+use std::os::fd::OwnedFd;
 
-use super::notices;
+use super::{notices, sys};
 use ipc::evloop::EventLoop;
 
 /// Tokens of the sockets in the event loop.
@@ -74,6 +75,21 @@ impl Sockets {
         Ok(())
     }
 
+    /// Takes another socket for IPVS into use, of another network namespace. What it holds are answers to somebody else.
+    pub fn replace_generic(&mut self, socket: OwnedFd, events: &mut EventLoop) -> io::Result<()> {
+        let [_, _, token, _] = TOKENS;
+        // Not bound: the kernel binds it with the first request, and a second time it cannot be.
+        let mut socket = sys::netlink(socket);
+        prepare(&mut socket)?;
+        while let Ok((length, _)) = socket.recv_from(&mut self.buffer.as_mut_slice(), libc::MSG_DONTWAIT) {
+            if length == 0 {
+                break;
+            }
+        }
+        self.generic = socket;
+        events.add(&mut self.generic, token)
+    }
+
     /// Makes the event loop report again what is left to read.
     pub fn rearm(&mut self, events: &mut EventLoop) -> io::Result<()> {
         for (socket, token) in self.all().zip(TOKENS) {
@@ -127,14 +143,18 @@ impl Sockets {
 
 fn open(protocol: isize, groups: u32) -> io::Result<(Socket, u32)> {
     let mut socket = Socket::new(protocol)?;
-    socket.set_non_blocking(true)?;
-    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
-    socket.set_cap_ack(true)?;
-    socket.set_ext_ack(true)?;
+    prepare(&mut socket)?;
     socket.bind(&SocketAddr::new(0, groups))?;
     let mut own = SocketAddr::new(0, 0);
     socket.get_address(&mut own)?;
     Ok((socket, own.port_number()))
+}
+
+fn prepare(socket: &mut Socket) -> io::Result<()> {
+    socket.set_non_blocking(true)?;
+    setsockopt(&*socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
+    socket.set_cap_ack(true)?;
+    socket.set_ext_ack(true)
 }
 
 fn receive(socket: &Socket, kind: reply::Socket, buffer: &mut [u8], facts: &mut Vec<Fact>) -> Drained {

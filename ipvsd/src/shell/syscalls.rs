@@ -6,6 +6,14 @@ const AF_NETLINK: u32 = libc::AF_NETLINK.cast_unsigned();
 const ROUTE: u32 = libc::NETLINK_ROUTE.cast_unsigned();
 const GENERIC: u32 = libc::NETLINK_GENERIC.cast_unsigned();
 const FILTER: u32 = libc::NETLINK_NETFILTER.cast_unsigned();
+const AF_INET: u32 = libc::AF_INET.cast_unsigned();
+const AF_INET6: u32 = libc::AF_INET6.cast_unsigned();
+const STREAM: u32 = (libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
+const DATAGRAM: u32 = (libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
+const TCP: u32 = libc::IPPROTO_TCP.cast_unsigned();
+const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();
+const ICMP: u32 = libc::IPPROTO_ICMP.cast_unsigned();
+const ICMPV6: u32 = libc::IPPROTO_ICMPV6.cast_unsigned();
 const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 const SOL_NETLINK: u32 = libc::SOL_NETLINK.cast_unsigned();
 
@@ -20,6 +28,18 @@ pub const CALLS: &[Call] = &[
         ],
         "shell::sockets::Sockets::open: links and addresses, IPVS, packet filter",
     ),
+    call_if(
+        "socket",
+        &[
+            &[Arg::Is(0, AF_INET), Arg::Is(1, STREAM), Arg::Is(2, TCP)],
+            &[Arg::Is(0, AF_INET6), Arg::Is(1, STREAM), Arg::Is(2, TCP)],
+            &[Arg::Is(0, AF_INET), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
+            &[Arg::Is(0, AF_INET6), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
+            &[Arg::Is(0, AF_INET), Arg::Is(1, DATAGRAM), Arg::Is(2, ICMP)],
+            &[Arg::Is(0, AF_INET6), Arg::Is(1, DATAGRAM), Arg::Is(2, ICMPV6)],
+        ],
+        "shell::marked::open: given to checkd; this process can neither connect nor send with them",
+    ),
     call("bind", "shell::sockets::open"),
     call("getsockname", "shell::sockets::open: the port number that notifications of our own requests carry"),
     call_if("ioctl", &[&[Arg::Is(1, FIONBIO)]], "netlink_sys::Socket::set_non_blocking"),
@@ -28,12 +48,13 @@ pub const CALLS: &[Call] = &[
         &[
             &[Arg::Is(1, SOL_SOCKET), Arg::Is(2, libc::SO_RCVBUFFORCE.cast_unsigned())],
             &[Arg::Is(1, SOL_SOCKET), Arg::Is(2, libc::SO_ATTACH_FILTER.cast_unsigned())],
+            &[Arg::Is(1, SOL_SOCKET), Arg::Is(2, libc::SO_MARK.cast_unsigned())],
             &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_GET_STRICT_CHK.cast_unsigned())],
             &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_CAP_ACK.cast_unsigned())],
             &[Arg::Is(1, SOL_NETLINK), Arg::Is(2, libc::NETLINK_EXT_ACK.cast_unsigned())],
         ],
         "shell::sockets::open: receive buffer, no notifications of others' routes, dumps of own routes alone, short acknowledgements \
-         with the kernel's words",
+         with the kernel's words; shell::marked::open",
     ),
     call("recvfrom", "shell::sockets::receive"),
     call_if("sched_getaffinity", &[&[Arg::Is(0, 0)]], "ipc::processor::step_aside, itself only"),

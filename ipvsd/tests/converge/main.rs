@@ -9,7 +9,7 @@ use ipc::config::ipvs::{
     AddrMore, AddrSpec, Dest, Granularity, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceKey,
 };
 use ipc::config::vrrp::{Link, Switch};
-use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, RealIdx, ServiceIdx};
+use ipc::config::{Generation, InstanceIdx, LinkIdx, MarkedIdx, Origin, RealIdx, ServiceIdx};
 use ipc::machine::Machine;
 use ipc::msg::Role;
 use ipc::msg::control::{AtStop, StopMode};
@@ -236,6 +236,7 @@ impl World {
                     Action::Stopped => self.stopped += 1,
                     Action::Refused(_) => panic!("the configuration is good"),
                     Action::ToCheck(_) | Action::Dump(_) | Action::Log(_) | Action::Ready(_) | Action::Activated => {}
+                    Action::Open(..) => {}
                     Action::Violation(role, what) => panic!("{role} said nothing wrong: {what}"),
                 }
             }
@@ -633,6 +634,7 @@ fn an_index_of_nothing_ends_the_trust_in_its_sender() {
     let cases = [
         (Event::FromVrrp(vec![VrrpToIpvs::SetVips { instance: InstanceIdx(3), want: Presence::Present }]), Role::Vrrp),
         (Event::FromCheck(vec![CheckToIpvs::SetReal { real: RealIdx(4), want: Standing::Serving }]), Role::Check),
+        (Event::FromCheck(vec![CheckToIpvs::Open { marked: MarkedIdx(0) }]), Role::Check),
         (Event::FromCheck(vec![CheckToIpvs::SetWeight { real: RealIdx(4), weight: 1 }]), Role::Check),
         (Event::FromCheck(vec![CheckToIpvs::SetWeight { real: RealIdx(0), weight: 1 }]), Role::Check),
         (Event::FromCheck(vec![CheckToIpvs::SetWeight { real: RealIdx(1), weight: 1 << 31 }]), Role::Check),

@@ -139,8 +139,8 @@ pub enum Action {
     LogSocket(Daemon),
     /// Open the log files anew, the supervisor's and those of the children that are there.
     LogFiles,
-    /// Let checkd's group ping until the end.
-    LetPing,
+    /// Let the groups of these processes ping until the end.
+    LetPing(&'static [Daemon]),
     /// Have the kernel set like this, and otherwise as it was, until the end.
     Settle(KernelSettings),
     /// Write the files of that generation that are to be written at the start.

@@ -141,8 +141,10 @@ impl Lifecycle {
             self.switch_fifos(now, generation, out);
             self.begin_files(generation, out);
             let Some(table) = self.scripts.table(generation) else { return };
-            if table.ping == Switch::On {
-                out.push(Action::LetPing);
+            match (table.ping, table.ping_marked) {
+                (Switch::On, Switch::On) => out.push(Action::LetPing(&[Daemon::Check, Daemon::Ipvs])),
+                (Switch::On, Switch::Off) => out.push(Action::LetPing(&[Daemon::Check])),
+                (Switch::Off, _) => {}
             }
             // Before ipvsd makes interfaces, which take some settings from these.
             if self.settled.as_ref() != Some(&table.kernel) {

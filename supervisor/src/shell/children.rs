@@ -91,6 +91,14 @@ impl Control {
         }
     }
 
+    /// Hands ipvsd the socket of the IPVS table.
+    pub fn table(&mut self, generation: Generation, socket: OwnedFd) -> Result<(), ChannelError> {
+        match self {
+            Control::Ipvs(c) => c.send_with_fds(generation, ToIpvs::Table, vec![socket]),
+            Control::Vrrp(_) | Control::Check(_) => Ok(()),
+        }
+    }
+
     /// Passes a change on to checkd.
     pub fn news(&mut self, generation: Generation, news: News) -> Result<(), ChannelError> {
         match self {

@@ -9,6 +9,7 @@ use super::spawn::Programs;
 use super::start::refuse;
 use super::terminal;
 use ipc::config::Generation;
+use ipc::config::process::ProcessSettings;
 use ipc::config::vrrp::Switch;
 use ipc::confine;
 use ipc::evloop::{EventLoop, clock};
@@ -76,6 +77,18 @@ fn tested(cli: &Cli) -> u8 {
         Err(failure @ Failure::Unreadable(_)) => refuse(CANNOT_RUN, &failure.to_string()),
         Err(failure @ Failure::Compiler(_)) => refuse(failure.exit_code(), &failure.to_string()),
     }
+}
+
+/// Where and how the processes are to run, if the configuration can be used; nothing else is said.
+pub fn settings(cli: &Cli) -> Option<ProcessSettings> {
+    let whom = if geteuid().is_root() {
+        confine::supervise(confine::Needs::default()).ok()?;
+        Whom::Becomes(Accounts::find().0.of(Role::Compile))
+    } else {
+        Whom::Stays
+    };
+    let compilation = compile(cli, whom).ok()?;
+    Some(script_table(&compilation.slices).ok()?.process)
 }
 
 /// Has the compiler explain a keyword or a code; 0 when it knows it.

@@ -12,6 +12,7 @@ use super::compile::{Compiler, Slices};
 use super::exec::Commands;
 use super::fifo::Fifo;
 use super::files;
+use super::namespaces::Namespaces;
 use super::notify::Manager;
 use super::ping::PingGroups;
 use super::processes::Processes;
@@ -83,6 +84,8 @@ pub struct Setup {
     pub commands: Commands,
     /// For the process connector, made in the network namespace that this process was started in and has left.
     pub outside: Option<OwnedFd>,
+    /// Where it runs, and where the IPVS table is.
+    pub namespaces: Namespaces,
 }
 
 /// The supervisor.

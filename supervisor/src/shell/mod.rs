@@ -13,6 +13,7 @@ pub mod files;
 pub mod getopt;
 pub mod glob;
 pub mod module;
+pub mod namespaces;
 pub mod notify;
 pub mod pidfile;
 pub mod ping;

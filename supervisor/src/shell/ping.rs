@@ -30,8 +30,11 @@ impl Range {
         }
     }
 
-    fn with(self, group: u32) -> Range {
-        if self.0 > self.1 { Range(group, group) } else { Range(self.0.min(group), self.1.max(group)) }
+    fn with(self, groups: &[u32]) -> Range {
+        let one = |Range(first, last): Range, group: &u32| {
+            if first > last { Range(*group, *group) } else { Range(first.min(*group), last.max(*group)) }
+        };
+        groups.iter().fold(self, one)
     }
 }
 
@@ -56,30 +59,32 @@ impl Default for PingGroups {
 }
 
 impl PingGroups {
-    /// Lets a group ping; once is enough. The sentence is for the log.
-    pub fn widen(&mut self, group: u32) -> Result<Option<String>, String> {
-        if self.widened.is_some() {
-            return Ok(None);
-        }
+    /// Lets groups ping, beside those that it lets already. The sentence is for the log.
+    pub fn widen(&mut self, groups: &[u32]) -> Result<Option<String>, String> {
         let namespace = fs::metadata("/proc/self/ns/net").map_or(0, |meta| meta.ino());
         let note = files::run_dir()?.join(format!("ping_group_range.{namespace}"));
-        self.widen_with(group, &note)
+        self.widen_with(groups, &note)
     }
 
-    fn widen_with(&mut self, group: u32, note: &Path) -> Result<Option<String>, String> {
+    fn widen_with(&mut self, groups: &[u32], note: &Path) -> Result<Option<String>, String> {
         let range =
             fs::read_to_string(&self.sysctl).map_err(|e| format!("{} cannot be read: {e}", self.sysctl.display()))?;
         let Some(found) = Range::parse(&range) else {
             return Err(format!("{} is no range: {range:?}", self.sysctl.display()));
         };
-        // Of a run that did not come to its end. It counts only if the range is still what that run made of it.
-        let left = fs::read_to_string(note).ok().and_then(|text| Range::parse(&text));
-        let before = left.filter(|before| before.with(group) == found).unwrap_or(found);
-        let now = before.with(group);
-        if before == now {
+        // Of this run, or of one that did not come to its end: what was before, and what was made of it. It counts only if the range is
+        // still that.
+        let left = fs::read_to_string(note).unwrap_or_default();
+        let mut left = left.lines().map(Range::parse);
+        let before = match (left.next().flatten(), left.next().flatten()) {
+            (Some(before), Some(made)) if made == found => before,
+            _ => found,
+        };
+        let now = before.with(groups);
+        if before == now || self.widened.as_ref().is_some_and(|widened| widened.now == now) {
             return Ok(None);
         }
-        files::note(note, &format!("{before}\n"))?;
+        files::note(note, &format!("{before}\n{now}\n"))?;
         if now != found {
             fs::write(&self.sysctl, now.to_string())
                 .map_err(|e| format!("{} cannot be written, PING_CHECK may not work: {e}", self.sysctl.display()))?;
@@ -123,7 +128,7 @@ mod tests {
         {
             let dir = TestDir::new("ping");
             let (mut groups, note) = groups(&dir, before);
-            groups.widen_with(7, &note).unwrap();
+            groups.widen_with(&[7], &note).unwrap();
             assert_eq!(range(&groups), during);
             groups.restore().unwrap();
             assert_eq!(
@@ -138,9 +143,9 @@ mod tests {
     fn what_a_crash_left_is_taken_up() {
         let dir = TestDir::new("ping");
         let (mut first, note) = groups(&dir, "1 0");
-        first.widen_with(7, &note).unwrap();
+        first.widen_with(&[7], &note).unwrap();
         let mut second = PingGroups { sysctl: first.sysctl.clone(), widened: None };
-        second.widen_with(7, &note).unwrap();
+        second.widen_with(&[7], &note).unwrap();
         assert_eq!(range(&second), "7 7");
         second.restore().unwrap();
         assert_eq!(range(&second), "1 0");
@@ -150,7 +155,7 @@ mod tests {
     fn what_somebody_else_made_of_it_stays() {
         let dir = TestDir::new("ping");
         let (mut groups, note) = groups(&dir, "1 0");
-        groups.widen_with(7, &note).unwrap();
+        groups.widen_with(&[7], &note).unwrap();
         fs::write(&groups.sysctl, "0 100").unwrap();
         groups.restore().unwrap();
         assert_eq!(range(&groups), "0 100");

@@ -6,6 +6,7 @@ use super::compile::is_there;
 use super::config_test;
 use super::driver::{Driver, Setup};
 use super::exec::Commands;
+use super::namespaces::Namespaces;
 use super::pidfile::{self, PidFile, PidFileError};
 use super::spawn::Programs;
 use super::{files, module, signals, sys, terminal};
@@ -13,16 +14,12 @@ use ipc::log::{Logger, learn_time_zone, own_console};
 use ipc::msg::control::{LogSetup, Sink};
 use ipc::report::{Level, Line};
 use ipc::{confine, fault};
-use nix::sched::{CloneFlags, setns};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, daemon, geteuid};
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
 use std::path::{Component, Path, PathBuf, absolute};
 use supervisor::reload::Parts;
-
-/// Where `ip netns` keeps network namespaces.
-const NAMESPACES: &str = "/run/netns";
 
 /// Syslog's `daemon`.
 const DAEMON: u8 = 3;
@@ -33,14 +30,13 @@ pub const IDENT: &str = "Holdfast";
 /// Runs as the command line says; gives the exit code. COMPAT: keepalived 2.4.3, exit codes.
 pub fn run(mut cli: Cli) -> u8 {
     // 1. Where to work. Before anything is opened or looked up that belongs to a namespace.
-    let mut outside = None;
-    if let Some(name) = &cli.namespace {
-        // The kernel tells of processes in the first network namespace only. Without a socket they are looked for.
-        outside = sys::connector().ok();
-        if let Err(why) = enter_namespace(name) {
-            return refuse(1, &why);
-        }
-    }
+    // The kernel tells of processes in the first network namespace only. Without a socket they are looked for.
+    let connector = sys::connector().ok();
+    let namespaces = match Namespaces::enter(&cli, &cli.config()) {
+        Ok(namespaces) => namespaces,
+        Err(why) => return refuse(1, &why),
+    };
+    let outside = connector.filter(|_| namespaces.has_left());
     if let Some(log) = cli.config_test.clone() {
         return config_test::run(&cli, &log);
     }
@@ -118,7 +114,8 @@ pub fn run(mut cli: Cli) -> u8 {
         }
     }
     // 8. To work.
-    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, outside });
+    let code =
+        serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, outside, namespaces });
     drop(pid_file);
     code
 }
@@ -148,22 +145,6 @@ pub fn refuse(code: u8, why: &str) -> u8 {
 
 fn whole(path: &Path) -> PathBuf {
     absolute(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Its run directory is then its own, so the name must be one: no path.
-fn enter_namespace(name: &OsStr) -> Result<(), String> {
-    let mut parts = Path::new(name).components();
-    if !matches!((parts.next(), parts.next()), (Some(Component::Normal(part)), None) if part == name) {
-        return Err(format!(
-            "network namespace {}: that is no name, `ip netns` lists those that are there",
-            name.display()
-        ));
-    }
-    let path = Path::new(NAMESPACES).join(name);
-    let file = std::fs::File::open(&path).map_err(|e| format!("network namespace {}: {e}", path.display()))?;
-    setns(file, CloneFlags::CLONE_NEWNET).map_err(|e| format!("network namespace {}: {}", path.display(), e.desc()))?;
-    files::run_in(name);
-    Ok(())
 }
 
 /// How everybody logs, and a sentence if the facility is unknown.

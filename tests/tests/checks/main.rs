@@ -1,5 +1,6 @@
 //! The health checks as running processes: with a real supervisor, real commands, and servers that behave badly.
 
+mod sockets;
 mod tls;
 
 use std::io::{Read as _, Write as _};

@@ -4,6 +4,7 @@
 //! Two directors on one LAN run the same configuration, one with Debian's keepalived and one with ours. Both check the
 //! same web servers, so their tables must be equal whenever things have settled.
 
+mod apart;
 mod connections;
 mod files;
 mod same;

@@ -237,7 +237,7 @@ impl Driver {
                     self.child.say(FromVrrp::ProcessesTaken);
                 }
                 child::Event::Stop(mode) => self.stop(now, mode),
-                child::Event::Other(generation, ended) => self.step(now, Event::ProbeEnded { generation, ended }),
+                child::Event::Other(generation, ended, _) => self.step(now, Event::ProbeEnded { generation, ended }),
                 child::Event::SupervisorGone => {
                     self.supervisor = Supervisor::Gone;
                     self.stop(now, StopMode { vips: AtStop::Release, ipvs: AtStop::Release });

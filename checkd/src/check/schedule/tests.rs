@@ -25,6 +25,7 @@ fn timing(urls: usize, delay_loop: u64, retry: u32, delay_before_retry: u64, fas
         bind: None,
         bind_if: None,
         fwmark: 0,
+        marked: None,
         timeout: Duration::from_secs(2),
         delay_loop: Duration::from_secs(delay_loop),
         retry,

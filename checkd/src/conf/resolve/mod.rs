@@ -113,7 +113,8 @@ pub fn resolve<'a>(
     bundle.vrrp.links = resolver.links;
     bundle.vrrp.track_scripts = resolver.track_scripts;
     resolver.scripts.files = watched::files(&bundle);
-    resolver.scripts.ping = watched::pings(&bundle);
+    (resolver.scripts.ping, resolver.scripts.ping_marked) = watched::pings(&bundle);
+    watched::marks(&mut bundle);
     resolver.scripts.kernel = watched::kernel(&bundle);
     resolver.scripts.processes = watched::processes(&bundle);
     bundle.script = resolver.scripts;

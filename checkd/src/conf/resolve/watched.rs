@@ -6,17 +6,19 @@ use crate::conf::Draft as All;
 use crate::conf::bfd::Bfd as BfdDraft;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::value::secs;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::bfd::Bfd;
-use ipc::config::check::CheckerKind;
+use ipc::config::check::{Checker, CheckerKind};
 use ipc::config::file::{TrackFile, WatchedFile};
 use ipc::config::ipvs::{MadeKind, MadeLink, ServiceGroup};
+use ipc::config::probe::{Marked, SocketKind};
 use ipc::config::script::KernelSettings;
 use ipc::config::vrrp::{Switch, Weight};
 use ipc::config::vrrp_track::{TrackProcess, WatchedProcesses};
-use ipc::config::{Bundle, FileIdx, LinkIdx};
+use ipc::config::{Bundle, CheckerIdx, FileIdx, LinkIdx, MarkedIdx};
 use ipc::net::Family;
 use ipc::table::Table;
 
@@ -115,10 +117,42 @@ pub(super) fn files(bundle: &Bundle) -> Table<FileIdx, WatchedFile> {
     bundle.check.files.iter().map(watched).collect()
 }
 
-/// Whether a checker pings.
-pub(super) fn pings(bundle: &Bundle) -> Switch {
-    let pings = bundle.check.checkers.rows().iter().any(|checker| checker.kind == CheckerKind::Ping);
-    if pings { Switch::On } else { Switch::Off }
+/// Whether a checker pings, and whether one does with a mark.
+pub(super) fn pings(bundle: &Bundle) -> (Switch, Switch) {
+    let any = |test: fn(&Checker) -> bool| {
+        if bundle.check.checkers.rows().iter().any(test) { Switch::On } else { Switch::Off }
+    };
+    let pings = any(|checker| checker.kind == CheckerKind::Ping);
+    (pings, any(|checker| checker.kind == CheckerKind::Ping && checker.fwmark != 0))
+}
+
+/// Gives each checker with `fwmark` the socket that ipvsd opens for it.
+pub(super) fn marks(bundle: &mut Bundle) {
+    let mut known: BTreeMap<Marked, MarkedIdx> = BTreeMap::new();
+    let wanted: Vec<(CheckerIdx, Marked)> =
+        bundle.check.checkers.iter().filter_map(|(idx, checker)| Some((idx, marked(checker)?))).collect();
+    for (idx, marked) in wanted {
+        let place = match known.get(&marked) {
+            Some(place) => Some(*place),
+            // u32: more than memory holds.
+            None => bundle.ipvs.marked.push(marked).ok(),
+        };
+        known.extend(place.map(|place| (marked, place)));
+        if let Some(checker) = bundle.check.checkers.at_mut(idx) {
+            checker.marked = place;
+        }
+    }
+}
+
+fn marked(checker: &Checker) -> Option<Marked> {
+    let kind = match checker.kind {
+        CheckerKind::Tcp | CheckerKind::Http(_) | CheckerKind::Ssl(..) | CheckerKind::Smtp { .. } => SocketKind::Tcp,
+        CheckerKind::Dns { .. } | CheckerKind::Udp(_) => SocketKind::Udp,
+        CheckerKind::Ping => SocketKind::Ping,
+        CheckerKind::Misc(_) | CheckerKind::File { .. } | CheckerKind::Bfd { .. } => return None,
+    };
+    let family = if checker.target.is_ipv4() { Family::V4 } else { Family::V6 };
+    (checker.fwmark != 0).then_some(Marked { mark: checker.fwmark, family, kind })
 }
 
 /// What the kernel is told for the run.

@@ -174,7 +174,7 @@ impl World {
             CheckToIpvs::SetReal { real, want } => drop(ipvs.reals.insert(real, want)),
             CheckToIpvs::SetWeight { real, weight } => drop(ipvs.weights.insert(real, weight)),
             CheckToIpvs::SetSorry { service, want } => drop(ipvs.sorry.insert(service, want)),
-            CheckToIpvs::Watch { .. } => {}
+            CheckToIpvs::Watch { .. } | CheckToIpvs::Open { .. } => {}
             CheckToIpvs::Synced => ipvs.synced += 1,
         }
     }
@@ -273,6 +273,7 @@ impl Build {
             bind: None,
             bind_if: None,
             fwmark: 0,
+            marked: None,
             timeout: Duration::from_secs(2),
             delay_loop: Duration::from_secs(3),
             retry: 1,

@@ -72,6 +72,7 @@ pub fn tcp(target: SocketAddr) -> Checker {
         bind: None,
         bind_if: None,
         fwmark: 0,
+        marked: None,
         timeout: Duration::from_millis(300),
         delay_loop: Duration::from_millis(200),
         retry: 0,

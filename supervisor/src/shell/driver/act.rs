@@ -61,11 +61,14 @@ impl Driver {
                 }
             }
             Action::LogFiles => self.reopen_log_files(),
-            Action::LetPing => match self.ping.widen(self.setup.accounts.of(Role::Check).gid) {
-                Ok(Some(done)) => self.setup.logger.info(done),
-                Ok(None) => {}
-                Err(why) => self.setup.logger.warning(why),
-            },
+            Action::LetPing(daemons) => {
+                let groups: Vec<u32> = daemons.iter().map(|of| self.setup.accounts.of(of.role()).gid).collect();
+                match self.ping.widen(&groups) {
+                    Ok(Some(done)) => self.setup.logger.info(done),
+                    Ok(None) => {}
+                    Err(why) => self.setup.logger.warning(why),
+                }
+            }
             Action::Settle(wanted) => {
                 self.sysctls.settle(&wanted).into_iter().for_each(|line| self.setup.logger.log(&line))
             }
@@ -231,6 +234,21 @@ impl Driver {
         self.children.insert(daemon, Running { process, control });
         let (log, fds) = self.log_for(Some(daemon));
         self.send(daemon, self.generation(), Down::Hello { log }, fds);
+        if daemon == Daemon::Ipvs {
+            self.hand_table()?;
+        }
+        Ok(())
+    }
+
+    /// Gives ipvsd the socket of the network namespace that has the IPVS table, if that is another than this.
+    fn hand_table(&mut self) -> Result<(), String> {
+        let Some(socket) = &self.setup.namespaces.table else { return Ok(()) };
+        let socket = socket.try_clone().map_err(|e| format!("the socket of net_namespace_ipvs: {e}"))?;
+        let generation = self.generation();
+        if let Some(running) = self.children.get_mut(&Daemon::Ipvs) {
+            let sent = running.control.table(generation, socket);
+            self.note(Daemon::Ipvs, sent);
+        }
         Ok(())
     }
 

@@ -135,6 +135,9 @@ impl Driver {
                 for line in self.setup.commands.load(generation, &table).lines {
                     self.setup.logger.log(&line);
                 }
+                if let Some(text) = self.setup.namespaces.differ(&table.process) {
+                    self.setup.logger.warning(text);
+                }
                 self.watcher.load(generation, &table.files, &mut self.setup.logger);
                 self.slices.insert(generation, slices);
                 Compiled::Good(Box::new(table))

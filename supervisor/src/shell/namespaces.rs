@@ -1,0 +1,195 @@
+//! `net_namespace` and `net_namespace_ipvs`: in which network namespaces the daemon runs and has its IPVS table.
+//!
+//! Only who may do nearly everything can enter one, and this program gives that right up before it reads a byte of the configuration. So
+//! it runs itself a second time, confined as for `-t`, which has the configuration compiled and says the two names; then it enters the
+//! one and opens the netlink socket for ipvsd in the other. All that only where the words occur: a search, what they mean the compiler says.
+//! A change takes a new start. COMPAT: keepalived 2.2.7: so it is there, and it does not start where `net_namespace` is missing.
+
+use super::cli::Cli;
+use super::{config_test, files};
+use super::terminal;
+use ipc::config::process::{IpvsNamespace, ProcessSettings};
+use nix::sched::{CloneFlags, setns};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+use nix::unistd::geteuid;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::Read as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// The first word of the command line of the second run.
+pub const TELL: &str = "--namespaces";
+
+/// Where `ip netns` keeps network namespaces.
+const DIRECTORY: &str = "/run/netns";
+
+/// The one of this process.
+const OWN: &str = "/proc/self/ns/net";
+
+/// Most bytes that the second run says: two names of files, and the words before them.
+const ANSWER_LIMIT: u64 = 2 * 255 + 64;
+
+/// What was found out at the start.
+#[derive(Debug, Default)]
+pub struct Namespaces {
+    names: Names,
+    /// The one that was entered.
+    own: Option<OsString>,
+    /// The generic netlink socket of the namespace that has the IPVS table, if it is another one.
+    pub table: Option<OwnedFd>,
+}
+
+/// The two settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Names {
+    own: Option<String>,
+    ipvs: IpvsNamespace,
+}
+
+impl Namespaces {
+    /// Enters the namespace of the command line, else that of the configuration. The error says why the daemon cannot run.
+    pub fn enter(cli: &Cli, config: &Path) -> Result<Namespaces, String> {
+        // `-t` of an ordinary user, and of a file for another machine, is made where it is asked for.
+        let elsewhere = !geteuid().is_root() || cli.offline;
+        let occurs = |text: Vec<u8>| contains(&text, b"net_namespace") || contains(&text, b"include");
+        let named = !elsewhere && std::fs::read(config).is_ok_and(occurs);
+        let names = if named { ask()? } else { Names::default() };
+        let first = File::open(OWN).map_err(|e| format!("{OWN}: {e}"))?;
+        let own = cli.namespace.clone().or_else(|| names.own.clone().map(OsString::from));
+        if let Some(name) = &own {
+            enter(name)?;
+        }
+        let other = match &names.ipvs {
+            IpvsNamespace::Same => None,
+            // Where it was started is where it is.
+            IpvsNamespace::Initial if own.is_none() => None,
+            IpvsNamespace::Initial => Some(first),
+            IpvsNamespace::Named(name) => Some(open(OsStr::new(name))?),
+        };
+        let table = match other {
+            Some(namespace) => Some(socket_in(&namespace)?),
+            None => None,
+        };
+        Ok(Namespaces { names, own, table })
+    }
+
+    /// Whether this process is in another network namespace than the one in which it was started.
+    pub fn has_left(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// What a later configuration cannot change, if it wants to.
+    pub fn differ(&self, settings: &ProcessSettings) -> Option<String> {
+        let names = Names { own: settings.namespace.clone(), ipvs: settings.ipvs_namespace.clone() };
+        (names != self.names).then(|| {
+            "net_namespace and net_namespace_ipvs stay as they were at the start; a restart changes them".to_owned()
+        })
+    }
+}
+
+fn contains(text: &[u8], word: &[u8]) -> bool {
+    text.windows(word.len()).any(|window| window == word)
+}
+
+fn open(name: &OsStr) -> Result<File, String> {
+    let path = Path::new(DIRECTORY).join(name);
+    File::open(&path).map_err(|e| format!("network namespace {}: {e}", path.display()))
+}
+
+/// Its run directory is then its own, so the name must be one: no path.
+fn enter(name: &OsStr) -> Result<(), String> {
+    if !name.to_str().is_some_and(is_name) {
+        return Err(format!(
+            "network namespace {}: that is no name, `ip netns` lists those that are there",
+            name.display()
+        ));
+    }
+    setns(open(name)?, CloneFlags::CLONE_NEWNET)
+        .map_err(|e| format!("network namespace {}: {}", name.display(), e.desc()))?;
+    files::run_in(name);
+    Ok(())
+}
+
+/// Opens ipvsd's socket in a namespace, and comes back.
+fn socket_in(namespace: &File) -> Result<OwnedFd, String> {
+    let why =
+        |e: nix::errno::Errno| format!("the network namespace of net_namespace_ipvs cannot be entered: {}", e.desc());
+    let back = File::open(OWN).map_err(|e| format!("{OWN}: {e}"))?;
+    setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET).map_err(why)?;
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkGeneric);
+    setns(back, CloneFlags::CLONE_NEWNET).map_err(why)?;
+    socket
+        .map_err(|e| format!("there is no netlink socket in the network namespace of net_namespace_ipvs: {}", e.desc()))
+}
+
+/// Has the second run say the names. What is wrong with the configuration is said later, by who uses it.
+fn ask() -> Result<Names, String> {
+    let program = std::env::current_exe().map_err(|e| format!("this program cannot be found: {e}"))?;
+    let mut command = Command::new(program);
+    command.arg(TELL).args(std::env::args_os().skip(1));
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|e| format!("this program cannot be run again to find out its network namespaces: {e}"))?;
+    let mut text = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        let _ = stdout.take(ANSWER_LIMIT).read_to_string(&mut text);
+    }
+    let _ = child.wait();
+    Ok(understand(&text))
+}
+
+/// Lines of a word and a name that can be a file's; anything else is not understood.
+fn understand(text: &str) -> Names {
+    let mut names = Names::default();
+    for line in text.lines() {
+        let name = |name: &str| Some(name.to_owned()).filter(|name| is_name(name));
+        match line.split_once(' ') {
+            Some(("net_namespace", rest)) => names.own = name(rest),
+            Some(("net_namespace_ipvs", rest)) => {
+                names.ipvs = name(rest).map_or(IpvsNamespace::Same, IpvsNamespace::Named);
+            }
+            None if line == "net_namespace_ipvs" => names.ipvs = IpvsNamespace::Initial,
+            Some(_) | None => {}
+        }
+    }
+    names
+}
+
+fn is_name(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.len() <= 255 && !name.contains(['/', '\0'])
+}
+
+/// The second run: says the names that the configuration has.
+pub fn tell(cli: &Cli) -> u8 {
+    let Some(settings) = config_test::settings(cli) else { return 1 };
+    let own = settings.namespace.iter().map(|name| format!("net_namespace {name}\n"));
+    let ipvs = match &settings.ipvs_namespace {
+        IpvsNamespace::Same => None,
+        IpvsNamespace::Initial => Some("net_namespace_ipvs\n".to_owned()),
+        IpvsNamespace::Named(name) => Some(format!("net_namespace_ipvs {name}\n")),
+    };
+    terminal::out(&own.chain(ipvs).collect::<String>());
+    0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_are_understood() {
+        let text = "net_namespace blue\nnet_namespace_ipvs red\nand more\n";
+        let names = Names { own: Some("blue".into()), ipvs: IpvsNamespace::Named("red".into()) };
+        assert_eq!(understand(text), names);
+        assert_eq!(understand("net_namespace_ipvs\n").ipvs, IpvsNamespace::Initial);
+        for bad in ["net_namespace ..", "net_namespace a/b", "net_namespace_ipvs /", "net_namespace ", "", "\n \n"] {
+            assert_eq!(understand(bad), Names::default(), "{bad:?}");
+        }
+    }
+}
