@@ -2,6 +2,7 @@
 //! subjects and bodies captured.
 
 pub mod delivery;
+pub mod lookup;
 pub mod words;
 
 use alloc::format;

@@ -14,6 +14,7 @@ mod files;
 mod io;
 mod lines;
 mod live;
+mod mail_server;
 mod mails;
 mod merge;
 mod probing;

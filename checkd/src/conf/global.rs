@@ -191,8 +191,6 @@ fn smtp_server(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Global) {
         Err(_) => {
             d.smtp_server = None;
             d.mail.server_name = r.text(host).map(|name| (name.value, port));
-            let message = "`smtp_server` takes only an IP address for now: names are not resolved yet";
-            r.diags.push(Diagnostic::warning(Code::NO_EFFECT, host.span, message).label("no mail will be sent"));
         }
     }
 }

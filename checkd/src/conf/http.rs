@@ -1,6 +1,6 @@
 //! `HTTP_GET` and `SSL_GET` with their `url` blocks.
 
-use super::checker::Checker;
+use super::checker::{Checker, Kind};
 use super::diag::{Code, Diagnostic};
 use super::global_vrrp::{fill, put};
 use super::keyword::{self, Args, At, Keyword, Reader};
@@ -162,15 +162,18 @@ pub static HTTP: &[Keyword<Checker>] = &[
     .or("that of the host")
     .since("2.4.4"),
     Keyword::switch("tls_compliant", "a server that ends TLS without saying so has failed", |r, s, c: &mut Checker| {
+        of_tls(r, s, c);
         put(&mut c.tls.compliant, r.switch(s));
     })
     .or("off")
     .since("2.2.8"),
     Keyword::switch("ssl_verify", "the certificate must be trusted", |r, s, c: &mut Checker| {
+        of_tls(r, s, c);
         put(&mut c.tls.verify, r.switch(s));
     })
     .or("off"),
     Keyword::new("ssl_ca_file", Args::Count(1, 1), "FILE", "who is trusted", |r, s, c: &mut Checker| {
+        of_tls(r, s, c);
         if let Some(path) = s.word(1).and_then(|w| r.text(w)) {
             c.tls.verify = Switch::On;
             c.tls.ca_file = Some(path.value);
@@ -179,6 +182,15 @@ pub static HTTP: &[Keyword<Checker>] = &[
     })
     .or("ca, else whom the system trusts"),
 ];
+
+/// Says that what is about TLS means nothing without it. COMPAT: keepalived 2.4.3 knows `tls_compliant` in SSL_GET alone; the names for the
+/// handshake it takes in HTTP_GET without a word, and so they are here.
+fn of_tls(r: &mut Reader<'_>, s: Statement<'_>, c: &Checker) {
+    if c.kind == Kind::Http {
+        let message = format!("`{}` is for SSL_GET: HTTP_GET has no TLS", s.keyword());
+        r.diags.push(Diagnostic::warning(Code::CONFLICT, s.span(), message).label("ignored"));
+    }
+}
 
 fn protocol(r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker) {
     match s.word(1).map(Word::text) {
@@ -347,6 +359,7 @@ fn url(r: &mut Reader<'_>, s: Statement<'_>, c: &mut Checker) {
         r.diags.push(Diagnostic::warning(Code::CONFLICT, at, message));
     }
     if let Some(compliant) = url.tls_compliant {
+        s.children().filter(|line| line.is("tls_compliant")).for_each(|line| of_tls(r, line, c));
         c.tls.compliant = compliant;
     }
     c.urls.push(url);

@@ -30,6 +30,7 @@ pub mod global_vrrp;
 pub mod group;
 pub mod hmac;
 pub mod hop;
+pub mod hosts;
 pub mod http;
 pub mod include;
 pub mod keyword;

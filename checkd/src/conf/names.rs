@@ -3,6 +3,7 @@
 //!
 //! The names that iproute2 itself has are built in; `--offline` knows no others.
 
+use super::hosts::Hosts;
 use super::tree::Tree;
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -24,6 +25,10 @@ pub enum NameOf {
     Realm,
     /// `group`
     LinkGroup,
+    /// `/etc/hosts`
+    Host,
+    /// `/etc/resolv.conf`
+    Resolver,
 }
 
 const FILES: [(NameOf, &str); 6] = [
@@ -56,6 +61,8 @@ const LIMIT: usize = 10_000;
 /// The names of this machine.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
+    /// Of machines.
+    pub hosts: Hosts,
     known: BTreeMap<(NameOf, String), u32>,
 }
 
@@ -67,6 +74,11 @@ impl Names {
 
     /// Takes the lines `NUMBER NAME` of a file; the last line of a name counts. What is no such line is left out, as ip(8) does.
     pub fn take(&mut self, of: NameOf, text: &[u8]) {
+        match of {
+            NameOf::Host => return self.hosts.take_hosts(text),
+            NameOf::Resolver => return self.hosts.take_resolver(text),
+            _ => {}
+        }
         for line in String::from_utf8_lossy(text).lines() {
             let line = line.split('#').next().unwrap_or_default();
             let mut words = line.split_whitespace();
@@ -82,6 +94,15 @@ impl Names {
 /// The patterns of files to read, in order; none when no line of the configuration can use a name. COMPAT: `iproute_usr_dir`, then
 /// `iproute_etc_dir`.
 pub fn wanted(tree: &Tree) -> Vec<(NameOf, String)> {
+    // Mails alone have names of machines in them.
+    let machines = match tree.all().any(|statement| statement.is("smtp_server")) {
+        true => Vec::from([(NameOf::Host, "/etc/hosts".to_string()), (NameOf::Resolver, "/etc/resolv.conf".to_string())]),
+        false => Vec::new(),
+    };
+    machines.into_iter().chain(of_iproute2(tree)).collect()
+}
+
+fn of_iproute2(tree: &Tree) -> Vec<(NameOf, String)> {
     let mut lines = tree.all().filter(|s| s.has_block() && s.is_one_of(&BLOCKS)).flat_map(|block| block.children());
     if !lines.any(|line| line.words(0).any(|word| OPTIONS.contains(&word.text()))) {
         return Vec::new();

@@ -1,6 +1,7 @@
 //! Mails on their way, and those about servers and services. They never keep a check waiting: at most [`SENDING_LIMIT`] connections of their own, at most
 //! [`WAITING_LIMIT`] mails behind them; of more, the oldest are lost, and that is said.
 
+use super::mail_server::{MailServer, Whereabouts};
 use super::{Action, Engine, ProbeEvent, ProbeId, Route, Stage, Transport};
 use crate::alert::delivery::{Delivery, Next};
 use crate::alert::{Letter, words};
@@ -31,6 +32,8 @@ pub(super) struct Mails {
     sending: BTreeMap<ProbeId, Sending>,
     /// How many were lost because too many waited, since that was said.
     lost: u64,
+    /// Where the server is.
+    pub(super) whereabouts: Whereabouts,
 }
 
 #[derive(Debug)]
@@ -43,7 +46,7 @@ struct Sending {
 
 impl Mails {
     pub(super) fn deadline(&self) -> Option<Mono> {
-        self.sending.values().map(|sending| sending.deadline).min()
+        self.sending.values().map(|sending| sending.deadline).chain(self.whereabouts.deadline()).min()
     }
 
     /// Whether nothing is under way.
@@ -52,7 +55,14 @@ impl Mails {
     }
 
     pub(super) fn has(&self, id: ProbeId) -> bool {
-        self.sending.contains_key(&id)
+        self.sending.contains_key(&id) || self.whereabouts.has(id)
+    }
+
+    /// Those that wait are lost; how many.
+    pub(super) fn lose_waiting(&mut self) -> usize {
+        let lost = self.waiting.len();
+        self.waiting.clear();
+        lost
     }
 }
 
@@ -109,13 +119,20 @@ impl Engine {
         self.send_mails(now, out);
     }
 
-    fn send_mails(&mut self, now: Mono, out: &mut Vec<Action>) {
-        while self.mails.sending.len() < SENDING_LIMIT {
+    pub(super) fn send_mails(&mut self, now: Mono, out: &mut Vec<Action>) {
+        while self.mails.sending.len() < SENDING_LIMIT && !self.mails.waiting.is_empty() {
+            let server = match self.mail_server(now, out) {
+                MailServer::At(server) => server,
+                MailServer::Asking => return,
+                MailServer::Nowhere => {
+                    self.mails.lose_waiting();
+                    break;
+                }
+            };
             let Some(post) = &self.correspondence.current else { return };
             let Some((letter, message)) = self.mails.waiting.pop_front() else { break };
             let mail = &post.mail;
-            let Some(server) = mail.server else { continue };
-            let helo = mail.helo.as_deref().unwrap_or(&post.router_id);
+            let helo = mail.helo.as_ref().or(mail.local_name.as_ref()).unwrap_or(&post.router_id);
             let timeout = mail.timeout.max(Duration::from_secs(1));
             let sending =
                 Sending { delivery: Delivery::new(helo, &letter, &message), server, timeout, deadline: now + timeout };
@@ -134,6 +151,9 @@ impl Engine {
 
     /// Something happened on the connection of a mail.
     pub(super) fn mail_event(&mut self, now: Mono, id: ProbeId, what: ProbeEvent, out: &mut Vec<Action>) {
+        if self.mails.whereabouts.has(id) {
+            return self.name_event(now, what, out);
+        }
         let Some(sending) = self.mails.sending.get_mut(&id) else { return };
         let next = match what {
             ProbeEvent::Connected => Next::Wait,
@@ -168,6 +188,9 @@ impl Engine {
         for id in due {
             self.mail_lost(now, id, "it did not answer in time", out);
         }
+        if self.mails.whereabouts.deadline().is_some_and(|deadline| deadline <= now) {
+            self.ask_another(now, out);
+        }
     }
 
     fn mail_lost(&mut self, now: Mono, id: ProbeId, why: &str, out: &mut Vec<Action>) {
@@ -187,7 +210,8 @@ impl Engine {
 
     /// Gives everything up.
     pub(super) fn drop_mails(&mut self, out: &mut Vec<Action>) {
-        for (id, _) in core::mem::take(&mut self.mails).sending {
+        let mut mails = core::mem::take(&mut self.mails);
+        for id in mails.sending.into_keys().chain(mails.whereabouts.give_up()) {
             out.push(Action::Close(id));
         }
     }

@@ -93,19 +93,33 @@ impl Printer<'_> {
 }
 
 fn mail_settings(w: &mut Writer<'_>, mail: &Mail) -> fmt::Result {
-    let Mail { to, from, server, server_name, helo, timeout, alert, alert_vrrp, alert_checker, no_faults, no_checkers } =
-        mail;
+    let Mail {
+        to,
+        from,
+        server,
+        server_name,
+        resolvers: _,  // the machine's
+        search: _,     // the machine's
+        local_name: _, // the machine's
+        helo,
+        timeout,
+        alert,
+        alert_vrrp,
+        alert_checker,
+        no_faults,
+        no_checkers,
+    } = mail;
     w.lines("notification_email", to.iter().map(|to| Value::Text(to)))?;
     w.maybe("notification_email_from", from.as_deref().map(Value::Text))?;
-    if let Some(server) = server {
-        w.statement("smtp_server", |w| {
-            w.bare("host", Value::Shown(&server.ip()))?;
-            w.bare("port", int(server.port()))
-        })?;
-    } else if let Some((name, port)) = server_name {
+    if let Some((name, port)) = server_name {
         w.statement("smtp_server", |w| {
             w.bare("host", Value::Text(name))?;
             w.bare("port", int(*port))
+        })?;
+    } else if let Some(server) = server {
+        w.statement("smtp_server", |w| {
+            w.bare("host", Value::Shown(&server.ip()))?;
+            w.bare("port", int(server.port()))
         })?;
     }
     w.maybe("smtp_helo_name", helo.as_deref().map(Value::Text))?;

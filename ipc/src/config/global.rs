@@ -1,7 +1,7 @@
 //! `global_defs` that more than one process needs.
 
 use super::vrrp::Switch;
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -12,10 +12,16 @@ pub struct Mail {
     pub to: Vec<String>,
     /// `notification_email_from`
     pub from: Option<String>,
-    /// `smtp_server`; no mail when absent. A host name is resolved when the file is compiled (later work: literal addresses only).
+    /// `smtp_server`, an address or a name that `/etc/hosts` has; no mail when this and [`Mail::server_name`] are absent.
     pub server: Option<SocketAddr>,
-    /// `smtp_server` that is a host name, with its port; nothing resolves it yet.
+    /// `smtp_server` that is a host name, with its port.
     pub server_name: Option<(String, u16)>,
+    /// Who is asked for the address of [`Mail::server_name`].
+    pub resolvers: Vec<IpAddr>,
+    /// The domains in which it may be.
+    pub search: Vec<String>,
+    /// The whole name of this machine, which is said in HELO unless [`Mail::helo`] is.
+    pub local_name: Option<String>,
     /// `smtp_helo_name`
     pub helo: Option<String>,
     /// `smtp_connect_timeout`, default 30 s.

@@ -173,7 +173,40 @@ fn removed_real_servers_are_drained() -> Outcome {
     Ok(())
 }
 
-/// Datagrams to a UDP service, one at a time (`ops`), through network address translation: both servers answer.
+/// dnsmasq on a host, which has the host's address for the name `who.test`; ends with this.
+struct Names(Child);
+
+impl Names {
+    fn start(host: &Host) -> Outcome<Names> {
+        let mut command = host.netns.command("dnsmasq");
+        command.args(["-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file="]);
+        Ok(Names(command.arg(format!("--address=/who.test/{}", host.address)).spawn()?))
+    }
+}
+
+impl Drop for Names {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Asks the virtual address for the name: the last four bytes of the answer are an address.
+fn who(client: &Host) -> Outcome<Option<[u8; 4]>> {
+    let answer = client.netns.enter(|| -> std::io::Result<Option<[u8; 4]>> {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.set_read_timeout(Some(Duration::from_secs(2)))?;
+        let question = b"\x07\x07\x01\0\0\x01\0\0\0\0\0\0\x03who\x04test\0\0\x01\0\x01";
+        socket.send_to(question, "192.168.154.188:53")?;
+        let mut bytes = [0; 512];
+        let (length, _) = socket.recv_from(&mut bytes)?;
+        Ok(bytes[..length].last_chunk().copied())
+    })?;
+    Ok(answer.ok().flatten())
+}
+
+/// Questions to name servers, one datagram at a time (`ops`), through network address translation: both answer, and DNS_CHECK takes the one
+/// out that does not any more.
 #[test]
 fn traffic_of_datagrams() -> Outcome {
     let stage = Stage::new()?;
@@ -181,33 +214,32 @@ fn traffic_of_datagrams() -> Outcome {
     let mut servers = Vec::new();
     for host in &stage.hosts {
         host.netns.ip(&format!("route add 192.168.154.100/32 via {}", stage.ours.address))?;
-        servers.push(Socat::start(host, "UDP-LISTEN:9,fork", &format!("SYSTEM:echo {}", host.name))?);
+        servers.push(Names::start(host)?);
     }
     stage.ours.netns.sysctl("ipv4/ip_forward", "1")?;
     for key in ["all", INTERFACE] {
         stage.ours.netns.sysctl(&format!("ipv4/conf/{key}/send_redirects"), "0")?;
     }
-    let check = "UDP_CHECK {\n            connect_timeout 1\n        }";
+    let check = "DNS_CHECK {\n            type A\n            name who.test\n            connect_timeout 2\n            retry 1\n            \
+                 delay_before_retry 1\n        }";
     let text = service("lb_algo rr\n    lb_kind NAT\n    ops", "", check);
     let text =
-        text.replace("192.168.154.188 80", "192.168.154.188 9").replace(" 80 {", " 9 {").replace("TCP\n", "UDP\n");
+        text.replace("192.168.154.188 80", "192.168.154.188 53").replace(" 80 {", " 53 {").replace("TCP\n", "UDP\n");
     let vrrp = tests::config::Vrrp::master(100).to_string();
     let config = format!("{vrrp}\n{}", text.replace("global_defs {\n    router_id test\n}\n", ""));
     let daemon = Daemon::start(Program::Holdfast, &stage.ours, &config)?;
     let mut answered = BTreeSet::new();
     wait_until("both answer the client", SETTLED, || {
-        let answer = client.netns.enter(|| -> std::io::Result<String> {
-            let socket = UdpSocket::bind("0.0.0.0:0")?;
-            socket.set_read_timeout(Some(Duration::from_secs(2)))?;
-            socket.send_to(b"who", "192.168.154.188:9")?;
-            let mut bytes = [0; 64];
-            let (length, _) = socket.recv_from(&mut bytes)?;
-            Ok(String::from_utf8_lossy(&bytes[..length]).trim().to_owned())
-        })?;
-        answered.extend(answer.ok());
+        answered.extend(who(&client)?);
         Ok(answered.len() == 2)
     })
-    .map_err(|failure| with_log(&failure, &daemon))
+    .map_err(|failure| with_log(&failure, &daemon))?;
+    servers.pop();
+    wait_until("the other is out of the table", SETTLED, || Ok(table(&stage.ours)?.lines().count() == 2))
+        .map_err(|failure| with_log(&failure, &daemon))?;
+    let answers: BTreeSet<_> = [who(&client)?, who(&client)?, who(&client)?].into();
+    assert_eq!(answers, BTreeSet::from([Some([192, 168, 154, 12])]));
+    Ok(())
 }
 
 /// `nftables_ipvs`: a group of two addresses is one service by mark, and both addresses are served.

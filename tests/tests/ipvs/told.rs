@@ -1,4 +1,4 @@
-//! Who is told of what happens to virtual and real servers: scripts and FIFOs, beside keepalived's.
+//! Who is told of what happens to virtual and real servers: scripts, FIFOs and mails, beside keepalived's.
 
 use super::{Outcome, Stage};
 use std::collections::BTreeMap;
@@ -6,6 +6,7 @@ use std::fs;
 use std::process::{Child, Command};
 use tests::cleanup::Directory;
 use tests::failure::wait_until;
+use tests::post::{PORT, Post};
 
 /// Reads a FIFO for as long as it is let, whoever writes.
 struct Reader(Child);
@@ -46,7 +47,8 @@ fn config(directory: &Directory, which: &str) -> Outcome<String> {
         )
     };
     let mut text = format!(
-        "global_defs {{\n script_user root\n lvs_notify_fifo {at}/lvs\n notify_fifo {at}/all\n}}\n{}",
+        "global_defs {{\n router_id test\n script_user root\n lvs_notify_fifo {at}/lvs\n notify_fifo {at}/all\n rs_init_notifies\n smtp_alert_checker\n \
+         smtp_server 127.0.0.1 {PORT}\n notification_email {{\n  admin@example.com\n }}\n notification_email_from ha@example.com\n}}\n{}",
         service(
             "192.168.154.188 80",
             "one",
@@ -80,6 +82,7 @@ fn scripts_and_fifos_are_told_the_same() -> Outcome {
     for directory in &directories {
         readers.extend([Reader::start(directory, "lvs")?, Reader::start(directory, "all")?]);
     }
+    let posts = [Post::start(&stage.theirs.netns)?, Post::start(&stage.ours.netns)?];
     let configs = |which| -> Outcome<[String; 2]> {
         let [a, b] = &directories;
         Ok([config(a, which)?, config(b, which)?])
@@ -103,6 +106,14 @@ fn scripts_and_fifos_are_told_the_same() -> Outcome {
     daemons[0].reload(&theirs)?;
     daemons[1].reload(&ours)?;
     stage.agree("some is removed", &daemons, |table| table.matches("154.13:80").count() == 1)?;
+    // Those about the end keepalived may or may not get rid of.
+    let mails = || posts.each_ref().map(|post| by_subject(&post.subjects().join("\n")));
+    let same = wait_until("the mails are the same", std::time::Duration::from_secs(10), || {
+        let [theirs, ours] = mails();
+        Ok(theirs == ours && theirs.len() >= 6)
+    });
+    let [theirs, ours] = mails();
+    assert!(same.is_ok(), "theirs: {theirs:#?}\nours: {ours:#?}");
     for daemon in &mut daemons {
         assert!(daemon.terminate()?.success());
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tests::cleanup::Directory;
 use tests::config::Vrrp;
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
@@ -97,5 +98,51 @@ fn mails_about_the_end_are_delivered_and_faults_only_where_they_are_wanted() -> 
     let stopping = "[test] VRRP Instance VI_1 - Stopping";
     assert!(has(stopping), "{:?}", post.subjects());
     assert!(!post.subjects().iter().any(|subject| subject.contains("FAULT") || subject.contains("VI_3")));
+    Ok(())
+}
+
+/// dnsmasq that knows one name; ends with this.
+struct Dnsmasq(std::process::Child);
+
+impl Drop for Dnsmasq {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `smtp_server NAME`: found in /etc/hosts, as by keepalived, or by asking a name server; without `smtp_helo_name` and `router_id` the
+/// whole name of the machine stands in HELO and in the subject.
+#[test]
+fn the_mail_server_may_have_a_name() -> Outcome {
+    let own = nix::unistd::gethostname()?.to_string_lossy().into_owned();
+    let files = Directory::new()?;
+    let this = format!("127.0.0.1 localhost\n127.0.1.1 whole.example.net {own}\n");
+    let hosts = files.write("hosts", &format!("{this}127.0.0.1 mailhost\n"))?;
+    let without = files.write("without", &this)?;
+    let resolver = files.write("resolv.conf", "search nothing.test example.test\nnameserver 127.0.0.9\nnameserver 127.0.0.1\n")?;
+    let text = Vrrp::backup(100)
+        .global(format!("smtp_server mailhost {PORT}"))
+        .global("notification_email {\n        admin@example.com\n    }")
+        .global("smtp_alert_vrrp on")
+        .to_string()
+        .replace("router_id test", "");
+    let mut said = Vec::new();
+    for (program, hosts) in [(Program::Keepalived, &hosts), (Program::Holdfast, &hosts), (Program::Holdfast, &without)] {
+        let pair = Pair::new()?;
+        let post = Post::start(&pair.a.netns)?;
+        let mut dns = pair.a.netns.command("dnsmasq");
+        dns.args(["-k", "-C", "/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file="]);
+        dns.args(["--address=/mailhost.example.test/127.0.0.1", "--listen-address=127.0.0.1", "--bind-interfaces"]);
+        let _dns = Dnsmasq(dns.spawn()?);
+        let machine = [(hosts.as_path(), "/etc/hosts"), (resolver.as_path(), "/etc/resolv.conf")];
+        let daemon = Daemon::start_with_files(program, &pair.a, &text, &machine)?;
+        wait_until("a mail comes", Duration::from_secs(30), || Ok(!post.mails().is_empty()))
+            .map_err(|failure| with_log(&failure, &daemon))?;
+        let mail = post.mails().concat();
+        said.push(mail.into_iter().filter(|line| line.starts_with("HELO") || line.starts_with("Subject")).collect::<Vec<_>>());
+    }
+    assert!(said[0][0] == "HELO whole.example.net" && said[0][1].starts_with("Subject: [whole.example.net] "), "{said:?}");
+    assert!(said.iter().all(|lines| *lines == said[0]), "{said:?}");
     Ok(())
 }

@@ -29,7 +29,19 @@ impl Resolver<'_, '_> {
         bundle.check.mail = mail(draft);
         bundle.check.tls = draft.tls.context();
         let router_id = draft.global.router_id.as_ref().map(|id| id.value.clone());
-        bundle.check.router_id = router_id.unwrap_or_else(|| self.facts.hostname.clone());
+        let hosts = &self.r.names.hosts;
+        let local_name = hosts.whole(&self.facts.hostname);
+        bundle.check.router_id = router_id.unwrap_or_else(|| local_name.clone());
+        bundle.check.mail.local_name = Some(local_name);
+        if let Some((name, port)) = &bundle.check.mail.server_name {
+            match hosts.address(name) {
+                Some(address) => bundle.check.mail.server = Some(SocketAddr::new(address, *port)),
+                None => {
+                    bundle.check.mail.resolvers = hosts.servers();
+                    bundle.check.mail.search = hosts.search().to_vec();
+                }
+            }
+        }
         bundle.check.log_all_failures = draft.global.log_all_failures;
         bundle.check.rs_init_notifies = draft.global.rs_init_notifies;
         if draft.global.checker_merge == Some(Switch::Off) {
