@@ -32,7 +32,7 @@ impl Letter {
 
     /// The same with these settings.
     pub fn of(mail: &Mail, router: &str, about: &str, body: &str) -> Option<Letter> {
-        if mail.server.is_none() || mail.to.is_empty() {
+        if !mail.has_server() || mail.to.is_empty() {
             return None;
         }
         Some(Letter {

@@ -4,7 +4,6 @@ mod keywords;
 
 pub use keywords::GLOBAL;
 
-use super::diag::{Code, Diagnostic};
 use super::global_notify::Fifos;
 use super::keyword::{At, Reader, no_block, set};
 use super::script::Command;

@@ -80,7 +80,9 @@ mod tests {
         assert_eq!(hosts.address("none.x"), None);
         assert_eq!((hosts.whole("n1"), hosts.whole("n2")), ("n1.example.net".to_string(), "n2".to_string()));
         assert_eq!(hosts.servers(), ["127.0.0.1".parse::<IpAddr>().unwrap()]);
-        hosts.take_resolver(b"# x\nsearch a.test b.test\nnameserver 10.0.0.1\nnameserver x\nnameserver fd00::1\noptions edns0\n");
+        hosts.take_resolver(
+            b"# x\nsearch a.test b.test\nnameserver 10.0.0.1\nnameserver x\nnameserver fd00::1\noptions edns0\n",
+        );
         assert_eq!(hosts.servers().len(), 2);
         assert_eq!(hosts.search(), ["a.test", "b.test"]);
     }

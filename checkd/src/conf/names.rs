@@ -96,7 +96,9 @@ impl Names {
 pub fn wanted(tree: &Tree) -> Vec<(NameOf, String)> {
     // Mails alone have names of machines in them.
     let machines = match tree.all().any(|statement| statement.is("smtp_server")) {
-        true => Vec::from([(NameOf::Host, "/etc/hosts".to_string()), (NameOf::Resolver, "/etc/resolv.conf".to_string())]),
+        true => {
+            Vec::from([(NameOf::Host, "/etc/hosts".to_string()), (NameOf::Resolver, "/etc/resolv.conf".to_string())])
+        }
         false => Vec::new(),
     };
     machines.into_iter().chain(of_iproute2(tree)).collect()

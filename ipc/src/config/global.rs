@@ -37,3 +37,10 @@ pub struct Mail {
     /// `no_checker_emails`
     pub no_checkers: Switch,
 }
+
+impl Mail {
+    /// Whether there is anybody to hand mail to.
+    pub fn has_server(&self) -> bool {
+        self.server.is_some() || self.server_name.is_some()
+    }
+}

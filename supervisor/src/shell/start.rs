@@ -114,8 +114,7 @@ pub fn run(mut cli: Cli) -> u8 {
         }
     }
     // 8. To work.
-    let code =
-        serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, outside, namespaces });
+    let code = serve(Setup { cli, config, programs, accounts, log, log_file, logger, commands, outside, namespaces });
     drop(pid_file);
     code
 }

@@ -120,7 +120,8 @@ fn the_mail_server_may_have_a_name() -> Outcome {
     let this = format!("127.0.0.1 localhost\n127.0.1.1 whole.example.net {own}\n");
     let hosts = files.write("hosts", &format!("{this}127.0.0.1 mailhost\n"))?;
     let without = files.write("without", &this)?;
-    let resolver = files.write("resolv.conf", "search nothing.test example.test\nnameserver 127.0.0.9\nnameserver 127.0.0.1\n")?;
+    let resolver =
+        files.write("resolv.conf", "search nothing.test example.test\nnameserver 127.0.0.9\nnameserver 127.0.0.1\n")?;
     let text = Vrrp::backup(100)
         .global(format!("smtp_server mailhost {PORT}"))
         .global("notification_email {\n        admin@example.com\n    }")
@@ -128,7 +129,8 @@ fn the_mail_server_may_have_a_name() -> Outcome {
         .to_string()
         .replace("router_id test", "");
     let mut said = Vec::new();
-    for (program, hosts) in [(Program::Keepalived, &hosts), (Program::Holdfast, &hosts), (Program::Holdfast, &without)] {
+    for (program, hosts) in [(Program::Keepalived, &hosts), (Program::Holdfast, &hosts), (Program::Holdfast, &without)]
+    {
         let pair = Pair::new()?;
         let post = Post::start(&pair.a.netns)?;
         let mut dns = pair.a.netns.command("dnsmasq");
@@ -140,9 +142,14 @@ fn the_mail_server_may_have_a_name() -> Outcome {
         wait_until("a mail comes", Duration::from_secs(30), || Ok(!post.mails().is_empty()))
             .map_err(|failure| with_log(&failure, &daemon))?;
         let mail = post.mails().concat();
-        said.push(mail.into_iter().filter(|line| line.starts_with("HELO") || line.starts_with("Subject")).collect::<Vec<_>>());
+        said.push(
+            mail.into_iter().filter(|line| line.starts_with("HELO") || line.starts_with("Subject")).collect::<Vec<_>>(),
+        );
     }
-    assert!(said[0][0] == "HELO whole.example.net" && said[0][1].starts_with("Subject: [whole.example.net] "), "{said:?}");
+    assert!(
+        said[0][0] == "HELO whole.example.net" && said[0][1].starts_with("Subject: [whole.example.net] "),
+        "{said:?}"
+    );
     assert!(said.iter().all(|lines| *lines == said[0]), "{said:?}");
     Ok(())
 }

@@ -133,7 +133,7 @@ fn correspondents(bundle: &Bundle) -> VrrpMail {
         .map(|(index, group)| of(&group.name, vrrp.group_options.at(index).map(|options| options.smtp_alert)))
         .collect();
     let anybody = instances.rows().iter().chain(groups.rows()).any(|who| who.alert == Switch::On);
-    if mail.server.is_none() || mail.to.is_empty() || !anybody {
+    if !mail.has_server() || mail.to.is_empty() || !anybody {
         return VrrpMail::default();
     }
     VrrpMail { instances, groups }

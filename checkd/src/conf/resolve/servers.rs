@@ -12,6 +12,7 @@ use crate::lint::servers::Servers as Lints;
 use alloc::format;
 use alloc::string::String;
 use core::net::IpAddr;
+use core::net::SocketAddr;
 use ipc::config::ipvs::{Dest, Method, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Bundle, check, ipvs};
