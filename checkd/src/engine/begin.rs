@@ -94,6 +94,7 @@ impl Engine {
         let Some(sorry) = &service.sorry else { return };
         lines::starting_without_quorum(service, state.weight, out);
         self.notify_quorum(idx, Quorum::Down, out);
+        self.mail_service(idx, Quorum::Down, &format!("Starting with quorum down, alive weight {}", state.weight), out);
         lines::sorry_serves(service, sorry, out);
     }
 

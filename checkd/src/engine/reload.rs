@@ -7,6 +7,7 @@ use super::live::{CheckerState, Live, Phase};
 use super::merge::carry_groups;
 use super::telling::{last_of_real, last_of_service};
 use super::{Action, Configured, Engine, Stage, lines};
+use crate::alert::{Letter, words};
 use crate::check::schedule::{Begin, Health};
 use crate::quorum::Quorum;
 use alloc::boxed::Box;
@@ -14,6 +15,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind};
 use ipc::config::probe::Misc;
+use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, RealIdx, ServiceIdx};
 use ipc::msg::reals::Standing;
 use ipc::table::Table;
@@ -131,13 +133,24 @@ impl Engine {
                 if old.standing(*real_idx) == Standing::Serving {
                     lines::removing(service, real, out);
                     last_of_real(old, *real_idx, out);
+                    if real.smtp_alert == Switch::On {
+                        out.extend(removal(old, &words::about_real(service, real, "DOWN")));
+                    }
                 }
             }
             if goes && state.quorum == Quorum::Up {
                 last_of_service(old, idx, out);
+                if service.smtp_alert == Switch::On {
+                    out.extend(removal(old, &words::about_service(service, "DOWN")));
+                }
             }
         }
     }
+}
+
+/// A mail about what a reload removes.
+fn removal(old: &Live, about: &str) -> Option<Action> {
+    Letter::new(&old.config, about, "It is not in the configuration any more").map(Action::Compose)
 }
 
 impl CheckerState {

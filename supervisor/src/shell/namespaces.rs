@@ -6,8 +6,7 @@
 //! A change takes a new start. COMPAT: keepalived 2.2.7: so it is there, and it does not start where `net_namespace` is missing.
 
 use super::cli::Cli;
-use super::{config_test, files};
-use super::terminal;
+use super::{config_test, files, glob, terminal};
 use ipc::config::process::{IpvsNamespace, ProcessSettings};
 use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
@@ -54,7 +53,9 @@ impl Namespaces {
         // `-t` of an ordinary user, and of a file for another machine, is made where it is asked for.
         let elsewhere = !geteuid().is_root() || cli.offline;
         let occurs = |text: Vec<u8>| contains(&text, b"net_namespace") || contains(&text, b"include");
-        let named = !elsewhere && std::fs::read(config).is_ok_and(occurs);
+        // Of a pattern nobody knows yet which files it matches.
+        let pattern = || config.to_str().is_some_and(glob::is_pattern);
+        let named = !elsewhere && std::fs::read(config).map_or_else(|_| pattern(), occurs);
         let names = if named { ask()? } else { Names::default() };
         let first = File::open(OWN).map_err(|e| format!("{OWN}: {e}"))?;
         let own = cli.namespace.clone().or_else(|| names.own.clone().map(OsString::from));

@@ -18,7 +18,7 @@ use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Pid, daemon, geteuid};
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
-use std::path::{Component, Path, PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 use supervisor::reload::Parts;
 
 /// Syslog's `daemon`.
