@@ -50,7 +50,7 @@ pub const LIMITS: Limits = Limits {
     include_depth: 32,
     pattern_bytes: 4096,
     line_bytes: 32_767,
-    memory: 52 * 1024 * 1024,
+    memory: 50 * 1024 * 1024,
     definition_bytes: 8 * 1024 * 1024,
     steps: 4_000_000,
     expanded_bytes: 128 * 1024 * 1024,

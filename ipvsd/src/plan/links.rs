@@ -137,8 +137,7 @@ fn one(view: &View<'_>, place: usize, made: &MadeLink, name: &str, plan: &mut Li
     if !wanted.is_empty() {
         plan.ops.push(LinkOp::Conf(link.ifindex, wanted));
     }
-    let speaks_from_it = matches!((made.kind, made.family), (MadeKind::Ipvlan(_), Family::V6));
-    if link.addr_gen_mode.is_some_and(|mode| mode != NO_LINK_LOCAL) && !speaks_from_it {
+    if link.addr_gen_mode.is_some_and(|mode| mode != NO_LINK_LOCAL) && !keeps_link_local(made) {
         plan.ops.push(LinkOp::NoLinkLocal(link.ifindex));
     }
     if link.flags & IFF_UP == 0 {
@@ -152,6 +151,11 @@ fn one(view: &View<'_>, place: usize, made: &MadeLink, name: &str, plan: &mut Li
             plan.ops.push(LinkOp::Addr(key));
         }
     }
+}
+
+/// Whether adverts come from the link-local address that the kernel gives it.
+pub fn keeps_link_local(made: &MadeLink) -> bool {
+    matches!((made.kind, made.family), (MadeKind::Ipvlan(_), Family::V6))
 }
 
 /// The addresses of its own: that of `use_ipvlan`, and the parent's link-local one to send IPv6 adverts from.

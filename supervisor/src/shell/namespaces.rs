@@ -6,6 +6,7 @@
 //! A change takes a new start. COMPAT: keepalived 2.2.7: so it is there, and it does not start where `net_namespace` is missing.
 
 use super::cli::Cli;
+use super::regular::{self, LastLink};
 use super::{config_test, files, glob, terminal};
 use ipc::config::process::{IpvsNamespace, ProcessSettings};
 use nix::sched::{CloneFlags, setns};
@@ -13,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 use nix::unistd::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read as _;
+use std::io::Read;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -29,6 +30,9 @@ const OWN: &str = "/proc/self/ns/net";
 
 /// Most bytes that the second run says: two names of files, and the words before them.
 const ANSWER_LIMIT: u64 = 2 * 255 + 64;
+
+/// Most bytes of the file that are looked at: more than a configuration may have.
+const READ_LIMIT: u64 = 32 * 1024 * 1024;
 
 /// What was found out at the start.
 #[derive(Debug, Default)]
@@ -52,10 +56,10 @@ impl Namespaces {
     pub fn enter(cli: &Cli, config: &Path) -> Result<Namespaces, String> {
         // `-t` of an ordinary user, and of a file for another machine, is made where it is asked for.
         let elsewhere = !geteuid().is_root() || cli.offline;
-        let occurs = |text: Vec<u8>| contains(&text, b"net_namespace") || contains(&text, b"include");
         // Of a pattern nobody knows yet which files it matches.
         let pattern = || config.to_str().is_some_and(glob::is_pattern);
-        let named = !elsewhere && std::fs::read(config).map_or_else(|_| pattern(), occurs);
+        let named =
+            !elsewhere && regular::read(config, LastLink::Followed).map_or_else(pattern, |fd| may_name(File::from(fd)));
         let names = if named { ask()? } else { Names::default() };
         let first = File::open(OWN).map_err(|e| format!("{OWN}: {e}"))?;
         let own = cli.namespace.clone().or_else(|| names.own.clone().map(OsString::from));
@@ -90,8 +94,33 @@ impl Namespaces {
     }
 }
 
+/// Whether a word stands in a configuration without which it names no namespace. What is not read is not compiled either.
+fn may_name(file: impl Read) -> bool {
+    const WORDS: [&[u8]; 2] = [b"_namespace", b"include"];
+    let mut file = file.take(READ_LIMIT);
+    let mut buffer = vec![0; 64 * 1024];
+    // The end of what was read before, where a word may begin.
+    let mut kept = 0_usize;
+    while let Some(Ok(read @ 1..)) = buffer.get_mut(kept..).map(|free| file.read(free)) {
+        let end = kept.saturating_add(read);
+        if buffer.get(..end).is_some_and(|text| WORDS.iter().any(|word| contains(text, word))) {
+            return true;
+        }
+        kept = end.min(WORDS.iter().map(|word| word.len()).max().unwrap_or(0));
+        buffer.copy_within(end.saturating_sub(kept)..end, 0);
+    }
+    false
+}
+
 fn contains(text: &[u8], word: &[u8]) -> bool {
-    text.windows(word.len()).any(|window| window == word)
+    let Some((first, others)) = word.split_first() else { return true };
+    let mut rest = text.iter();
+    while rest.any(|byte| byte == first) {
+        if rest.as_slice().starts_with(others) {
+            return true;
+        }
+    }
+    false
 }
 
 fn open(name: &OsStr) -> Result<File, String> {
@@ -182,6 +211,19 @@ pub fn tell(cli: &Cli) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_are_found_wherever_they_stand() {
+        for word in ["net_namespace x", "net_namespace_ipvs", "include", "includer"] {
+            for before in [0, 1, 64 * 1024 - 12, 64 * 1024 - 3, 64 * 1024, 200_000] {
+                let text = "n".repeat(before) + word;
+                assert!(may_name(text.as_bytes()), "{word} after {before}");
+            }
+        }
+        for text in ["", "net_names pace", "_n_namespac", "i include".get(..7).unwrap()] {
+            assert!(!may_name(text.as_bytes()), "{text}");
+        }
+    }
 
     #[test]
     fn only_names_are_understood() {

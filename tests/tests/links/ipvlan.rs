@@ -4,7 +4,7 @@ use crate::SOON;
 use std::time::Duration;
 use tests::alone::Alone;
 use tests::daemon::{Daemon, Program};
-use tests::failure::{Outcome, wait_until};
+use tests::failure::{Failure, Outcome, wait_until};
 
 fn config(more: &str, vips: &str) -> String {
     format!(
@@ -53,25 +53,30 @@ fn look(program: Program, config: &str) -> Outcome<Vec<String>> {
 
 #[test]
 fn addresses_stay_on_the_interface_and_adverts_come_from_the_ipvlan() -> Outcome {
-    for (more, vips) in [
+    let cases = [
         (" use_ipvlan ipv7 10.9.0.9/24", "10.9.0.1/24\n10.8.0.1/24"),
         (" use_ipvlan ipv7 10.9.0.9 private\n vmac_xmit_base", "10.9.0.1/24"),
         (" use_ipvlan ipv7 10.9.0.9/24 vepa\n mcast_src_ip 10.9.0.100", "10.9.0.1/24"),
         (" use_ipvlan ipv7 10.9.0.9/24\n unicast_peer {\n 10.9.0.77\n }", "10.9.0.1/24"),
         (" use_ipvlan ipv7", "fe80::50\nfd00::5/64"),
         (" use_ipvlan ipv7 fe80::9/64", "fe80::50\nfd00::5/64"),
-    ] {
-        let config = config(more, vips);
-        let (theirs, ours) = std::thread::scope(|scope| {
-            let theirs = scope.spawn(|| look(Program::Keepalived, &config).map_err(|failure| failure.to_string()));
-            (theirs.join(), look(Program::Holdfast, &config))
-        });
-        let theirs = theirs.expect("the thread ends").map_err(tests::failure::Failure::new)?;
-        let ours = ours?;
-        assert_eq!(ours, theirs, "with{more}");
-        assert!(ours.iter().any(|line| line.starts_with("ipv7@ens33")), "{ours:#?}");
-    }
-    Ok(())
+    ];
+    let looked = |program, more, vips| look(program, &config(more, vips)).map_err(|failure| failure.to_string());
+    // They mostly wait.
+    std::thread::scope(|scope| {
+        let pair = |(more, vips)| {
+            let start = |program| scope.spawn(move || looked(program, more, vips));
+            (more, start(Program::Keepalived), start(Program::Holdfast))
+        };
+        let running: Vec<_> = cases.into_iter().map(pair).collect();
+        for (more, theirs, ours) in running {
+            let [theirs, ours] = [theirs, ours].map(|thread| thread.join().expect("the thread ends"));
+            let (theirs, ours) = (theirs.map_err(Failure::new)?, ours.map_err(Failure::new)?);
+            assert_eq!(ours, theirs, "with{more}");
+            assert!(ours.iter().any(|line| line.starts_with("ipv7@ens33")), "{ours:#?}");
+        }
+        Ok(())
+    })
 }
 
 #[test]

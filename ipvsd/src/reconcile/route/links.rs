@@ -152,6 +152,7 @@ impl Reconciler {
                 match first {
                     First::Conf if links::own_conf(made).is_empty() => return None,
                     First::Conf => codec::set_conf(which, &links::own_conf(made)),
+                    First::NoLinkLocal if links::keeps_link_local(made) => return None,
                     First::NoLinkLocal => codec::no_link_local(which),
                     First::Up => codec::up(which),
                 }
