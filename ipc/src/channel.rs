@@ -189,17 +189,18 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
 
     /// Receives the next frame; `None` when there is none yet. Call until `None`: the event loop is edge-triggered.
     pub fn receive(&mut self) -> Result<Option<Received<Rx>>, ChannelError> {
-        let mut resets = 0u8;
-        let packet = loop {
-            match fdpass::receive(self.socket.as_fd(), &mut self.buffer) {
-                Ok(packet) => break packet,
-                Err(Errno::EAGAIN) => return Ok(None),
-                Err(Errno::EINTR) => {}
-                // The other side ended and left something unread. That is told once, before what it had said.
-                Err(Errno::ECONNRESET) if resets == 0 => resets = 1,
-                Err(Errno::ECONNRESET | Errno::ENOTCONN) => return Err(ChannelError::Closed),
-                Err(e) => return Err(ChannelError::Os(e)),
-            }
+        let packet = match self.packet()? {
+            // The end, unless something follows: the kernel looks first whether a packet waits and then whether the other side has
+            // ended, and between the two it may have said its last and ended. An empty packet looks the same from here.
+            Some(Packet { len: 0, .. }) => match self.packet()? {
+                Some(Packet { len: 0, .. }) => return Err(ChannelError::Closed),
+                Some(packet) => packet,
+                None => {
+                    return Err(ChannelError::Violation(CodecError::Malformed("an empty packet".to_owned())));
+                }
+            },
+            Some(packet) => packet,
+            None => return Ok(None),
         };
         match packet.cut {
             Cut::Nothing => {}
@@ -208,9 +209,6 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
                 let what = format!("more than {FDS_LIMIT} descriptors");
                 return Err(ChannelError::Violation(CodecError::Malformed(what)));
             }
-        }
-        if packet.len == 0 {
-            return Err(self.end_or_empty());
         }
         let bytes = self.buffer.get(..packet.len).unwrap_or_default();
         let frame: Frame<Rx> = decode(bytes).map_err(ChannelError::Violation)?;
@@ -222,13 +220,19 @@ impl<Tx: Serialize, Rx: DeserializeOwned> Channel<Tx, Rx> {
 }
 
 impl<Tx, Rx> Channel<Tx, Rx> {
-    /// What nothing means. An empty packet is no end: after it there is nothing yet, or something; the end stays the end.
-    fn end_or_empty(&mut self) -> ChannelError {
-        match fdpass::receive(self.socket.as_fd(), &mut self.buffer) {
-            Ok(Packet { len: 1.., .. }) | Err(Errno::EAGAIN) => {
-                ChannelError::Violation(CodecError::Malformed("an empty packet".to_owned()))
+    /// The next packet; one of no bytes at the end.
+    fn packet(&mut self) -> Result<Option<Packet>, ChannelError> {
+        let mut resets = 0u8;
+        loop {
+            match fdpass::receive(self.socket.as_fd(), &mut self.buffer) {
+                Ok(packet) => return Ok(Some(packet)),
+                Err(Errno::EAGAIN) => return Ok(None),
+                Err(Errno::EINTR) => {}
+                // The other side ended and left something unread. That is told once, before what it had said.
+                Err(Errno::ECONNRESET) if resets == 0 => resets = 1,
+                Err(Errno::ECONNRESET | Errno::ENOTCONN) => return Err(ChannelError::Closed),
+                Err(e) => return Err(ChannelError::Os(e)),
             }
-            Ok(_) | Err(_) => ChannelError::Closed,
         }
     }
 }
