@@ -1,6 +1,6 @@
 //! ipvsd: the process of Holdfast that changes addresses and IPVS. Started by the supervisor; not for use by hand.
 //!
-//! Confined before it reads anything: own user, CAP_NET_ADMIN, no file system, netlink sockets and nothing else.
+//! Confined before it reads anything: own user, CAP_NET_ADMIN, no file system, netlink sockets, and those with a mark that it opens for checkd.
 
 // Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
 #![cfg_attr(

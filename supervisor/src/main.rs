@@ -1,4 +1,4 @@
-//! holdfast: the supervisor. Starts, watches and relays; never reads configuration text, never touches a packet.
+//! holdfast: the supervisor. Starts, watches and relays; never understands configuration text (it looks for one word in it), never touches a packet.
 
 // Nothing that comes from outside ends this process: no index, no `unwrap`. In tests a panic is the report.
 #![cfg_attr(

@@ -212,6 +212,8 @@ fn the_numbers_are_right_after_a_crash_and_after_a_reload() -> Outcome {
     }
     priority(120).map_err(|failure| with_log(&failure, &one))?;
     assert!(!one.log().contains("broke the protocol"), "{}", one.log());
+    // The kernel told of them all the time.
+    assert!(!one.log().contains("looked for every second"), "{}", one.log());
     Ok(())
 }
 

@@ -34,6 +34,11 @@ impl Awaited {
         self.0.retain(|(_, waits, ..)| *waits != probe);
     }
 
+    /// When the first of them has waited long enough.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.0.front().map(|(.., since)| *since + PATIENCE)
+    }
+
     /// Those whose socket does not come.
     pub fn overdue(&mut self, now: Mono) -> Vec<(ProbeId, ProbeEvent)> {
         let late = self.0.iter().take_while(|(.., since)| now.since(*since) >= PATIENCE).count();

@@ -67,7 +67,7 @@ impl Prober {
 
     /// When the engine wants a `Timeout`.
     pub fn deadline(&self) -> Option<Mono> {
-        self.engine.deadline()
+        self.engine.deadline().into_iter().chain(self.connections.awaited.deadline()).min()
     }
 
     /// Takes an event, and what follows from it at once.

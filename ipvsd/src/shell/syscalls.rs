@@ -38,7 +38,7 @@ pub const CALLS: &[Call] = &[
             &[Arg::Is(0, AF_INET), Arg::Is(1, DATAGRAM), Arg::Is(2, ICMP)],
             &[Arg::Is(0, AF_INET6), Arg::Is(1, DATAGRAM), Arg::Is(2, ICMPV6)],
         ],
-        "shell::marked::open: given to checkd; this process can neither connect nor send with them",
+        "shell::marked::open: given to checkd. A stolen ipvsd could send datagrams with them (it cannot connect); it may change routes and addresses anyway",
     ),
     call("bind", "shell::sockets::open"),
     call("getsockname", "shell::sockets::open: the port number that notifications of our own requests carry"),

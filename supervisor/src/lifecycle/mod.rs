@@ -30,7 +30,6 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use ipc::config::Generation;
-use ipc::config::script::KernelSettings;
 use ipc::machine::Machine;
 use ipc::msg::control::{DumpKind, Outcome};
 use ipc::report::{Level, Line};
@@ -71,8 +70,6 @@ pub struct Lifecycle {
     /// When an accusation of ipvsd was last believed.
     believed: Option<Mono>,
     fifos: Fifos,
-    /// How the kernel was last to be set.
-    settled: Option<KernelSettings>,
 }
 
 impl Lifecycle {
@@ -83,7 +80,6 @@ impl Lifecycle {
             children: Children::default(),
             scripts: Scripts::default(),
             current: None,
-            settled: None,
             previous: None,
             newest: Generation(0),
             change: None,

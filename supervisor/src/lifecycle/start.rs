@@ -147,10 +147,7 @@ impl Lifecycle {
                 (Switch::Off, _) => {}
             }
             // Before ipvsd makes interfaces, which take some settings from these.
-            if self.settled.as_ref() != Some(&table.kernel) {
-                self.settled = Some(table.kernel.clone());
-                out.push(Action::Settle(table.kernel.clone()));
-            }
+            out.push(Action::Settle(table.kernel.clone()));
         }
     }
 

@@ -54,8 +54,8 @@ pub const PATTERN_LIMIT: usize = 4_096;
 const PROBLEMS_LIMIT: usize = 100;
 const PROBLEM_BYTES_LIMIT: usize = 32 * 1024;
 
-/// Most interfaces that are told.
-const INTERFACES_LIMIT: usize = 4_096;
+/// Bytes that the names of interfaces take in that frame at most: some 2,000 interfaces.
+const INTERFACES_ROOM: usize = 34 * 1024;
 
 /// The slices of a generation, as they came.
 pub type Slices = BTreeMap<SliceKind, Secret>;
@@ -403,7 +403,13 @@ fn facts(order: &Order<'_>, main: Main) -> Facts {
 /// The names in `/proc/self/net/dev`: two lines of heading, then `  name: numbers`.
 fn interfaces(text: &str) -> Vec<String> {
     let names = text.lines().skip(2).filter_map(|line| line.rsplit_once(':').map(|(name, _)| name.trim().to_owned()));
-    names.take(INTERFACES_LIMIT).collect()
+    let mut room = INTERFACES_ROOM;
+    names
+        .map_while(|name| {
+            room = room.checked_sub(name.len().saturating_add(1))?;
+            Some(name)
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -70,17 +70,22 @@ impl Connector {
             Some(socket) => socket,
             None => sys::connector()?,
         };
-        let wanted = buffer.bytes.and_then(|bytes| usize::try_from(bytes).ok());
-        match (wanted, buffer.force) {
-            (Some(bytes), Switch::Off) => setsockopt(&socket, sockopt::RcvBuf, &bytes)?,
-            (bytes, _) => setsockopt(&socket, sockopt::RcvBufForce, &bytes.unwrap_or(BUFFER))?,
-        }
         // Without it threads are told of as well, which costs time and nothing else.
         let _ = sys::attach_filter(socket.as_fd(), &filter());
         bind(socket.as_raw_fd(), &NetlinkAddr::new(0, PROC))?;
         let connector = Connector(socket);
+        connector.resize(buffer)?;
         connector.say(1)?;
         Ok(connector)
+    }
+
+    /// Gives it a receive buffer.
+    pub fn resize(&self, buffer: Buffer) -> Result<(), Errno> {
+        let wanted = buffer.bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        match (wanted, buffer.force) {
+            (Some(bytes), Switch::Off) => setsockopt(&self.0, sockopt::RcvBuf, &bytes),
+            (bytes, _) => setsockopt(&self.0, sockopt::RcvBufForce, &bytes.unwrap_or(BUFFER)),
+        }
     }
 
     /// For the event loop.

@@ -1,11 +1,11 @@
 //! `net_namespace` and `net_namespace_ipvs`: in which network namespaces the daemon runs and has its IPVS table.
 //!
-//! Only who may do nearly everything can enter one, and this program gives that right up before it reads a byte of the configuration. So
+//! Only who may do nearly everything can enter one, and this program gives that right up before anybody reads the configuration. So
 //! it runs itself a second time, confined as for `-t`, which has the configuration compiled and says the two names; then it enters the
 //! one and opens the netlink socket for ipvsd in the other. All that only where the words occur: a search, what they mean the compiler says.
 //! A change takes a new start. COMPAT: keepalived 2.2.7: so it is there, and it does not start where `net_namespace` is missing.
 
-use super::cli::Cli;
+use super::cli::{Cli, Format};
 use super::regular::{self, LastLink};
 use super::{config_test, files, glob, terminal};
 use ipc::config::process::{IpvsNamespace, ProcessSettings};
@@ -85,12 +85,10 @@ impl Namespaces {
         self.own.is_some()
     }
 
-    /// What a later configuration cannot change, if it wants to.
-    pub fn differ(&self, settings: &ProcessSettings) -> Option<String> {
+    /// Whether a configuration names others.
+    pub fn differ(&self, settings: &ProcessSettings) -> bool {
         let names = Names { own: settings.namespace.clone(), ipvs: settings.ipvs_namespace.clone() };
-        (names != self.names).then(|| {
-            "net_namespace and net_namespace_ipvs stay as they were at the start; a restart changes them".to_owned()
-        })
+        names != self.names
     }
 }
 
@@ -195,9 +193,10 @@ fn is_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && name.len() <= 255 && !name.contains(['/', '\0'])
 }
 
-/// The second run: says the names that the configuration has.
+/// The second run: says the names that the configuration has, and nothing else.
 pub fn tell(cli: &Cli) -> u8 {
-    let Some(settings) = config_test::settings(cli) else { return 1 };
+    let quiet = Cli { print_config: false, message_format: Format::Human, ..cli.clone() };
+    let Some(settings) = config_test::settings(&quiet) else { return 1 };
     let own = settings.namespace.iter().map(|name| format!("net_namespace {name}\n"));
     let ipvs = match &settings.ipvs_namespace {
         IpvsNamespace::Same => None,

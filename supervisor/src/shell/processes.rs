@@ -2,7 +2,7 @@
 //! read: what is in them was written by whoever runs the process.
 //!
 //! One portion at a time is on its way, and the next follows when vrrpd has looked at it: a process that stands still makes nothing
-//! pile up but the numbers here, and of those at most [`WAITING`].
+//! pile up but the numbers here, and of those at most twice [`WAITING`].
 
 use super::connector::{Connector, Happened, Heard};
 use core::time::Duration;
@@ -17,7 +17,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::os::fd::{OwnedFd, RawFd};
 
-/// What waits at most; beyond it everything is forgotten and all processes are told anew.
+/// Processes that are told anew at most, and as much again may happen meanwhile; beyond it everything is forgotten and told anew.
 const WAITING: usize = 65_536;
 
 /// From one look at the records to the next. Within it they gather, so that a copy that becomes another program is one thing.
@@ -104,16 +104,23 @@ impl Processes {
     pub fn watch(&mut self, now: Mono, wanted: Option<(ProcessFiles, Buffer)>, logger: &mut Logger) -> Option<RawFd> {
         self.to = None;
         self.waiting.clear();
+        self.on_the_way = 0;
+        self.anew = None;
         let Some((files, buffer)) = wanted else {
-            *self = Processes { outside: self.outside.take(), ..Processes::new(None) };
+            // A connector stays, and what it says is read and forgotten: that of another network namespace cannot be opened again.
+            if let Source::Polling = self.source {
+                self.source = Source::Off;
+            }
             return None;
         };
         self.files = files;
-        if matches!(self.source, Source::Asked(_) | Source::Hearing(_)) {
+        if let Source::Asked(connector) | Source::Hearing(connector) = &self.source {
+            if let Err(e) = connector.resize(buffer) {
+                logger.warning(format!("process_monitor_rcv_bufs stays as it was: {}", e.desc()));
+            }
             return None;
         }
-        let outside = self.outside.as_ref().and_then(|socket| socket.try_clone().ok());
-        match Connector::open(outside, buffer) {
+        match Connector::open(self.outside.take(), buffer) {
             Ok(connector) => {
                 let fd = connector.raw();
                 self.source = Source::Asked(connector);
@@ -121,14 +128,15 @@ impl Processes {
                 Some(fd)
             }
             Err(e) => {
-                self.poll(e.desc(), logger);
+                self.poll(now, e.desc(), logger);
                 None
             }
         }
     }
 
-    fn poll(&mut self, why: &str, logger: &mut Logger) {
+    fn poll(&mut self, now: Mono, why: &str, logger: &mut Logger) {
         self.source = Source::Polling;
+        self.anew = Some(now);
         logger.warning(format!(
             "The kernel does not tell of processes here ({why}); those of track_process are looked for every second. It tells them in \
              the first network and process namespace alone"
@@ -162,8 +170,13 @@ impl Processes {
 
     /// When [`Processes::turn`] is wanted.
     pub fn deadline(&self) -> Option<Mono> {
-        let anew = self.anew.filter(|_| self.to.is_some());
+        // While vrrpd has something to look at nothing else is told; what it says next ends the wait.
+        let anew = self.anew.filter(|_| self.to.is_some() && self.has_told_all());
         [self.look, anew].into_iter().flatten().min()
+    }
+
+    fn has_told_all(&self) -> bool {
+        self.on_the_way == 0 && self.waiting.is_empty()
     }
 
     /// Looks at what happened; gives what vrrpd is to be told next, and for which generation.
@@ -172,9 +185,10 @@ impl Processes {
             self.look(now, logger);
         }
         let generation = self.to?;
-        if self.anew.is_some_and(|at| at <= now) && self.on_the_way == 0 {
+        // Never before vrrpd has heard the end of the last time: it counts then.
+        if self.anew.is_some_and(|at| at <= now) && self.has_told_all() {
             if let Source::Asked(_) = self.source {
-                self.poll("it does not answer", logger);
+                self.poll(now, "it does not answer", logger);
             }
             self.tell_all(now);
         }
@@ -210,7 +224,7 @@ impl Processes {
                 Heard::Nothing => {}
                 Heard::Lost => self.lost(now),
                 Heard::Empty => return,
-                Heard::Broken(e) => return self.poll(e.desc(), logger),
+                Heard::Broken(e) => return self.poll(now, e.desc(), logger),
             }
         }
         // The descriptor is edge-triggered: what is left would not be reported again.
@@ -236,7 +250,7 @@ impl Processes {
             Happened::Answer(error) => {
                 if let Source::Asked(_) = self.source {
                     let error = Errno::from_raw(i32::try_from(error).unwrap_or(0));
-                    self.poll(error.desc(), logger);
+                    self.poll(now, error.desc(), logger);
                 }
                 return;
             }

@@ -57,11 +57,11 @@ pub fn run(mut cli: Cli) -> u8 {
     let log_file = cli.log_file.as_deref().map(whole);
     let programs = Programs::find();
     // 3. The only one: before the fork, so that the caller sees it.
-    let pid_path = match (&cli.pid, &cli.namespace) {
-        (Some(path), _) => whole(path),
-        (None, None) => PathBuf::from(pidfile::DEFAULT),
+    let pid_path = match &cli.pid {
+        Some(path) => whole(path),
+        None if !namespaces.has_left() => PathBuf::from(pidfile::DEFAULT),
         // COMPAT: keepalived's `-s` implies `use_pid_dir`: one daemon in each namespace.
-        (None, Some(_)) => match files::run_dir() {
+        None => match files::run_dir() {
             Ok(directory) => directory.join("holdfast.pid"),
             Err(why) => return refuse(1, &why),
         },

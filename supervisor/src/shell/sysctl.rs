@@ -97,7 +97,8 @@ impl Sysctls {
         if wanted.no_local_igmp == Switch::On {
             values.insert(REPORTS.to_owned(), 0);
         }
-        for link in &wanted.promote {
+        // The compiler says the names, and it is not root.
+        for link in wanted.promote.iter().filter(|link| is_interface(link)) {
             values.insert(format!("conf/{link}/promote_secondaries"), 1);
         }
         if wanted.own_rp_filter == Switch::On {
@@ -174,11 +175,18 @@ impl Sysctls {
     }
 }
 
+/// Whether an interface may have that name: no path leads anywhere else.
+fn is_interface(name: &str) -> bool {
+    !matches!(name, "" | "." | "..") && name.len() <= 15 && !name.contains('/')
+}
+
 /// Whether it is a setting that is changed here at all.
 fn is_ours(name: &str) -> bool {
     let link = name.strip_prefix("conf/").and_then(|rest| rest.split_once('/'));
     name == REPORTS
-        || link.is_some_and(|(link, setting)| link != ".." && ["rp_filter", "promote_secondaries"].contains(&setting))
+        || link.is_some_and(|(link, setting)| {
+            is_interface(link) && ["rp_filter", "promote_secondaries"].contains(&setting)
+        })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::daemon::{ASK_INTERVAL, UNANSWERED_LIMIT};
 use Action::{Compile, Connect, DropSlices, Exit, Kill, LogFiles, Send, SendSlice, Spawn, Tell};
 use Daemon::{Check, Ipvs, Vrrp};
 use alloc::boxed::Box;
+use ipc::config::script::KernelSettings;
 
 /// Of the table of these tests: 5 s for the children, 7 s around them.
 const STOPPING: Told = Told::Stopping(Duration::from_secs(12));
@@ -137,7 +138,8 @@ fn reload() {
     assert_eq!(sent, [SendSlice(Ipvs, G2), SendSlice(Vrrp, G2), SendSlice(Check, G2)]);
     assert_eq!(b.said(Check, G2, Up::Ready), []);
     assert_eq!(b.said(Ipvs, G2, Up::Ready), []);
-    assert_eq!(b.said(Vrrp, G2, Up::Ready), [Send(Ipvs, G2, Down::Activate)]);
+    let settle = Action::Settle(KernelSettings::default());
+    assert_eq!(b.said(Vrrp, G2, Up::Ready), [settle, Send(Ipvs, G2, Down::Activate)]);
     let others = b.said(Ipvs, G2, Up::Activated);
     assert_eq!(others, [Send(Vrrp, G2, Down::Activate), Send(Check, G2, Down::Activate)], "the channels stay");
     b.said(Vrrp, G2, Up::Activated);

@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Most that are told.
-const LIMIT: usize = 4_096;
+/// Bytes that they take in the message to the compiler at most, which has 64 KiB for everything: some 800 subnets.
+const ROOM: usize = 20 * 1024;
 
 /// Bytes of a list that are read: a machine may have a million routes.
 const BYTES: u64 = 512 * 1024;
@@ -19,7 +19,18 @@ const SCOPES_OF_NO_SUBNET: u8 = 0x30;
 pub fn of_this_machine() -> Vec<(String, Prefix)> {
     let v4 = read("/proc/self/net/route");
     let v6 = read("/proc/self/net/if_inet6");
-    v4.lines().skip(1).filter_map(route).chain(v6.lines().filter_map(address)).take(LIMIT).collect()
+    fitting(v4.lines().skip(1).filter_map(route).chain(v6.lines().filter_map(address)))
+}
+
+fn fitting(subnets: impl Iterator<Item = (String, Prefix)>) -> Vec<(String, Prefix)> {
+    let mut room = ROOM;
+    subnets
+        .map_while(|subnet| {
+            // A length, a name, a tag, an address of 16 bytes and a prefix length.
+            room = room.checked_sub(subnet.0.len().saturating_add(20))?;
+            Some(subnet)
+        })
+        .collect()
 }
 
 fn read(path: &str) -> String {
@@ -38,7 +49,8 @@ fn route(line: &str) -> Option<(String, Prefix)> {
     let (link, to, gateway, mask) = (words.next()?, words.next()?, words.next()?, words.nth(4)?);
     let number = |word| u32::from_str_radix(word, 16).ok().map(u32::to_ne_bytes).map(u32::from_be_bytes);
     let len = u8::try_from(number(mask)?.leading_ones()).ok()?;
-    let direct = number(gateway)? == 0 && (1..32).contains(&len);
+    // What is rejected or dropped has no interface.
+    let direct = number(gateway)? == 0 && (1..32).contains(&len) && link != "*";
     direct.then_some((link.to_owned(), Prefix { addr: Ipv4Addr::from_bits(number(to)?).into(), len }))
 }
 
@@ -70,6 +82,15 @@ mod tests {
             assert_eq!(v4([10, 1, 2, 0], gateway, mask), None);
         }
         assert_eq!(route("Iface Destination Gateway"), None);
+        assert_eq!(route("*\t000A0A0A\t00000000\t0201\t0\t0\t0\t00FFFFFF\t0\t0\t0"), None);
+    }
+
+    #[test]
+    fn a_machine_with_many_routes_tells_some() {
+        let prefix = Prefix { addr: Ipv4Addr::new(10, 0, 0, 0).into(), len: 24 };
+        let some = fitting(std::iter::repeat_n((String::from("eth0"), prefix), 100_000));
+        assert!((500..2_000).contains(&some.len()), "{}", some.len());
+        assert!(ipc::codec::encode(&some).is_ok_and(|bytes| bytes.len() <= ROOM));
     }
 
     #[test]

@@ -213,6 +213,7 @@ impl Driver {
     fn spawn(&mut self, daemon: Daemon) -> Result<(), String> {
         let (name, mode) = program(daemon);
         let whom = Whom::Becomes(self.setup.accounts.of(daemon.role()));
+        let table = if daemon == Daemon::Ipvs { self.table()? } else { None };
         let (ours, theirs) = pair().map_err(|e| e.desc().to_owned())?;
         let process = self.setup.programs.start(name, mode, whom, theirs, Stdio::inherit())?;
         let mut control = Control::new(daemon, ours);
@@ -234,22 +235,20 @@ impl Driver {
         self.children.insert(daemon, Running { process, control });
         let (log, fds) = self.log_for(Some(daemon));
         self.send(daemon, self.generation(), Down::Hello { log }, fds);
-        if daemon == Daemon::Ipvs {
-            self.hand_table()?;
+        let generation = self.generation();
+        if let Some(socket) = table
+            && let Some(running) = self.children.get_mut(&daemon)
+        {
+            let sent = running.control.table(generation, socket);
+            self.note(daemon, sent);
         }
         Ok(())
     }
 
-    /// Gives ipvsd the socket of the network namespace that has the IPVS table, if that is another than this.
-    fn hand_table(&mut self) -> Result<(), String> {
-        let Some(socket) = &self.setup.namespaces.table else { return Ok(()) };
-        let socket = socket.try_clone().map_err(|e| format!("the socket of net_namespace_ipvs: {e}"))?;
-        let generation = self.generation();
-        if let Some(running) = self.children.get_mut(&Daemon::Ipvs) {
-            let sent = running.control.table(generation, socket);
-            self.note(Daemon::Ipvs, sent);
-        }
-        Ok(())
+    /// The socket for ipvsd of the network namespace that has the IPVS table, if that is another than this.
+    fn table(&self) -> Result<Option<OwnedFd>, String> {
+        let table = self.setup.namespaces.table.as_ref().map(OwnedFd::try_clone);
+        table.transpose().map_err(|e| format!("the socket of net_namespace_ipvs: {e}"))
     }
 
     /// Makes a channel between ipvsd and another child, and gives each its end.

@@ -135,8 +135,15 @@ impl Driver {
                 for line in self.setup.commands.load(generation, &table).lines {
                     self.setup.logger.log(&line);
                 }
-                if let Some(text) = self.setup.namespaces.differ(&table.process) {
-                    self.setup.logger.warning(text);
+                if self.setup.namespaces.differ(&table.process) {
+                    if self.machine.current().is_none() {
+                        // It would put its addresses where they do not belong.
+                        let why = "its net_namespace could not be found out before the start, or has changed since; start it again";
+                        return Compiled::Bad(Failure::Compiler(why.to_owned()));
+                    }
+                    self.setup.logger.warning(
+                        "net_namespace and net_namespace_ipvs stay as they were at the start; a restart changes them",
+                    );
                 }
                 self.watcher.load(generation, &table.files, &mut self.setup.logger);
                 self.slices.insert(generation, slices);
