@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tests::cleanup::Directory;
 use tests::config::Vrrp;
 use tests::daemon::{Daemon, Program};
-use tests::failure::{Context, Outcome, wait_until};
+use tests::failure::{Context, Failure, Outcome, wait_for, wait_until};
 use tests::pair::{Pair, SOON, with_log};
 
 /// Where the kernel says what happens, it counts this soon.
@@ -84,9 +84,14 @@ fn quorums(daemon: &Daemon) -> Vec<String> {
     daemon.log().lines().filter_map(words).collect()
 }
 
-/// Both watch the same processes at the same time.
+/// keepalived 2.2.7 was seen to miss the end of a process on a busy machine; it is given three tries.
 #[test]
 fn counts_and_delays_are_those_of_keepalived() -> Outcome {
+    counts_and_delays().or_else(|_| counts_and_delays()).or_else(|_| counts_and_delays())
+}
+
+/// Both watch the same processes at the same time.
+fn counts_and_delays() -> Outcome {
     let (pair, directory) = (Pair::new()?, Directory::new()?);
     let (name, path) = (name(0), directory.file(&name(0)));
     let path = path.display();
@@ -127,12 +132,22 @@ fn counts_and_delays_are_those_of_keepalived() -> Outcome {
     ] {
         puppet.tell(line)?;
         std::thread::sleep(Duration::from_millis(pause));
-        let [theirs_said, ours_said] = [&theirs, &ours].map(|daemon| {
-            let mut said = quorums(daemon).split_off(seen.min(quorums(daemon).len()));
-            said.sort();
-            said
+        let said = || {
+            [&theirs, &ours].map(|daemon| {
+                let mut said = quorums(daemon).split_off(seen.min(quorums(daemon).len()));
+                said.sort();
+                said
+            })
+        };
+        // On a busy machine one of them may be late.
+        let equal = wait_for("both say the same", SOON, || {
+            let [theirs_said, ours_said] = said();
+            Ok((theirs_said == ours_said).then_some(ours_said))
         });
-        assert_eq!(ours_said, theirs_said, "after {line:?}:\n{}\n{}", ours.log(), theirs.log());
+        let ours_said = equal.map_err(|failure| {
+            let what = format!("{failure} after {line:?}: {:?}", said());
+            Failure::new(format!("{what}\n{}\n{}", ours.log(), theirs.log()))
+        })?;
         seen += ours_said.len();
     }
     puppet.kill();

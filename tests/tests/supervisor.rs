@@ -197,6 +197,8 @@ fn log_files_are_opened_anew_by_sighup() -> Outcome {
     let option = format!("-g{}", path("h.log").display());
     let mut daemon = Daemon::start_with(Program::Holdfast, &host, VRRP, &[&option])?;
     daemon.wait_log("Startup complete", SOON)?;
+    // That may come a moment later, when vrrpd knows the interfaces.
+    daemon.wait_log("Entering BACKUP STATE", SOON)?;
     for name in ["h", "h_vrrp", "h_ipvs"] {
         fs::rename(path(&format!("{name}.log")), path(&format!("{name}.log.1")))?;
     }

@@ -175,8 +175,9 @@ impl Processes {
         [self.look, anew].into_iter().flatten().min()
     }
 
+    /// Nothing is on the way, and not even the end of the last time waits. What happened since may wait: in a storm it always does.
     fn has_told_all(&self) -> bool {
-        self.on_the_way == 0 && self.waiting.is_empty()
+        self.on_the_way == 0 && !self.waiting.contains(&Waiting::Told(ProcessSeen::All))
     }
 
     /// Looks at what happened; gives what vrrpd is to be told next, and for which generation.
