@@ -156,9 +156,7 @@ impl Drop for Compiler {
 
 #[test]
 fn a_configuration_becomes_four_slices() {
-    if !is_root() {
-        return eprintln!("needs root");
-    }
+    assert!(is_root(), "this test needs root; tests/run is the command that runs all tests");
     let scratch = Scratch::new("slices");
     let mut compiler = Compiler::on(&scratch, &seed("000_3_lvs_dr_master.conf"), CompileMode::Load);
     let (verdict, slices) = compiler.result();
@@ -182,9 +180,7 @@ fn a_configuration_becomes_four_slices() {
 
 #[test]
 fn it_is_confined_and_asks_for_includes() {
-    if !is_root() {
-        return eprintln!("needs root");
-    }
+    assert!(is_root(), "this test needs root; tests/run is the command that runs all tests");
     let scratch = Scratch::new("include");
     let main = scratch.file("main.conf", b"include conf.d/*.conf\nvirtual_router_id 3\n");
     let part = scratch.file("part.conf", b"global_defs {\n router_id here\n}\nunknown_word 5\n");
@@ -224,9 +220,7 @@ fn it_is_confined_and_asks_for_includes() {
 
 #[test]
 fn a_fifo_is_refused() {
-    if !is_root() {
-        return eprintln!("needs root");
-    }
+    assert!(is_root(), "this test needs root; tests/run is the command that runs all tests");
     let scratch = Scratch::new("fifo");
     let path = scratch.0.join("fifo");
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRUSR).unwrap();
@@ -241,9 +235,7 @@ fn a_fifo_is_refused() {
 
 #[test]
 fn it_ends_with_its_supervisor() {
-    if !is_root() {
-        return eprintln!("needs root");
-    }
+    assert!(is_root(), "this test needs root; tests/run is the command that runs all tests");
     let scratch = Scratch::new("orphan");
     let main = scratch.file("main.conf", b"include other\n");
     let mut compiler = Compiler::on(&scratch, &main, CompileMode::Load);
@@ -256,9 +248,7 @@ fn it_ends_with_its_supervisor() {
 
 #[test]
 fn with_a_fatal_problem_there_is_no_slice() {
-    if !is_root() {
-        return eprintln!("needs root");
-    }
+    assert!(is_root(), "this test needs root; tests/run is the command that runs all tests");
     let scratch = Scratch::new("fatal");
     let main = scratch.file(
         "main.conf",
@@ -274,9 +264,7 @@ fn with_a_fatal_problem_there_is_no_slice() {
 /// A file of SSL_GET that is not there, or not what it should be, is named where it stands, in a test as in a start.
 #[test]
 fn certificates_and_keys_are_looked_at() {
-    if !is_root() {
-        return eprintln!("needs root");
-    }
+    assert!(is_root(), "this test needs root; tests/run is the command that runs all tests");
     let scratch = Scratch::new("pem");
     let text =
         b"SSL {\n certificate /c.pem\n key /k.pem\n}\nvirtual_server 192.0.2.1 443 {\n protocol TCP\n real_server \

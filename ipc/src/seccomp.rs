@@ -17,6 +17,7 @@
 pub mod base;
 pub mod deny;
 mod numbers;
+pub mod probe;
 
 use crate::sys;
 use core::fmt;

@@ -1,19 +1,12 @@
 //! The system calls of ipvsd beside those of every child ([`ipc::seccomp::base::BASE`]): name, when, and what makes it.
 
+use ipc::seccomp::probe::SOCKETS as PROBE_SOCKETS;
 use ipc::seccomp::{Arg, Call, call, call_if};
 
 const AF_NETLINK: u32 = libc::AF_NETLINK.cast_unsigned();
 const ROUTE: u32 = libc::NETLINK_ROUTE.cast_unsigned();
 const GENERIC: u32 = libc::NETLINK_GENERIC.cast_unsigned();
 const FILTER: u32 = libc::NETLINK_NETFILTER.cast_unsigned();
-const AF_INET: u32 = libc::AF_INET.cast_unsigned();
-const AF_INET6: u32 = libc::AF_INET6.cast_unsigned();
-const STREAM: u32 = (libc::SOCK_STREAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
-const DATAGRAM: u32 = (libc::SOCK_DGRAM | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC).cast_unsigned();
-const TCP: u32 = libc::IPPROTO_TCP.cast_unsigned();
-const UDP: u32 = libc::IPPROTO_UDP.cast_unsigned();
-const ICMP: u32 = libc::IPPROTO_ICMP.cast_unsigned();
-const ICMPV6: u32 = libc::IPPROTO_ICMPV6.cast_unsigned();
 const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 const SOL_NETLINK: u32 = libc::SOL_NETLINK.cast_unsigned();
 
@@ -30,14 +23,7 @@ pub const CALLS: &[Call] = &[
     ),
     call_if(
         "socket",
-        &[
-            &[Arg::Is(0, AF_INET), Arg::Is(1, STREAM), Arg::Is(2, TCP)],
-            &[Arg::Is(0, AF_INET6), Arg::Is(1, STREAM), Arg::Is(2, TCP)],
-            &[Arg::Is(0, AF_INET), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
-            &[Arg::Is(0, AF_INET6), Arg::Is(1, DATAGRAM), Arg::Is(2, UDP)],
-            &[Arg::Is(0, AF_INET), Arg::Is(1, DATAGRAM), Arg::Is(2, ICMP)],
-            &[Arg::Is(0, AF_INET6), Arg::Is(1, DATAGRAM), Arg::Is(2, ICMPV6)],
-        ],
+        PROBE_SOCKETS,
         "shell::marked::open: given to checkd. A stolen ipvsd could send datagrams with them (it cannot connect); it may change routes and addresses anyway",
     ),
     call("bind", "shell::sockets::open"),
