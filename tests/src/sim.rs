@@ -1,12 +1,17 @@
-//! Two to five routers on one LAN, in virtual time: loss, delay, duplication, partition, crash and restart, cables that are pulled, reloads
-//! and clocks that are set. Every router has a
-//! stand-in for ipvsd that puts addresses in place, holds them while vrrpd is away, and lets go when it stays away.
-//! Everything follows from the seed.
+//! Two to five routers on one LAN, in virtual time: loss, delay, duplication, partition, crash and restart, late wake-ups, cables that are
+//! pulled, scripts that fail, reloads and clocks that are set. Every router has a stand-in for ipvsd that puts addresses in place, holds
+//! them while vrrpd is away, and lets go when it stays away. Everything follows from the seed.
+
+mod random;
+mod watch;
+
+pub use random::Random;
 
 use crate::router::{GROUP, GROUP6, config, facts};
 use ipc::config::vrrp::{Instance, VrrpConfig};
-use ipc::config::{Generation, InstanceIdx};
+use ipc::config::{Generation, InstanceIdx, ScriptIdx};
 use ipc::machine::Machine;
+use ipc::msg::control::{Cause, Outcome, ProbeEnded, Run};
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkFacts, LinkState, Presence, VrrpToIpvs};
 use ipc::time::Mono;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,37 +21,16 @@ use vrrpd::fsm::instance::State;
 use vrrpd::fsm::timers;
 use vrrpd::io::{Action, Event};
 use vrrpd::router::Router;
+use watch::Watch;
 
 /// How long the stand-in for ipvsd takes for anything.
 const IPVSD: Duration = Duration::from_micros(300);
 
+/// How long a script runs at most, in microseconds.
+const SCRIPT: u64 = 50_000;
+
 /// Most events in one stretch of time.
 const EVENTS: u32 = 200_000;
-
-/// A small generator of random numbers (SplitMix64): the same seed, the same run.
-#[derive(Clone, Debug)]
-pub struct Random(pub u64);
-
-impl Random {
-    /// The next number.
-    pub fn number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `n`, which is not 0.
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.number() % n
-    }
-
-    /// Whether something with this chance in a thousand happens.
-    pub fn happens(&mut self, per_mille: u64) -> bool {
-        self.below(1000) < per_mille
-    }
-}
 
 /// How bad the network is.
 #[derive(Clone, Copy, Debug)]
@@ -57,10 +41,12 @@ pub struct Weather {
     pub twice: u64,
     /// Longest delay in microseconds; at least 1.
     pub delay: u64,
+    /// How much later than its deadline a router may be woken, in microseconds: other programs want the processor too.
+    pub late: u64,
 }
 
 /// A good day.
-pub const CALM: Weather = Weather { loss: 0, twice: 0, delay: 500 };
+pub const CALM: Weather = Weather { loss: 0, twice: 0, delay: 500, late: 0 };
 
 /// One machine with vrrpd and the stand-in for ipvsd.
 pub struct Node {
@@ -68,8 +54,16 @@ pub struct Node {
     pub addr: Ipv4Addr,
     config: VrrpConfig,
     generation: Generation,
-    /// Whether its cable is plugged in.
+    /// Whether its cable is plugged in: that of `eth0`.
     cable: LinkState,
+    /// The same of `eth1`, which nothing is sent on.
+    spare: LinkState,
+    /// Scripts that fail.
+    failing: BTreeSet<ScriptIdx>,
+    /// Its clock: time since 1970 at the beginning of all time; `None` where nobody has set it.
+    day: Option<Duration>,
+    /// How much too late it is woken next time.
+    late: Duration,
     router: Option<Router>,
     /// Instances whose addresses are in place.
     present: BTreeSet<u16>,
@@ -79,6 +73,7 @@ pub struct Node {
     side: u32,
     /// When adverts were sent, of instance 0.
     pub sent: Vec<Mono>,
+    watch: Watch,
 }
 
 /// Something on its way.
@@ -123,11 +118,16 @@ impl Lan {
             config,
             generation: Generation(1),
             cable: LinkState::Up,
+            spare: LinkState::Up,
+            failing: BTreeSet::new(),
+            day: None,
+            late: Duration::ZERO,
             router: None,
             present: BTreeSet::new(),
             life: 0,
             side: 0,
             sent: Vec::new(),
+            watch: Watch::default(),
         };
         Lan {
             now: Mono(1_000_000_000),
@@ -148,7 +148,8 @@ impl Lan {
         node.life += 1;
         node.router = Some(Router::new());
         let configure = Event::Configure { generation: node.generation, config: Box::new(node.config.clone()) };
-        for event in [configure, Event::IpvsAttached, Event::Activate] {
+        let clock = node.day.map(|day| Event::Clock(day + self.now.since(Mono::ZERO)));
+        for event in clock.into_iter().chain([configure, Event::IpvsAttached, Event::Activate]) {
             self.step(n, event);
         }
     }
@@ -169,14 +170,38 @@ impl Lan {
     pub fn cable(&mut self, n: usize, state: LinkState) {
         let node = &mut self.nodes[n];
         node.cable = state;
-        let (life, generation) = (node.life, node.generation);
-        let message = IpvsToVrrp::LinkChanged(LinkFacts { state, ..facts(node.addr) });
-        self.schedule(IPVSD, Coming::Event { node: n, life, event: Event::Ipvs { generation, message } });
+        let message = node.cable();
+        self.say(n, message);
     }
 
-    /// Sets the clock of a machine: time since 1970.
+    /// The same with the cable of `eth1`.
+    pub fn spare(&mut self, n: usize, state: LinkState) {
+        let node = &mut self.nodes[n];
+        node.spare = state;
+        let message = node.spare();
+        self.say(n, message);
+    }
+
+    /// From now on a script of a machine succeeds, or fails.
+    pub fn script(&mut self, n: usize, script: ScriptIdx, status: u8) {
+        let failing = &mut self.nodes[n].failing;
+        if status == 0 {
+            failing.remove(&script)
+        } else {
+            failing.insert(script)
+        };
+    }
+
+    /// Sets the clock of a machine: time since 1970. Nothing follows from that: what is timed is timed by a clock that nobody sets.
     pub fn clock(&mut self, n: usize, day: Duration) {
-        self.step(n, Event::Clock(day));
+        let now = self.now;
+        let node = &mut self.nodes[n];
+        node.day = Some(day.saturating_sub(now.since(Mono::ZERO)));
+        if let Some(router) = &mut node.router {
+            let (before, mut out) = (router.deadline(), Vec::new());
+            router.step(now, Event::Clock(day), &mut out);
+            assert_eq!((out, router.deadline()), (Vec::new(), before), "a clock that was set");
+        }
     }
 
     /// Kills vrrpd; ipvsd stays and waits for `hold`.
@@ -232,7 +257,7 @@ impl Lan {
         for events in 0.. {
             assert!(events < EVENTS, "the routers and ipvsd do not come to rest");
             let packet = self.coming.keys().next().map(|(at, _)| *at);
-            let due = |node: &Node| node.router.as_ref().and_then(Router::deadline);
+            let due = |node: &Node| Some(node.router.as_ref()?.deadline()? + node.late);
             let timer = self.nodes.iter().enumerate().filter_map(|(n, node)| Some((due(node)?, n))).min();
             let at = match (packet, timer) {
                 (Some(packet), Some((timer, _))) => packet.min(timer),
@@ -250,20 +275,40 @@ impl Lan {
             }
         }
         self.now = end;
+        self.nodes.iter_mut().for_each(|node| node.watch(end));
     }
 
     /// The deadline of a router has passed: it must not want the same again.
     fn wake(&mut self, n: usize) {
         self.step(n, Event::Timeout);
+        self.nodes[n].late = Duration::from_micros(self.random.below(self.weather.late + 1));
         let next = self.nodes[n].router.as_ref().and_then(Router::deadline);
         assert!(next.is_none_or(|next| next > self.now + Duration::from_nanos(1)), "a deadline that nobody served");
+    }
+
+    /// Something is there for a router: what is due it does first, as the shell lets it. When nothing is, it is woken all the same, now
+    /// and then: it must not do anything.
+    fn wake_for(&mut self, n: usize) {
+        let now = self.now;
+        let Some(router) = self.nodes[n].router.as_mut() else { return };
+        let before = router.deadline();
+        if before.is_some_and(|due| due <= now) {
+            self.wake(n);
+        } else if self.random.happens(50) {
+            let mut out = Vec::new();
+            router.step(now, Event::Timeout, &mut out);
+            assert_eq!((out, router.deadline()), (Vec::new(), before), "woken too early");
+        }
     }
 
     /// The first thing on its way arrives.
     fn arrive(&mut self) {
         let Some((_, coming)) = self.coming.pop_first() else { return };
         match coming {
-            Coming::Event { node, life, event } if self.nodes[node].life == life => self.step(node, event),
+            Coming::Event { node, life, event } if self.nodes[node].life == life => {
+                self.wake_for(node);
+                self.step(node, event);
+            }
             Coming::Release { node, life } if self.nodes[node].life == life => self.nodes[node].present.clear(),
             Coming::Event { .. } | Coming::Release { .. } => {}
         }
@@ -281,6 +326,7 @@ impl Lan {
         }
         for action in out {
             match action {
+                Action::Run(Run { script, cause: Cause::Probe }) => self.probe(n, script),
                 Action::Transmit { bytes, destination, .. } => {
                     assert!(destination == GROUP || destination == GROUP6, "{destination}");
                     self.transmit(n, bytes);
@@ -300,13 +346,28 @@ impl Lan {
                 | Action::Dump(_) => {}
             }
         }
+        let now = self.now;
+        self.nodes[n].watch(now);
+    }
+
+    /// A script is run: it ends a little later, as it must then.
+    fn probe(&mut self, n: usize, script: ScriptIdx) {
+        let took = Duration::from_micros(1 + self.random.below(SCRIPT));
+        let node = &self.nodes[n];
+        let outcome = Outcome::Exited(u8::from(node.failing.contains(&script)));
+        let (life, generation) = (node.life, node.generation);
+        let event = Event::ProbeEnded { generation, ended: ProbeEnded { script, outcome } };
+        self.schedule(took, Coming::Event { node: n, life, event });
     }
 
     fn transmit(&mut self, from: usize, bytes: Vec<u8>) {
         let header = if bytes.first().is_some_and(|first| first >> 4 == 6) { 40 } else { 20 };
-        if bytes.get(header + 2) != Some(&0) && bytes.get(header + 1) == Some(&1) {
-            let now = self.now;
-            self.nodes[from].sent.push(now);
+        if bytes[header + 2] != 0 {
+            let (now, vrid) = (self.now, bytes[header + 1]);
+            self.nodes[from].watch.sent(vrid, now);
+            if vrid == 1 {
+                self.nodes[from].sent.push(now);
+            }
         }
         for to in 0..self.nodes.len() {
             let plugged = [from, to].into_iter().all(|n| self.nodes[n].cable == LinkState::Up);
@@ -332,7 +393,7 @@ impl Lan {
         let node = &mut self.nodes[n];
         let answers = match message {
             VrrpToIpvs::Resync => {
-                let mut all = vec![IpvsToVrrp::LinkChanged(LinkFacts { state: node.cable, ..facts(node.addr) })];
+                let mut all = vec![node.cable(), node.spare()];
                 all.extend(node.present.iter().map(|&i| IpvsToVrrp::Held { instance: InstanceIdx(i) }));
                 all.push(IpvsToVrrp::Synced);
                 all
@@ -346,9 +407,33 @@ impl Lan {
             }
             VrrpToIpvs::Synced | VrrpToIpvs::Expect => Vec::new(),
         };
-        let (life, generation) = (node.life, node.generation);
         for message in answers {
-            self.schedule(IPVSD, Coming::Event { node: n, life, event: Event::Ipvs { generation, message } });
+            self.say(n, message);
+        }
+    }
+
+    /// ipvsd tells vrrpd.
+    fn say(&mut self, n: usize, message: IpvsToVrrp) {
+        let node = &self.nodes[n];
+        let (life, generation) = (node.life, node.generation);
+        self.schedule(IPVSD, Coming::Event { node: n, life, event: Event::Ipvs { generation, message } });
+    }
+}
+
+impl Node {
+    fn cable(&self) -> IpvsToVrrp {
+        IpvsToVrrp::LinkChanged(LinkFacts { state: self.cable, ..facts(self.addr) })
+    }
+
+    fn spare(&self) -> IpvsToVrrp {
+        let eth0 = facts(self.addr);
+        IpvsToVrrp::LinkChanged(LinkFacts { name: "eth1".into(), ifindex: 3, base: 3, state: self.spare, ..eth0 })
+    }
+
+    fn watch(&mut self, now: Mono) {
+        match &self.router {
+            Some(router) => self.watch.check(now, router),
+            None => self.watch = Watch::default(),
         }
     }
 }

@@ -19,44 +19,43 @@ const LOST: Duration = Duration::from_secs(2);
 /// How many lines a flood of a few seconds may add to the log.
 const LINES: usize = 100;
 
-/// How many packets are sent between two pauses of a millisecond: about 15,000 in a second, which is more than any
-/// receiver's socket buffer holds, and less than what one processor can read.
+/// How many packets are sent between two pauses.
 const BURST: usize = 20;
 
-/// Sends each of `packets` again and again from `host` until `length` is over; says how many were sent.
-fn flood(host: &Host, packets: &[Vec<u8>], length: Duration) -> Outcome<usize> {
-    let own = host.address;
-    let sent = host.netns.enter(|| -> std::io::Result<usize> {
-        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112)))?;
-        socket.set_multicast_ttl_v4(255)?;
-        socket.set_multicast_if_v4(&own)?;
-        let to = SockAddr::from(SocketAddrV4::new(GROUP, 0));
-        let (until, mut sent) = (Instant::now() + length, 0);
-        while Instant::now() < until {
-            for packet in packets.iter().cycle().skip(sent % packets.len()).take(BURST) {
-                socket.send_to(packet, &to)?;
-                sent += 1;
-            }
-            std::thread::sleep(Duration::from_millis(1));
+/// A pause after which about 15,000 packets come in a second, which is more than any receiver's socket buffer holds, and less than what one
+/// processor can read.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// A socket of `host` that sends to the group, and the group's address.
+fn speaker(host: &Host) -> Outcome<(Socket, SockAddr)> {
+    let socket = host.netns.enter(|| Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112))))??;
+    socket.set_multicast_ttl_v4(255)?;
+    socket.set_multicast_if_v4(&host.address)?;
+    Ok((socket, SockAddr::from(SocketAddrV4::new(GROUP, 0))))
+}
+
+/// Sends all of `packets` again and again from `host` until `length` is over, with such pauses; says how many were sent.
+fn flood(host: &Host, packets: &[Vec<u8>], length: Duration, pause: Duration) -> Outcome<usize> {
+    let (socket, to) = speaker(host)?;
+    let (until, mut sent) = (Instant::now() + length, 0);
+    while Instant::now() < until {
+        for burst in packets.chunks(BURST) {
+            // A full queue is as fast as it goes.
+            sent += burst.iter().filter(|packet| socket.send_to(packet, &to).is_ok()).count();
+            std::thread::sleep(pause);
         }
-        Ok(sent)
-    })??;
+    }
+    assert!(sent > 1000, "only {sent} packets were sent");
     Ok(sent)
 }
 
 /// Sends each of `packets` once from `host`, slowly.
 fn send(host: &Host, packets: &[Vec<u8>]) -> Outcome {
-    let own = host.address;
-    host.netns.enter(|| -> std::io::Result<()> {
-        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112)))?;
-        socket.set_multicast_ttl_v4(255)?;
-        socket.set_multicast_if_v4(&own)?;
-        for packet in packets {
-            socket.send_to(packet, &SockAddr::from(SocketAddrV4::new(GROUP, 0)))?;
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        Ok(())
-    })??;
+    let (socket, to) = speaker(host)?;
+    for packet in packets {
+        socket.send_to(packet, &to)?;
+        std::thread::sleep(PAUSE);
+    }
     Ok(())
 }
 
@@ -120,10 +119,9 @@ fn withstands(packets: &[Vec<u8>]) -> Outcome {
         [&one, &two].iter().flat_map(|daemon| daemon.processes()).map(|process| process.pid).collect();
     let logged = [lines(&one), lines(&two)];
     pair.wire.clear();
-    let sent = flood(&stranger, packets, Duration::from_secs(4))?;
+    let sent = flood(&stranger, packets, Duration::from_secs(4), PAUSE)?;
     std::thread::sleep(Duration::from_millis(1200));
 
-    assert!(sent > 1000, "only {sent} packets were sent");
     assert_eq!(pair.adverts_of(&pair.b), [], "the backup stays silent; it logged:\n{}", two.log());
     let silence = pair.longest_silence(&pair.a)?;
     assert!(silence < LOST, "the master was silent for {silence:?}");
@@ -289,11 +287,11 @@ fn a_flood_at_full_speed_costs_twenty_masters_no_advert() -> Outcome {
     };
     let packets = mutated();
     // Its buffers have their full size after the first second.
-    at_full_speed(&stranger, &packets, Duration::from_secs(1))?;
+    flood(&stranger, &packets, Duration::from_secs(1), Duration::ZERO)?;
     let (before, logged) = (memory(), lines(&one));
     let (_socket, seen) = sent_by(&pair.a)?;
     let begin = Instant::now();
-    let sent = at_full_speed(&stranger, &packets, Duration::from_secs(10))?;
+    let sent = flood(&stranger, &packets, Duration::from_secs(10), Duration::ZERO)?;
     let end = Instant::now();
     std::thread::sleep(Duration::from_millis(200));
 
@@ -312,26 +310,6 @@ fn a_flood_at_full_speed_costs_twenty_masters_no_advert() -> Outcome {
     assert!(added <= LINES, "{sent} packets made {added} lines:\n{}", one.log());
     assert_eq!(masters(), usize::from(MASTERS), "they stayed master");
     Ok(())
-}
-
-/// [`flood`] without a pause.
-fn at_full_speed(host: &Host, packets: &[Vec<u8>], length: Duration) -> Outcome<usize> {
-    let own = host.address;
-    let sent = host.netns.enter(|| -> std::io::Result<usize> {
-        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::from(112)))?;
-        socket.set_multicast_ttl_v4(255)?;
-        socket.set_multicast_if_v4(&own)?;
-        let to = SockAddr::from(SocketAddrV4::new(GROUP, 0));
-        let (until, mut sent) = (Instant::now() + length, 0);
-        while Instant::now() < until {
-            for packet in packets {
-                // A full queue is as fast as it goes.
-                sent += usize::from(socket.send_to(packet, &to).is_ok());
-            }
-        }
-        Ok(sent)
-    })??;
-    Ok(sent)
 }
 
 #[test]
@@ -435,7 +413,7 @@ fn a_stranger_cannot_stop_the_master_with_priority_0() -> Outcome {
     let goodbye = with_checksum(
         [vec![0x21, 51, 255, 1, 1, 1, 0, 0], vec![192, 168, 154, 188], b"9999\0\0\0\0".to_vec()].concat(),
     );
-    flood(&stranger, &[goodbye], Duration::from_secs(2))?;
+    flood(&stranger, &vec![goodbye; BURST], Duration::from_secs(2), PAUSE)?;
     assert!(pair.longest_silence(&pair.a)? < LOST);
     assert!(pair.a.has(VIP)?, "{}", one.log());
     Ok(())

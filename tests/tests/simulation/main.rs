@@ -1,10 +1,13 @@
 //! Routers on a simulated LAN, thousands of runs: after whatever happened, one master, and the right one.
 //! A run that fails prints its seed; `SEED=n cargo test -p tests --test simulation` runs it alone.
 
+mod everything;
+
 use ipc::config::vrrp::{Instance, Preemption, SyncGroup, Version, VrrpConfig, Wanted};
 use ipc::config::vrrp_options::{AntiReplay, Hmac, HmacKey, HmacMode, InstanceOptions};
 use ipc::config::{GroupIdx, InstanceIdx, Secret};
 use ipc::msg::vips::LinkState;
+use ipc::time::Mono;
 use std::time::Duration;
 use tests::router::{NOTIFY, config, instance, instance6};
 use tests::sim::{CALM, Lan, Random, Weather, settle_time};
@@ -57,6 +60,16 @@ fn routers(random: &mut Random) -> Vec<Vec<Instance>> {
     (0..count).map(|_| draw(random)).collect()
 }
 
+/// All of them started, with one master.
+fn settled(seed: u64, confs: &[Vec<Instance>]) -> Lan {
+    let mut lan = Lan::new(seed, confs.to_vec());
+    for n in 0..confs.len() {
+        lan.start(n);
+    }
+    lan.run(settle_time(&confs[0][0]));
+    lan
+}
+
 fn without_preemption(confs: &mut [Vec<Instance>]) {
     for conf in confs.iter_mut().flatten() {
         conf.wanted = Wanted::Backup;
@@ -68,6 +81,8 @@ fn without_preemption(confs: &mut [Vec<Instance>]) {
 fn trouble(lan: &mut Lan, hold: Duration) {
     let count = lan.nodes.len() as u64;
     let n = lan.random.below(count) as usize;
+    // Less than half an interval, of which `hold` is two: no advert is late for that.
+    let late = hold.as_micros() as u64 / 5;
     match lan.random.below(7) {
         0 => lan.crash(n),
         1 => lan.kill(n, hold),
@@ -79,7 +94,7 @@ fn trouble(lan: &mut Lan, hold: Duration) {
         5 => lan.partition(0),
         _ => {
             let (loss, twice, delay) = (lan.random.below(600), lan.random.below(300), 1 + lan.random.below(30_000));
-            lan.weather = Weather { loss, twice, delay };
+            lan.weather = Weather { loss, twice, delay, late };
         }
     }
     let pause = Duration::from_millis(lan.random.below(3000));
@@ -127,6 +142,17 @@ fn check_steady(lan: &mut Lan, time: Duration, interval: Duration) {
     assert!((expected..=expected + 1).contains(&sent), "{sent} adverts, expected {expected}");
 }
 
+/// After all trouble somebody has started, and once everybody has had time to hear of it the highest priority of them is the only master.
+fn ends_well(lan: &mut Lan, confs: &[Vec<Instance>], random: &mut Random) {
+    let conf = &confs[0][0];
+    calm(lan);
+    lan.start(random.below(confs.len() as u64) as usize);
+    lan.run(settle_time(conf));
+    let master = check_one(lan);
+    assert_eq!(confs[master][0].priority, highest(lan, confs), "the wrong master");
+    check_steady(lan, conf.advert_int * 10, conf.advert_int);
+}
+
 #[test]
 fn whatever_happened_the_highest_priority_is_the_only_master() {
     each(3000, |seed| {
@@ -136,12 +162,7 @@ fn whatever_happened_the_highest_priority_is_the_only_master() {
         for _ in 0..1 + random.below(20) {
             trouble(&mut lan, confs[0][0].advert_int * 2);
         }
-        calm(&mut lan);
-        lan.start(random.below(confs.len() as u64) as usize);
-        lan.run(settle_time(&confs[0][0]));
-        let master = check_one(&lan);
-        assert_eq!(confs[master][0].priority, highest(&lan, &confs), "the wrong master");
-        check_steady(&mut lan, confs[0][0].advert_int * 10, confs[0][0].advert_int);
+        ends_well(&mut lan, &confs, &mut random);
     });
 }
 
@@ -175,11 +196,8 @@ fn a_dead_master_is_replaced_within_the_protocols_own_time() {
     each(1000, |seed| {
         let mut random = Random(seed ^ 0xdead);
         let confs = routers(&mut random);
-        let mut lan = Lan::new(seed, confs.clone());
-        for n in 0..confs.len() {
-            lan.start(n);
-        }
-        lan.run(settle_time(&confs[0][0]) + Duration::from_millis(random.below(1000)));
+        let mut lan = settled(seed, &confs);
+        lan.run(Duration::from_millis(random.below(1000)));
         let master = check_one(&lan);
         lan.crash(master);
         // Master_Down_Interval of the best one left, from the last advert, which was sent before the crash.
@@ -199,11 +217,7 @@ fn a_vrrpd_that_is_restarted_in_time_is_missed_by_nobody() {
         let mut random = Random(seed ^ 0xbeef);
         let confs = routers(&mut random);
         let interval = confs[0][0].advert_int;
-        let mut lan = Lan::new(seed, confs.clone());
-        for n in 0..confs.len() {
-            lan.start(n);
-        }
-        lan.run(settle_time(&confs[0][0]));
+        let mut lan = settled(seed, &confs);
         let master = check_one(&lan);
         // The peers wait for three intervals and more after the last advert, which is at most one interval old.
         lan.run(Duration::from_millis(random.below(1000)));
@@ -224,11 +238,7 @@ fn a_vrrpd_that_stays_away_loses_its_addresses_before_another_takes_them() {
         let mut random = Random(seed ^ 0xaaaa);
         let confs = routers(&mut random);
         let interval = confs[0][0].advert_int;
-        let mut lan = Lan::new(seed, confs.clone());
-        for n in 0..confs.len() {
-            lan.start(n);
-        }
-        lan.run(settle_time(&confs[0][0]));
+        let mut lan = settled(seed, &confs);
         let master = check_one(&lan);
         lan.kill(master, interval * 2);
         let end = lan.now + settle_time(&confs[0][0]);
@@ -314,53 +324,59 @@ fn a_reload_in_mid_election_leaves_the_highest_priority_the_only_master() {
             lan.reload(n, config(confs[n].clone()));
             lan.run(Duration::from_micros(random.below(2_000_000)));
         }
-        calm(&mut lan);
-        lan.start(random.below(confs.len() as u64) as usize);
-        lan.run(settle_time(&confs[0][0]));
-        let master = check_one(&lan);
-        assert_eq!(confs[master][0].priority, highest(&lan, &confs), "the wrong master");
-        check_steady(&mut lan, confs[0][0].advert_int * 10, confs[0][0].advert_int);
+        ends_well(&mut lan, &confs, &mut random);
     });
 }
+
+/// `auth_hmac` with the time against what is played back.
+fn signing() -> InstanceOptions {
+    let hmac = Hmac {
+        keys: vec![(1, HmacKey::Bytes(Secret::new(vec![7; 32])))],
+        active: 1,
+        anti_replay: AntiReplay::Time,
+        window: Duration::from_secs(5),
+        mode: HmacMode::Enforce,
+    };
+    InstanceOptions { hmac: Some(hmac), ..InstanceOptions::default() }
+}
+
+/// The right time.
+const NOON: Duration = Duration::from_secs(1_800_000_000);
+
+/// Sets the clock of a machine wrong: an hour ahead to an hour back.
+fn wrong_clock(lan: &mut Lan, n: usize) {
+    let off = Duration::from_secs(lan.random.below(7200));
+    lan.clock(n, NOON + lan.now.since(Mono::ZERO) + off - Duration::from_secs(3600));
+}
+
+/// Sets all clocks right.
+fn right_clocks(lan: &mut Lan) {
+    for n in 0..lan.nodes.len() {
+        lan.clock(n, NOON + lan.now.since(Mono::ZERO));
+    }
+}
+
+/// After that time what was heard from the future is outside of the window, and forgotten.
+const FORGOTTEN: Duration = Duration::from_secs(10);
 
 #[test]
 fn signed_adverts_count_again_when_the_clocks_agree_again() {
     each(300, |seed| {
         let mut random = Random(seed ^ 0xc10c);
         let confs = routers(&mut random);
-        let hmac = Hmac {
-            keys: vec![(1, HmacKey::Bytes(Secret::new(vec![7; 32])))],
-            active: 1,
-            anti_replay: AntiReplay::Time,
-            window: Duration::from_secs(5),
-            mode: HmacMode::Enforce,
-        };
-        let options = InstanceOptions { hmac: Some(hmac), ..InstanceOptions::default() };
-        let signed = |conf: &Vec<Instance>| VrrpConfig {
-            options: [options.clone()].into_iter().collect(),
-            ..config(conf.clone())
-        };
+        let signed =
+            |conf: &Vec<Instance>| VrrpConfig { options: [signing()].into_iter().collect(), ..config(conf.clone()) };
         let mut lan = Lan::of(seed, confs.iter().map(signed).collect());
-        let noon = Duration::from_secs(1_800_000_000);
-        let begin = lan.now;
+        right_clocks(&mut lan);
         for n in 0..confs.len() {
             lan.start(n);
-            lan.clock(n, noon);
         }
         for _ in 0..1 + random.below(6) {
-            let n = random.below(confs.len() as u64) as usize;
-            // An hour ahead to an hour back.
-            let wrong =
-                noon + lan.now.since(begin) + Duration::from_secs(random.below(7200)) - Duration::from_secs(3600);
-            lan.clock(n, wrong);
+            wrong_clock(&mut lan, random.below(confs.len() as u64) as usize);
             lan.run(Duration::from_millis(random.below(4000)));
         }
-        for n in 0..confs.len() {
-            let right = noon + lan.now.since(begin);
-            lan.clock(n, right);
-        }
-        // What was heard from the future is forgotten when it is outside of the window.
-        lan.run(settle_time(&confs[0][0]) + Duration::from_secs(10));
+        right_clocks(&mut lan);
+        lan.run(settle_time(&confs[0][0]) + FORGOTTEN);
         let master = check_one(&lan);
         assert_eq!(confs[master][0].priority, highest(&lan, &confs), "the wrong master");
     });
