@@ -1,12 +1,16 @@
 //! What SIGHUP changes, and what it does not touch.
 
 use nix::sys::signal::SIGHUP;
-use std::time::Duration;
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 use tests::config::{VIP, Vrrp};
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
+use tests::lan::Host;
 use tests::monitor::Monitor;
-use tests::pair::{Pair, SOON, STEADY};
+use tests::pair::{Pair, SOON, STEADY, with_log};
 
 /// A master alone, running long enough that all its announcements of the beginning are over.
 fn master(pair: &Pair, config: &Vrrp) -> Outcome<Daemon> {
@@ -211,4 +215,139 @@ fn a_master_joins_a_sync_group_as_master_only_beside_masters() -> Outcome {
         frame.advert().is_some_and(|advert| advert.vrid == 53 && advert.priority == 100)
     })?;
     wait_until("both have their addresses", SOON, || Ok(pair.a.has(VIP)? && pair.a.has(OTHER)?))
+}
+
+/// Asks `address` fifty times a second from a host of its own, as long as this lives.
+struct Asked {
+    stop: Arc<AtomicBool>,
+    server: std::thread::JoinHandle<()>,
+    client: std::thread::JoinHandle<(usize, Duration)>,
+}
+
+impl Asked {
+    fn start(from: &Host, of: &Host, address: &'static str) -> Outcome<Asked> {
+        let socket = of.netns.enter(|| UdpSocket::bind("0.0.0.0:7"))??;
+        socket.set_read_timeout(Some(Duration::from_millis(200)))?;
+        let asking = from.netns.enter(|| UdpSocket::bind("0.0.0.0:0"))??;
+        asking.set_read_timeout(Some(Duration::from_millis(20)))?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ends, ended) = (Arc::clone(&stop), Arc::clone(&stop));
+        let server = std::thread::spawn(move || {
+            let mut bytes = [0; 8];
+            while !ends.load(Relaxed) {
+                if let Ok((length, peer)) = socket.recv_from(&mut bytes) {
+                    let _ = socket.send_to(&bytes[..length], peer);
+                }
+            }
+        });
+        let client = std::thread::spawn(move || {
+            let (mut bytes, mut answers) = ([0; 8], 0);
+            let (mut last, mut longest) = (Instant::now(), Duration::ZERO);
+            while !ended.load(Relaxed) {
+                let _ = asking.send_to(b"?", (address, 7));
+                if asking.recv_from(&mut bytes).is_ok() {
+                    answers += 1;
+                    longest = longest.max(last.elapsed());
+                    last = Instant::now();
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+            (answers, longest.max(last.elapsed()))
+        });
+        Ok(Asked { stop, server, client })
+    }
+
+    /// How many answers came, and the longest time without one.
+    fn end(self) -> (usize, Duration) {
+        self.stop.store(true, Relaxed);
+        // Its address can be bound again then.
+        let _ = self.server.join();
+        self.client.join().unwrap_or_default()
+    }
+}
+
+/// One instance as text.
+fn written(name: &str, vrid: u8, priority: u8, more: &str, addresses: &[&str]) -> String {
+    format!(
+        "vrrp_instance {name} {{\n    state MASTER\n    interface ens33\n    virtual_router_id {vrid}\n    priority {priority}\n    \
+         advert_int 1\n    {more}\n    virtual_ipaddress {{\n        {}\n    }}\n}}\n",
+        addresses.join("\n        ")
+    )
+}
+
+/// One file in which everything changes: an instance goes and its address with it to another one, an address moves between two that stay,
+/// one has another name and priority, one gets a tracker and loses another, one is new, and the order is another one. All addresses that
+/// stay answer all the time, wherever they belong.
+#[test]
+fn a_reload_that_changes_everything_interrupts_nothing_that_stays() -> Outcome {
+    const MOVES: &str = "192.168.154.189";
+    const INHERITED: &str = "192.168.154.190";
+    const GOES: &str = "192.168.154.191";
+    const NEW: &str = "192.168.154.192";
+    let script =
+        |name: &str| format!("vrrp_script {name} {{\n    script \"/bin/true\"\n    user root\n    interval 1\n}}\n");
+    let pair = Pair::new()?;
+    let first = [
+        script("one"),
+        written("A", 51, 100, "", &[VIP, MOVES]),
+        written("B", 52, 100, "track_script {\n        one weight 7\n    }", &["192.168.154.193"]),
+        written("C", 53, 100, "", &[INHERITED, GOES]),
+    ]
+    .concat();
+    let second = [
+        script("two"),
+        written("D", 54, 90, "", &[NEW]),
+        written("B", 52, 100, "track_script {\n        two weight 3\n    }", &["192.168.154.193", MOVES, INHERITED]),
+        written("WEB", 51, 120, "", &[VIP]),
+    ]
+    .concat();
+    let one = Daemon::start(Program::under_test(), &pair.a, &first)?;
+    pair.wait_master(&pair.a)?;
+    for address in [MOVES, INHERITED, GOES, "192.168.154.193"] {
+        wait_until(&format!("{address} is there"), SOON, || pair.a.has(address))?;
+    }
+    pair.wire.wait("the script counts", SOON, |frame| {
+        frame.advert().is_some_and(|advert| advert.vrid == 52 && advert.priority == 107)
+    })?;
+    let advertises = |vrid: u8, priority: u8, count: usize| {
+        pair.wire.wait(&format!("router {vrid} with {priority} and {count} addresses"), SOON, move |frame| {
+            frame
+                .advert()
+                .is_some_and(|advert| (advert.vrid, advert.priority, advert.addresses.len()) == (vrid, priority, count))
+        })
+    };
+    let changes = Monitor::start(&pair.a)?;
+    for (config, wanted) in
+        [(&second, [(51, 120, 1), (52, 103, 3), (54, 90, 1)]), (&first, [(51, 100, 2), (52, 107, 1), (53, 100, 2)])]
+    {
+        let asked = Asked::start(&pair.b, &pair.a, MOVES)?;
+        pair.wire.clear();
+        one.reload(config)?;
+        for (vrid, priority, count) in wanted {
+            advertises(vrid, priority, count).map_err(|failure| with_log(&failure, &one))?;
+        }
+        let gone = if wanted[2].0 == 54 { 53 } else { 54 };
+        advertises(gone, 0, if gone == 53 { 2 } else { 1 })?;
+        let (kept, lost) = if gone == 53 { (NEW, GOES) } else { (GOES, NEW) };
+        wait_until("what is new is there", SOON, || pair.a.has(kept))?;
+        wait_until("what is gone is gone", SOON, || Ok(!pair.a.has(lost)?))?;
+        for vrid in [51, 52] {
+            let adverts = pair.wire.adverts();
+            let of: Vec<_> = adverts.iter().filter(|(_, advert)| advert.vrid == vrid).collect();
+            assert!(of.iter().all(|(_, advert)| advert.priority > 0), "router {vrid} resigned");
+            for next in of.windows(2) {
+                let silence = next[1].0.at.duration_since(next[0].0.at)?;
+                assert!(silence < STEADY, "router {vrid} was silent for {silence:?}");
+            }
+        }
+        let (answers, silence) = asked.end();
+        assert!(answers > 10 && silence < Duration::from_millis(300), "{answers} answers, none for {silence:?}");
+    }
+    for address in [VIP, MOVES, "192.168.154.193"] {
+        assert_eq!(changes.changes(address)?, Vec::<String>::new(), "{address}; it logged:\n{}", one.log());
+    }
+    // That of an instance which is gone has another owner at once; the way back is to one that is new, and a backup at first.
+    let inherited = changes.changes(INHERITED)?;
+    assert!(inherited.len() == 2 && inherited[0].starts_with("Deleted"), "{inherited:?}");
+    Ok(())
 }
