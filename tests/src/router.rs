@@ -45,7 +45,7 @@ pub fn at(line: u32) -> Origin {
     Origin { file: "test.conf".into(), line }
 }
 
-/// An instance with keepalived's defaults, version 2, one second, one address.
+/// An instance with the compiler's defaults, version 2, one second, one address.
 pub fn instance(vrid: u8, priority: u8) -> Instance {
     Instance {
         name: format!("VI_{vrid}"),
@@ -75,7 +75,7 @@ pub fn instance(vrid: u8, priority: u8) -> Instance {
             lower_prio_delay: Duration::from_secs(5),
         },
         lower_prio_no_advert: Switch::Off,
-        higher_prio_send_advert: Switch::Off,
+        higher_prio_send_advert: Switch::On,
         owner_ignore_adverts: Switch::Off,
         skip_check_adv_addr: Switch::Off,
         track_links: vec![TrackLink { link: LINK, weight: FAULT, origin: at(100 + u32::from(vrid)) }],

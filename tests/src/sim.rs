@@ -15,7 +15,7 @@ use ipc::msg::control::{Cause, Outcome, ProbeEnded, Run};
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkFacts, LinkState, Presence, VrrpToIpvs};
 use ipc::time::Mono;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use vrrpd::fsm::instance::State;
 use vrrpd::fsm::timers;
@@ -74,6 +74,8 @@ pub struct Node {
     /// When adverts were sent, of instance 0.
     pub sent: Vec<Mono>,
     watch: Watch,
+    /// Where a host beside it looks for each address: who announced it last, as far as it could hear.
+    pub neighbour: BTreeMap<IpAddr, usize>,
 }
 
 /// Something on its way.
@@ -101,6 +103,8 @@ pub struct Lan {
     pub weather: Weather,
     /// Chance.
     pub random: Random,
+    /// From whom to whom nothing gets through, beside what a partition parts.
+    pub cut: BTreeSet<(usize, usize)>,
     coming: BTreeMap<(Mono, u64), Coming>,
     count: u64,
 }
@@ -128,12 +132,14 @@ impl Lan {
             side: 0,
             sent: Vec::new(),
             watch: Watch::default(),
+            neighbour: BTreeMap::new(),
         };
         Lan {
             now: Mono(1_000_000_000),
             nodes: configs.into_iter().enumerate().map(node).collect(),
             weather: CALM,
             random: Random(seed),
+            cut: BTreeSet::new(),
             coming: BTreeMap::new(),
             count: 0,
         }
@@ -332,11 +338,11 @@ impl Lan {
                     self.transmit(n, bytes);
                 }
                 Action::ToIpvs(message) => self.ipvsd(n, message),
+                Action::Announce { frame, .. } => self.announce(n, &frame),
                 Action::Listen(_)
                 | Action::BfdListen(_)
                 | Action::Bfd { .. }
                 | Action::ToCheck(_)
-                | Action::Announce { .. }
                 | Action::Run(_)
                 | Action::RunOfLeft { .. }
                 | Action::Tell(_)
@@ -370,12 +376,7 @@ impl Lan {
             }
         }
         for to in 0..self.nodes.len() {
-            let plugged = [from, to].into_iter().all(|n| self.nodes[n].cable == LinkState::Up);
-            if to == from
-                || !plugged
-                || self.nodes[to].side != self.nodes[from].side
-                || self.random.happens(self.weather.loss)
-            {
+            if to == from || !self.hears(from, to) || self.random.happens(self.weather.loss) {
                 continue;
             }
             let copies = if self.random.happens(self.weather.twice) { 2 } else { 1 };
@@ -384,6 +385,29 @@ impl Lan {
                 let event = Event::Packet { ifindex: 2, bytes: bytes.clone() };
                 let life = self.nodes[to].life;
                 self.schedule(delay, Coming::Event { node: to, life, event });
+            }
+        }
+    }
+
+    /// Whether what one machine sends gets to another, and to the host beside that.
+    fn hears(&self, from: usize, to: usize) -> bool {
+        let plugged = [from, to].into_iter().all(|n| self.nodes[n].cable == LinkState::Up);
+        plugged && self.nodes[to].side == self.nodes[from].side && !self.cut.contains(&(from, to))
+    }
+
+    /// Gratuitous ARP or a neighbour advertisement: the hosts that hear it believe it.
+    fn announce(&mut self, from: usize, frame: &[u8]) {
+        let four = frame.get(12..14) == Some(&[8, 6]);
+        let at = if four { 28..32 } else { 62..78 };
+        let Some(bytes) = frame.get(at) else { return };
+        let addr = match (<[u8; 4]>::try_from(bytes), <[u8; 16]>::try_from(bytes)) {
+            (Ok(addr), _) => IpAddr::from(addr),
+            (_, Ok(addr)) => IpAddr::from(addr),
+            _ => return,
+        };
+        for to in 0..self.nodes.len() {
+            if to == from || self.hears(from, to) {
+                self.nodes[to].neighbour.insert(addr, from);
             }
         }
     }

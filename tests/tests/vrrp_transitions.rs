@@ -251,7 +251,7 @@ fn active_higher_priority_wins() {
     bench.to_master();
     let out = bench.hear(101, 9).to_vec();
     assert_eq!(bench.state(0), State::Backup);
-    assert!(adverts(&out).is_empty(), "no resignation");
+    assert_eq!(adverts(&out), [100], "`higher_prio_send_advert` is on; no resignation");
     assert_eq!(wants(&out), [ABSENT]);
     assert_eq!(notifications(&out), [(1, NotifyState::Backup, 100), (5, NotifyState::Backup, 100)]);
     assert_eq!(bench.until_deadline(), ms(3000) + SKEW_100);
@@ -305,6 +305,20 @@ fn active_lower_priority_is_answered_with_advert_arp_and_script() {
         lines(&out),
         ["(VI_1) Received advert from 10.0.0.9 with lower priority 99, ours 100, forcing new election"]
     );
+}
+
+/// What crosses with the advert of a new master, and the last advert of one that gives way to it.
+#[test]
+fn active_a_lower_priority_just_after_the_beginning_is_no_rival() {
+    let mut bench = Bench::one(instance(1, 100));
+    bench.to_master();
+    bench.pass(ms(100));
+    let out = bench.hear(99, 9).to_vec();
+    assert_eq!(adverts(&out), [100]);
+    assert_eq!((announcements(&out), notifications(&out).len(), lines(&out).len()), (0, 0, 0));
+    assert!(adverts(bench.hear(99, 9)).is_empty());
+    assert_eq!(bench.until_deadline(), ms(250));
+    assert_eq!(announcements(bench.expire()), 5);
 }
 
 #[test]
@@ -376,12 +390,12 @@ fn preempt_delay_is_cancelled_by_a_higher_advert() {
 }
 
 #[test]
-fn higher_prio_send_advert_sends_one_before_giving_way() {
+fn without_higher_prio_send_advert_it_gives_way_in_silence() {
     let mut conf = instance(1, 100);
-    conf.higher_prio_send_advert = Switch::On;
+    conf.higher_prio_send_advert = Switch::Off;
     let mut bench = Bench::one(conf);
     bench.to_master();
-    assert_eq!(adverts(bench.hear(200, 9)), [100]);
+    assert!(adverts(bench.hear(200, 9)).is_empty());
     assert_eq!(bench.state(0), State::Backup);
 }
 
@@ -391,6 +405,7 @@ fn lower_prio_no_advert_only_announces() {
     conf.lower_prio_no_advert = Switch::On;
     let mut bench = Bench::one(conf);
     bench.to_master();
+    bench.pass(ms(500));
     let out = bench.hear(50, 9);
     assert!(adverts(out).is_empty());
     assert_eq!(announcements(out), 5);

@@ -60,7 +60,7 @@ fn instance(vrid: u8) -> Instance {
             lower_prio_delay: Duration::ZERO,
         },
         lower_prio_no_advert: Switch::Off,
-        higher_prio_send_advert: Switch::Off,
+        higher_prio_send_advert: Switch::On,
         owner_ignore_adverts: Switch::Off,
         skip_check_adv_addr: Switch::Off,
         track_links: vec![],

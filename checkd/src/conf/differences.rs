@@ -401,6 +401,14 @@ pub static DIFFERENCES: &[Difference] = &[
         "a script gets no more than the daemon itself has",
     ),
     running(
+        "last-advert",
+        "of two masters that hear each other again the one with the higher priority, when the other one heard it first",
+        "does not know that there was another, and neighbours keep the address of that one, unless `higher_prio_send_advert` is set there",
+        "hears one more advert of the other, for `higher_prio_send_advert` is on, and announces the addresses again; it takes that advert for \
+         no rival within a quarter of an interval after it became master itself",
+        "a service address that neighbours look for on a backup is an outage that lasts until their tables forget it",
+    ),
+    running(
         "flags-with-off",
         "`off` after a keyword that stands alone in keepalived: `v3_checksum_as_v2`, `vrrp_check_unicast_src`; in an instance \
          `check_unicast_src`; in a virtual server `inhibit_on_failure`, `alpha`, `omega`, `ha_suspend`",

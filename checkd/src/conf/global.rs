@@ -85,7 +85,7 @@ pub struct Global {
     /// `vrrp_lower_prio_no_advert`
     pub lower_prio_no_advert: Switch,
     /// `vrrp_higher_prio_send_advert`
-    pub higher_prio_send_advert: Switch,
+    pub higher_prio_send_advert: Option<Switch>,
     /// `vrrp_owner_ignore_adverts`
     pub owner_ignore_adverts: Switch,
     /// `v3_checksum_as_v2`

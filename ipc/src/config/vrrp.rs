@@ -264,7 +264,8 @@ pub struct Instance {
     pub garp: GarpTiming,
     /// `lower_prio_no_advert`
     pub lower_prio_no_advert: Switch,
-    /// `higher_prio_send_advert`
+    /// `higher_prio_send_advert`: a master that gives way says so with one more advert, from which the other one learns that there were two
+    /// and announces the addresses again.
     pub higher_prio_send_advert: Switch,
     /// `owner_ignore_adverts`, only with priority 255.
     pub owner_ignore_adverts: Switch,

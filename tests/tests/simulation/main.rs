@@ -381,3 +381,40 @@ fn signed_adverts_count_again_when_the_clocks_agree_again() {
         assert_eq!(confs[master][0].priority, highest(&lan, &confs), "the wrong master");
     });
 }
+
+/// Cuts off the router with the highest priority, in both directions or so that only the others do not hear it, until there are two masters, and
+/// mends that. The hosts beside all routers must find the addresses where they are, soon after.
+#[test]
+fn after_a_split_brain_all_neighbours_look_for_the_addresses_where_they_are() {
+    each(2000, |seed| {
+        let mut random = Random(seed);
+        let mut confs = routers(&mut random);
+        // No two the same: of equals the one that was there first is not the one that wins.
+        confs.iter_mut().zip(1..).for_each(|(conf, n)| conf[0].priority = conf[0].priority.min(249) / 5 * 5 + n);
+        let others = 0..confs.len();
+        let mut lan = Lan::new(seed, confs.clone());
+        others.clone().for_each(|n| lan.start(n));
+        lan.run(settle_time(&confs[0][0]) * 2);
+        let winner = check_one(&lan);
+        let both = lan.random.happens(500);
+        for n in others.filter(|n| *n != winner) {
+            lan.cut.insert((winner, n));
+            if both {
+                lan.cut.insert((n, winner));
+            }
+        }
+        let phase = Duration::from_micros(lan.random.below(3_000_000));
+        lan.run(settle_time(&confs[0][0]) * 2 + phase);
+        assert_eq!(lan.masters(0).len(), 2, "two masters");
+        lan.cut.clear();
+        // One advert of either is enough; the last announcement follows it a quarter of an interval later at most.
+        lan.run(confs[0][0].advert_int * 5 / 4 + Duration::from_millis(20));
+        assert_eq!(check_one(&lan), winner);
+        for (n, node) in lan.nodes.iter().enumerate() {
+            assert!(!node.neighbour.is_empty(), "nothing was announced to the host beside {n}");
+            for (addr, at) in &node.neighbour {
+                assert_eq!(*at, winner, "where the host beside {n} looks for {addr}");
+            }
+        }
+    });
+}

@@ -164,10 +164,19 @@ impl Instance {
 
     /// A lower-priority router thinks it is master: it is told, and so is everybody who believed it.
     fn reassert(&mut self, heard: &Heard, scene: &mut Scene<'_>) {
-        if self.tired(scene.now) {
-            return;
+        let quarter = self.advert_int() / 4;
+        if let Some(last) = self.answered.filter(|_| self.tired(scene.now)) {
+            return self.garp_again(last + quarter);
         }
         let force = self.conf.lower_prio_no_advert == Switch::Off;
+        self.answered = Some(scene.now);
+        if force {
+            self.advertise_now(scene);
+        }
+        // The last advert of one that gives way to a new master: no rival, but it may have announced the addresses after we did.
+        if scene.now < self.since + quarter {
+            return self.garp_again(self.since + quarter);
+        }
         let consequence = if force { "forcing new election" } else { "not forcing new election" };
         scene.out.log(
             Level::Info,
@@ -176,10 +185,6 @@ impl Instance {
                 self.conf.name, heard.source, heard.priority, self.priority
             ),
         );
-        self.answered = Some(scene.now);
-        if force {
-            self.advertise_now(scene);
-        }
         self.garp_lower_prio(scene);
         self.claim = Claim::Rival;
         self.notify_rival(scene.out);

@@ -26,6 +26,7 @@ pub struct Garp {
     second: Option<Mono>,
     refresh: Option<Mono>,
     lower_prio: Option<Mono>,
+    again: Option<Mono>,
     extra: Option<Mono>,
 }
 
@@ -68,7 +69,7 @@ impl Garp {
 
     /// When the next burst is due.
     pub fn deadline(&self) -> Option<Mono> {
-        [self.second, self.refresh, self.lower_prio, self.extra].into_iter().flatten().min()
+        [self.second, self.refresh, self.lower_prio, self.again, self.extra].into_iter().flatten().min()
     }
 }
 
@@ -108,8 +109,16 @@ impl Instance {
         if timing.lower_prio_repeat == 0 {
             return;
         }
+        self.garp.again = None;
         self.burst(timing.lower_prio_repeat, scene);
         self.garp.lower_prio = after(scene.now, timing.lower_prio_delay);
+    }
+
+    /// The same once a moment later: of a rival that is not answered because one was just now, or that is no rival.
+    pub(super) fn garp_again(&mut self, at: Mono) {
+        if self.conf.garp.lower_prio_repeat > 0 {
+            self.garp.again = Some(at);
+        }
     }
 
     /// The link is back: unicast peers are told where our own address is, so that their adverts reach us.
@@ -128,6 +137,9 @@ impl Instance {
             self.burst(timing.repeat, scene);
         }
         if self.garp.lower_prio.take_if(|due| *due <= now).is_some() {
+            self.burst(timing.lower_prio_repeat, scene);
+        }
+        if self.garp.again.take_if(|due| *due <= now).is_some() {
             self.burst(timing.lower_prio_repeat, scene);
         }
         if let Some(due) = self.garp.refresh.take_if(|due| *due <= now) {

@@ -254,10 +254,10 @@ pub static GLOBAL: &[Keyword<Global>] = &[
         "[on|off]",
         "the higher_prio_send_advert of instances that name none",
         |r, s, d: &mut Global| {
-            put(&mut d.higher_prio_send_advert, r.switch(s));
+            d.higher_prio_send_advert = r.switch(s).or(d.higher_prio_send_advert);
         },
     )
-    .or("off"),
+    .or("on"),
     Keyword::new(
         "vrrp_owner_ignore_adverts",
         Args::Switch,

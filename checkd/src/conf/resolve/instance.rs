@@ -164,7 +164,7 @@ impl Resolver<'_, '_> {
             excluded: addresses.excluded.clone(),
             garp: super::transport::garp(d, g),
             lower_prio_no_advert: d.lower_prio_no_advert.unwrap_or(g.lower_prio_no_advert),
-            higher_prio_send_advert: d.higher_prio_send_advert.unwrap_or(g.higher_prio_send_advert),
+            higher_prio_send_advert: d.higher_prio_send_advert.or(g.higher_prio_send_advert).unwrap_or(Switch::On),
             owner_ignore_adverts: self.owner_ignores(d, g, priority),
             skip_check_adv_addr: d.skip_check_adv_addr.unwrap_or(g.skip_check_adv_addr),
             track_links,

@@ -1,0 +1,4 @@
+//! Who is master, and where neighbours look for its addresses.
+
+mod deaths;
+mod split_brain;

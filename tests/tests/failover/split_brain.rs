@@ -1,0 +1,122 @@
+//! Two masters that cannot hear each other, and a third host that hears both: when they hear each other again, it must look for the service
+//! address at the one that stays.
+
+use std::time::Duration;
+use tests::config::{VIP, Vrrp};
+use tests::daemon::Program;
+use tests::failure::{Outcome, wait_until};
+use tests::lan::{Host, INTERFACE};
+use tests::netns::run;
+use tests::pair::{Pair, SOON};
+
+/// Which adverts do not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cut {
+    /// Those of the winner.
+    OneWay,
+    /// Those of both.
+    BothWays,
+}
+
+/// Who sends the first advert after the link is mended, and is heard by the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum First {
+    Winner,
+    Loser,
+}
+
+/// What a rule in the host's own packet filter keeps from it: all adverts.
+fn deafen(host: &Host) -> Outcome {
+    for rule in [
+        "add table ip cut",
+        "add chain ip cut in { type filter hook input priority 0 ; }",
+        "add rule ip cut in ip protocol 112 drop",
+    ] {
+        run(host.netns.command("nft").arg(rule))?;
+    }
+    Ok(())
+}
+
+fn mend(host: &Host) -> Outcome {
+    run(host.netns.command("nft").arg("delete table ip cut")).map(drop)
+}
+
+/// Where `host` looks for the service address.
+fn looks_at(host: &Host) -> Outcome<String> {
+    let text = host.netns.ip(&format!("neigh show {VIP} dev {INTERFACE}"))?;
+    Ok(text.split_whitespace().skip_while(|word| *word != "lladdr").nth(1).unwrap_or_default().to_owned())
+}
+
+fn mac(host: &Host) -> String {
+    host.mac.map(|byte| format!("{byte:02x}")).join(":")
+}
+
+/// A pair whose winner is Holdfast and whose loser is `loser`, with a split brain and its end.
+fn split(loser: Program, more: &str, cut: Cut, first: First) -> Outcome<[String; 2]> {
+    let pair = Pair::new()?;
+    let third = pair.lan.host("third", "192.168.154.20/24")?;
+    // A router's neighbour table: every announcement counts.
+    third.netns.sysctl(&format!("ipv4/conf/{INTERFACE}/arp_accept"), "1")?;
+    third.netns.sysctl(&format!("ipv4/neigh/{INTERFACE}/locktime"), "0")?;
+    // Nothing is announced later that would make up for it.
+    let quiet = |vrrp: Vrrp| vrrp.line("garp_master_delay 0").line("garp_lower_prio_delay 0");
+    let [one, two] = pair.start(
+        [Program::Holdfast, loser],
+        &quiet(Vrrp::master(100)).to_string(),
+        &quiet(Vrrp::backup(90)).line(more).to_string(),
+    )?;
+    wait_until("the winner is known", SOON, || Ok(looks_at(&third)? == mac(&pair.a)))?;
+
+    if cut == Cut::BothWays {
+        deafen(&pair.a)?;
+    }
+    deafen(&pair.b)?;
+    pair.wait_master(&pair.b)?;
+    if cut == Cut::BothWays {
+        wait_until("the loser is believed", SOON, || Ok(looks_at(&third)? == mac(&pair.b)))?;
+    }
+    std::thread::sleep(Duration::from_millis(1500));
+    let other = if first == First::Winner { &pair.b } else { &pair.a };
+    pair.wire.clear();
+    pair.wait_advert(other)?;
+    if cut == Cut::BothWays {
+        mend(&pair.a)?;
+    }
+    mend(&pair.b)?;
+    wait_until("the loser gives way", SOON, || Ok(two.log().matches("Entering BACKUP STATE").count() == 2))?;
+    pair.wait_released(&pair.b)?;
+    std::thread::sleep(Duration::from_millis(500));
+    assert_eq!(one.log().matches("Entering BACKUP STATE").count(), 1, "{}", one.log());
+    Ok([looks_at(&third)?, mac(&pair.a)])
+}
+
+#[test]
+fn the_winner_announces_again_when_it_was_deaf_too() -> Outcome {
+    let [found, winner] = split(Program::Holdfast, "", Cut::BothWays, First::Winner)?;
+    assert_eq!(found, winner);
+    let [found, winner] = split(Program::Holdfast, "", Cut::BothWays, First::Loser)?;
+    assert_eq!(found, winner);
+    Ok(())
+}
+
+#[test]
+fn the_winner_announces_again_when_it_was_not_heard() -> Outcome {
+    let [found, winner] = split(Program::Holdfast, "", Cut::OneWay, First::Winner)?;
+    assert_eq!(found, winner);
+    let [found, winner] = split(Program::Holdfast, "", Cut::OneWay, First::Loser)?;
+    assert_eq!(found, winner);
+    Ok(())
+}
+
+/// What the default of `higher_prio_send_advert` is for: without it the winner learns of nothing. Debian's keepalived in the place of
+/// the loser sends no such advert by itself.
+#[test]
+fn a_loser_that_says_nothing_leaves_the_neighbours_with_it() -> Outcome {
+    let [found, winner] = split(Program::Holdfast, "higher_prio_send_advert off", Cut::BothWays, First::Winner)?;
+    assert_ne!(found, winner);
+    let [found, winner] = split(Program::Keepalived, "", Cut::BothWays, First::Winner)?;
+    assert_ne!(found, winner);
+    let [found, winner] = split(Program::Keepalived, "higher_prio_send_advert", Cut::BothWays, First::Winner)?;
+    assert_eq!(found, winner);
+    Ok(())
+}
