@@ -241,6 +241,17 @@ fn a_killed_ipvsd_or_checkd_leaves_the_table_alone() -> Outcome {
     stage.kill_web(1);
     wait_until("the dead one is taken out", SETTLED, || Ok(table(&stage.ours)?.lines().count() == 2))
         .map_err(|failure| tests::pair::with_log(&failure, &daemon))?;
+    // A new checkd knows that it was dead, and checks it: it comes back when it answers, and not before.
+    let one = table(&stage.ours)?;
+    let victim = daemon.process("checkd")?;
+    victim.signal(nix::sys::signal::SIGKILL);
+    let until = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < until {
+        assert_eq!(table(&stage.ours)?, one, "checkd was killed; the log:\n{}", daemon.log());
+    }
+    stage.start_web(1)?;
+    wait_until("it is back", SETTLED, || Ok(table(&stage.ours)? == full))
+        .map_err(|failure| tests::pair::with_log(&failure, &daemon))?;
     assert!(daemon.terminate()?.success());
     assert_eq!(table(&stage.ours)?, "");
     Ok(())
