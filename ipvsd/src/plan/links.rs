@@ -26,10 +26,10 @@ pub const MARK: &str = "holdfast";
 /// One change of an interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LinkOp {
-    /// Make it: place in the ledger's list.
-    Make(usize),
-    /// Set it on its way in the same breath, by name: the kernel tells one that is down for up to a second that its parent is up. What
-    /// this does not do is done when its number is known.
+    /// Make it: place in the ledger's list, name.
+    Make(usize, String),
+    /// Set one on its way that was made just now, by name: the kernel tells one that is down for up to a second that its parent is up. Not
+    /// before it is known that it was made: the name may be a stranger's. What this does not do is done when its number is known.
     Begin(usize, First),
     /// Mark it as ours.
     Mark(u32, String),
@@ -54,6 +54,11 @@ pub enum First {
     NoLinkLocal,
     /// [`LinkOp::Up`]
     Up,
+}
+
+impl First {
+    /// All of it, in order.
+    pub const ALL: [First; 3] = [First::Conf, First::NoLinkLocal, First::Up];
 }
 
 /// How parents were set before anything was changed: by number of the interface.
@@ -113,8 +118,7 @@ fn one(view: &View<'_>, place: usize, made: &MadeLink, name: &str, plan: &mut Li
     let item = Item::Link(name.to_string());
     let Some(link) = view.network.link(name) else {
         if parent.is_some() && view.patience.allows(&item) {
-            plan.ops.push(LinkOp::Make(place));
-            plan.ops.extend([First::Conf, First::NoLinkLocal, First::Up].map(|first| LinkOp::Begin(place, first)));
+            plan.ops.push(LinkOp::Make(place, name.to_string()));
         }
         return;
     };

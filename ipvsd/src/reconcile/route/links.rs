@@ -10,7 +10,7 @@ use crate::patience::{Complaint, Item};
 use crate::plan::Removal;
 use crate::plan::links::{self, Before, First, LinkOp, LinkPlan, View};
 use crate::reconcile::log;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -26,11 +26,18 @@ pub(in crate::reconcile) struct Links {
     /// How others were set before they were changed.
     before: Before,
     /// Made, and not seen since: the notification is on the way.
-    expected: BTreeSet<String>,
+    expected: BTreeMap<String, Begun>,
     /// Whether there is a configuration: until then nobody knows what is asked for.
     pub(in crate::reconcile) removal: Removal,
     /// Strangers of a name that is asked for, which has been said.
     told: BTreeSet<String>,
+}
+
+/// Whether one that was made was set on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    No,
+    Yes,
 }
 
 impl Links {
@@ -66,14 +73,14 @@ impl Reconciler {
             removal: self.route.links.removal,
             ending: if self.is_stopping() { Switch::On } else { Switch::Off },
         });
-        let expected = |made: Option<&MadeLink>| {
-            let name = made.and_then(|made| self.ledger.link(made.link));
-            name.is_none_or(|name| self.route.links.expected.contains(name))
-        };
-        plan.ops.retain(|op| match op {
-            LinkOp::Make(place) | LinkOp::Begin(place, _) => !expected(self.ledger.made().get(*place)),
-            _ => true,
-        });
+        let expected = &mut self.route.links.expected;
+        plan.ops.retain(|op| !matches!(op, LinkOp::Make(_, name) if expected.contains_key(name)));
+        for (name, begun) in expected.iter_mut().filter(|(_, begun)| **begun == Begun::No) {
+            *begun = Begun::Yes;
+            let place = self.ledger.made().iter().position(|made| self.ledger.link(made.link) == Some(name));
+            plan.ops
+                .splice(0..0, place.into_iter().flat_map(|place| First::ALL.map(|first| LinkOp::Begin(place, first))));
+        }
         for place in &plan.foreign {
             self.say_foreign(*place, out);
         }
@@ -132,7 +139,7 @@ impl Reconciler {
 
     pub(super) fn link_message(&self, op: &LinkOp) -> Option<LinkMessage> {
         let request = match op {
-            LinkOp::Make(place) => {
+            LinkOp::Make(place, _) => {
                 let made = self.ledger.made().get(*place)?;
                 let parent = self.route.network.link(self.ledger.link(made.parent)?)?;
                 let vrf = parent
@@ -170,12 +177,11 @@ impl Reconciler {
     pub(super) fn link_done(&mut self, op: LinkOp) {
         let network = &mut self.route.network;
         match op {
-            LinkOp::Make(place) => {
-                let name = self.ledger.made().get(place).and_then(|made| self.ledger.link(made.link));
-                if let Some(name) = name {
-                    self.patience.settled(&Item::Link(name.to_string()));
-                    self.route.links.expected.insert(name.to_string());
-                    self.route.links.told.remove(name);
+            LinkOp::Make(_, name) => {
+                self.patience.settled(&Item::Link(name.clone()));
+                self.route.links.told.remove(&name);
+                if network.link(&name).is_none() {
+                    self.route.links.expected.insert(name, Begun::No);
                 }
             }
             // Notifications say what has come of it.
@@ -197,7 +203,7 @@ impl Reconciler {
     /// The interface without which it cannot be done.
     fn needs(&self, op: &LinkOp) -> Option<u32> {
         match op {
-            LinkOp::Make(place) => {
+            LinkOp::Make(place, _) => {
                 let parent = self.ledger.link(self.ledger.made().get(*place)?.parent)?;
                 Some(self.route.network.link(parent)?.ifindex)
             }
@@ -217,12 +223,11 @@ impl Reconciler {
         }
         let name = |ifindex: u32| self.route.network.name(ifindex).unwrap_or("an interface that is gone").to_string();
         let (item, what) = match &op {
-            LinkOp::Make(place) => {
+            LinkOp::Make(place, link) => {
                 let Some(made) = self.ledger.made().get(*place) else { return };
-                let link = self.ledger.link(made.link).unwrap_or_default().to_string();
                 let parent = self.ledger.link(made.parent).unwrap_or_default();
                 let text = format!("make {link}, {} on {parent} ({} asks for it)", what(made), made.origin);
-                (Item::Link(link), text)
+                (Item::Link(link.clone()), text)
             }
             LinkOp::Begin(..) => return,
             LinkOp::Mark(ifindex, _) => (Item::Link(name(*ifindex)), format!("mark {}", name(*ifindex))),
