@@ -50,6 +50,13 @@ pub struct Layout {
     pub maps: Vec<Protocol>,
 }
 
+impl Layout {
+    /// Whether it does two things that a kernel may be able to do one of: packets are dropped, and reports are sent another way.
+    pub fn has_two_parts(&self) -> bool {
+        (self.deaf, self.vmacs) == (Switch::On, Switch::On)
+    }
+}
+
 /// One element of a set or map of a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Element {

@@ -36,6 +36,8 @@ pub enum Item {
     Table,
     /// A table of the packet filter.
     Filter(TableKey),
+    /// That part of a table which keeps reports off virtual MAC interfaces, where the table drops packets as well.
+    Reports(TableKey),
 }
 
 /// Whether something is worth a log line.

@@ -98,15 +98,15 @@ fn kept_off(view: &View<'_>, family: Family) -> Vec<Element> {
     all
 }
 
-/// Everything that a table should hold.
-pub fn elements(view: &View<'_>, key: TableKey) -> BTreeSet<Element> {
+/// Everything that a table that is built like that should hold.
+pub fn elements(view: &View<'_>, key: TableKey, layout: &Layout) -> BTreeSet<Element> {
     match key.purpose {
         Purpose::Vips => {
             let specs = view.ledger.instances().flat_map(|(_, instance)| &instance.addrs);
             let addrs: BTreeSet<IpAddr> = specs.map(|spec| spec.prefix.addr).collect();
             let addrs = addrs.into_iter().filter(|addr| Family::of(*addr) == key.family);
             let mut all: BTreeSet<Element> = addrs.flat_map(|addr| of(view, addr)).collect();
-            if layout(view.ledger, key).is_some_and(|layout| layout.vmacs == Switch::On) {
+            if layout.vmacs == Switch::On {
                 all.extend(kept_off(view, key.family));
             }
             all

@@ -3,6 +3,11 @@
 //! The tables are ours alone: what is in them is what was put there, and one of which that is not known (at the start, after a
 //! refusal) is made anew in one transaction, whatever it held. Requests go out before those for addresses of the same moment, and the
 //! kernel carries them out while they are written: an address is filtered before it is there.
+//!
+//! A table that does two things ([`Layout::has_two_parts`]) is asked for as a whole. A kernel that lacks what the one needs (nft_dup) refuses
+//! all of it: then the table is made without that part, and the whole is tried again now and then.
+
+mod words;
 
 use super::{ANSWER_LIMIT, Reconciler, log};
 use crate::event::Action;
@@ -15,14 +20,13 @@ use crate::netlink::{Bus, Errno};
 use crate::patience::{Complaint, Item};
 use crate::plan::filter::{self, TABLES, View};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::InstanceIdx;
+use ipc::config::vrrp::Switch;
 use ipc::config::vrrp_options::Accept;
 use ipc::msg::control::AtStop;
-use ipc::net::Family;
 use ipc::time::Mono;
 
 /// Elements in one transaction: it has to fit into the send buffer (212,992 bytes by default, bookkeeping included).
@@ -32,6 +36,8 @@ const PORTION: usize = 400;
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     tables: BTreeMap<TableKey, State>,
+    /// What was there before a table of two parts was asked for: it still is when that is refused.
+    before: BTreeMap<TableKey, Table>,
     dirty: Dirty,
     /// Transactions in the order in which they were sent.
     in_flight: VecDeque<Flight>,
@@ -76,6 +82,8 @@ struct Flight {
     first: u32,
     last: u32,
     table: TableKey,
+    /// Whether the table is to have two parts.
+    two_parts: Switch,
     result: Result<(), Errno>,
 }
 
@@ -115,6 +123,7 @@ impl Lane {
     /// Answers were lost: what was asked for may have been done or not.
     pub(super) fn lost(&mut self) {
         self.answers_until = None;
+        self.before.clear();
         for flight in core::mem::take(&mut self.in_flight) {
             self.unknown(flight.table);
         }
@@ -187,6 +196,10 @@ impl Reconciler {
 
     fn filter_table(&mut self, key: TableKey, dirty: &Dirty, out: &mut Vec<Action>) {
         let layout = filter::layout(&self.ledger, key).filter(|_| !self.is_stopping());
+        let layout = layout.map(|layout| match layout.has_two_parts() && !self.patience.allows(&Item::Reports(key)) {
+            true => Layout { vmacs: Switch::Off, ..layout },
+            false => layout,
+        });
         let state = self.filter.tables.remove(&key);
         let view = View { ledger: &self.ledger, desired: &self.desired, network: &self.route.network };
         match (layout, state) {
@@ -203,14 +216,14 @@ impl Reconciler {
                         addrs.iter().flat_map(|a| table.elements.range(filter::place_of(*a))).copied().collect(),
                     ),
                     (Purpose::Marks, Dirty::Addrs(_)) => (BTreeSet::new(), BTreeSet::new()),
-                    (_, Dirty::All) => (filter::elements(&view, key), table.elements.clone()),
+                    (_, Dirty::All) => (filter::elements(&view, key, &layout), table.elements.clone()),
                 };
                 let wanted: BTreeSet<Element> = wanted.into_iter().filter(|e| e.family() == key.family).collect();
                 self.change_table(key, table, &wanted, &there, out);
             }
             (Some(layout), state) => {
-                let elements = filter::elements(&view, key);
-                self.make_table(key, state.as_ref(), layout, elements, out);
+                let elements = filter::elements(&view, key, &layout);
+                self.make_table(key, state, layout, elements, out);
             }
         }
     }
@@ -250,22 +263,26 @@ impl Reconciler {
     fn make_table(
         &mut self,
         key: TableKey,
-        before: Option<&State>,
+        before: Option<State>,
         layout: Layout,
         elements: BTreeSet<Element>,
         out: &mut Vec<Action>,
     ) {
         let mut transaction = Transaction::new(self.next_seq.wrapping_add(1));
-        if let Some(before) = before.filter(|state| state.name() != layout.name) {
+        let name = layout.name.clone();
+        if let Some(before) = before.as_ref().filter(|state| state.name() != name) {
             tables::remove(&mut transaction, key.family, before.name());
         }
         tables::create(&mut transaction, key, &layout);
         let all: Vec<Element> = elements.iter().copied().collect();
-        for some in all.chunks(PORTION) {
-            tables::add(&mut transaction, key, &layout.name, some);
-            transaction = self.send_filter(key, transaction, out);
+        if let Some(State::There(table)) = before.filter(|_| layout.has_two_parts()) {
+            self.filter.before.insert(key, table);
         }
         self.filter.tables.insert(key, State::There(Table { layout, elements }));
+        for some in all.chunks(PORTION) {
+            tables::add(&mut transaction, key, &name, some);
+            transaction = self.send_filter(key, transaction, out);
+        }
         self.send_filter(key, transaction, out);
     }
 
@@ -277,7 +294,11 @@ impl Reconciler {
         // 0 is skipped by whoever takes the next number, and is no number of a transaction's middle that would matter.
         self.next_seq = transaction.end();
         let (first, last) = (transaction.first(), transaction.last());
-        self.filter.in_flight.push_back(Flight { first, last, table, result: Ok(()) });
+        let two_parts = match self.filter.tables.get(&table) {
+            Some(State::There(table)) if table.layout.has_two_parts() => Switch::On,
+            _ => Switch::Off,
+        };
+        self.filter.in_flight.push_back(Flight { first, last, table, two_parts, result: Ok(()) });
         self.filter.answers_until = Some(self.now + ANSWER_LIMIT);
         out.push(Action::Send(Batch::written(Bus::Filter, transaction.finish())));
         Transaction::new(self.next_seq.wrapping_add(1))
@@ -312,7 +333,16 @@ impl Reconciler {
             self.filter.answers_until = None;
         }
         let item = Item::Filter(flight.table);
-        let Err(errno) = flight.result else { return self.patience.settled(&item) };
+        let before = if flight.two_parts == Switch::On { self.filter.before.remove(&flight.table) } else { None };
+        let Err(errno) = flight.result else {
+            if flight.two_parts == Switch::On {
+                self.patience.settled(&Item::Reports(flight.table));
+            }
+            return self.patience.settled(&item);
+        };
+        if flight.two_parts == Switch::On && self.filter.tables.contains_key(&flight.table) {
+            return self.reports_refused(flight.table, before, errno, out);
+        }
         let name = match self.filter.tables.get(&flight.table) {
             Some(state) => state.name().to_string(),
             // It was to go, and perhaps there are no such tables at all.
@@ -321,32 +351,22 @@ impl Reconciler {
         self.filter.unknown(flight.table);
         self.filter.replan();
         if self.patience.refused(self.now, item) == Complaint::First {
-            log(out, ipc::report::Level::Error, complaint(flight.table, &name, errno));
+            log(out, ipc::report::Level::Error, words::complaint(flight.table, &name, errno));
         }
     }
 }
 
-fn complaint(key: TableKey, name: &str, errno: Errno) -> String {
-    let family = match key.family {
-        Family::V4 => "ip",
-        Family::V6 => "ip6",
-    };
-    let (what, so) = match key.purpose {
-        Purpose::Vips => (
-            "no_accept and use_vmac",
-            "packets to addresses are not dropped, and multicast reports leave with virtual MAC addresses",
-        ),
-        Purpose::Marks => {
-            ("nftables_ipvs", "the packets of virtual server groups get no mark and reach no real server")
+impl Reconciler {
+    /// A table of two parts is refused: it is to have one, for now.
+    fn reports_refused(&mut self, key: TableKey, before: Option<Table>, errno: Errno, out: &mut Vec<Action>) {
+        match before {
+            Some(table) => drop(self.filter.tables.insert(key, State::There(table))),
+            None => self.filter.unknown(key),
         }
-    };
-    let hint = match errno.0 {
-        libc::EOPNOTSUPP | libc::EPROTONOSUPPORT | libc::EINVAL => "; this kernel may have no nf_tables",
-        libc::ENOENT => "; this kernel may lack a part of nf_tables",
-        _ => "",
-    };
-    format!(
-        "Cannot change the nftables table {family} {name} for {what}: {errno}{hint}; until it can be, {so}; trying again after 1, 2, 4 and \
-         at most every 60 seconds"
-    )
+        self.filter.replan();
+        if self.patience.refused(self.now, Item::Reports(key)) == Complaint::First {
+            let name = filter::name(&self.ledger, key.purpose).unwrap_or_default();
+            log(out, ipc::report::Level::Error, words::without_reports(key, name, errno));
+        }
+    }
 }

@@ -112,7 +112,9 @@ impl Reconciler {
             Item::Service(key) | Item::Dest(key, ..) => self.asked_by(&key),
             Item::Daemon(_) => String::from("; lvs_sync_daemon asks for it"),
             Item::Timeouts => String::from("; lvs_timeouts asks for it"),
-            Item::Table | Item::Addr(_) | Item::Path(_) | Item::Link(_) | Item::Filter(_) => String::new(),
+            Item::Table | Item::Addr(_) | Item::Path(_) | Item::Link(_) | Item::Filter(_) | Item::Reports(_) => {
+                String::new()
+            }
         };
         let text = format!(
             "Cannot {}: {why}{}{asked}; trying again after 1, 2, 4 and at most every 60 seconds",
