@@ -23,7 +23,7 @@ pub const CONNECTIONS: usize = 4_096;
 const READ_BYTES: usize = 64 * 1024;
 
 /// Reads of one connection in one turn of the loop: one server that sends without end does not keep the others waiting.
-const READS_PER_TURN: u32 = 8;
+const READS_PER_TURN: u32 = 2;
 
 /// Connections by the token they are registered with.
 pub struct Connections {

@@ -17,6 +17,7 @@ use ipc::msg::sessions::{CheckToVrrp, VrrpToCheck};
 use ipc::time::Mono;
 use ipc::tracked;
 use mio::Token;
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -38,7 +39,7 @@ const SLACK: Duration = Duration::from_millis(5);
 /// They are read first, in more turns than one if need be.
 const STOOD_STILL: Duration = Duration::from_millis(100);
 
-/// Turns in which answers are read before timeouts count, after the process stood still.
+/// Most turns in which answers are read before timeouts count, after the process stood still.
 const TURNS_TO_CATCH_UP: u32 = 64;
 
 /// Where the end of the process stands.
@@ -83,15 +84,10 @@ impl Driver {
     fn turn(&mut self, ready: &mut Vec<Ready>) -> io::Result<bool> {
         let due = self.prober.deadline().map(|due| due + SLACK);
         let mut now = self.events.wait(self.deadline(due), ready)?;
-        self.read_connections(now, ready);
         if due.is_some_and(|due| now.since(due) > STOOD_STILL) {
-            for _ in 0..TURNS_TO_CATCH_UP {
-                now = self.events.wait(Some(now), ready)?;
-                if ready.is_empty() {
-                    break;
-                }
-                self.read_connections(now, ready);
-            }
+            now = self.catch_up(now, ready)?;
+        } else {
+            self.read_connections(now, ready);
         }
         if due.is_some_and(|due| due <= now) {
             self.prober.step(now, Event::Timeout, &mut self.events);
@@ -115,6 +111,22 @@ impl Driver {
             Life::Stopped(end) => Some(end),
         };
         engine.into_iter().chain(self.child.deadline()).chain(end).min()
+    }
+
+    /// Reads what waits, as long as there are connections of which nothing was read yet: a server that sends without end has its turns with the
+    /// others, and no more. Gives the time.
+    fn catch_up(&mut self, mut now: Mono, ready: &mut Vec<Ready>) -> io::Result<Mono> {
+        let mut read = BTreeSet::new();
+        for _ in 0..TURNS_TO_CATCH_UP {
+            let known = read.len();
+            read.extend(ready.iter().map(|ready| ready.token));
+            self.read_connections(now, ready);
+            if read.len() == known {
+                break;
+            }
+            now = self.events.wait(Some(now), ready)?;
+        }
+        Ok(now)
     }
 
     fn read_connections(&mut self, now: Mono, ready: &mut Vec<Ready>) {
