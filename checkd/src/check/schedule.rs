@@ -26,7 +26,7 @@ pub struct Timing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum First {
     Counts,
-    /// COMPAT: keepalived 2.2.7, measured: SMTP_CHECK and MISC_CHECK.
+    /// SMTP_CHECK has its retries. COMPAT: keepalived 2.2.7, measured.
     Tolerated,
 }
 
@@ -64,7 +64,7 @@ impl Timing {
             },
         };
         let first = match &checker.kind {
-            CheckerKind::Smtp { .. } | CheckerKind::Misc(_) => First::Tolerated,
+            CheckerKind::Smtp { .. } => First::Tolerated,
             _ => First::Counts,
         };
         // What is heard of and not asked for counts at once.
@@ -154,7 +154,7 @@ pub struct Schedule {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judged {
-    /// Nothing is known; the first failure counts, whatever `retry`.
+    /// Nothing is known, or not all pages have passed; the first failure counts, whatever `retry`. COMPAT: keepalived 2.2.7, measured.
     Strictly,
     /// Not for the first time.
     NotYet,
@@ -214,9 +214,6 @@ impl Schedule {
 
     fn passed(&mut self, timing: &Timing) -> Step {
         self.failures = 0;
-        if self.judged == Judged::Strictly {
-            self.judged = Judged::NotYet;
-        }
         let Rounds::Urls { count, pace } = timing.rounds else {
             return self.complete(timing);
         };
@@ -253,7 +250,9 @@ impl Schedule {
     fn failed(&mut self, timing: &Timing) -> Step {
         let http = timing.rounds != Rounds::Single;
         let until_recovery = if http { timing.delay_before_retry.max(timing.delay_loop) } else { timing.delay_loop };
-        if self.health == Health::Up && self.failures < self.tolerates(timing) {
+        // COMPAT: keepalived 2.2.7, measured: so it does for a server that begins down.
+        let beginning = self.judged == Judged::Strictly && timing.first == First::Tolerated;
+        if (self.health == Health::Up || beginning) && self.failures < self.tolerates(timing) {
             self.failures = self.failures.saturating_add(1);
             return Step { delay: timing.delay_before_retry, change: Change::Stays, judgement: Judgement::Later };
         }
@@ -263,7 +262,10 @@ impl Schedule {
         if http {
             self.round = Round::Stuck;
         }
-        Step { delay: until_recovery, change, judgement: self.judge() }
+        let judgement = self.judge();
+        // COMPAT: keepalived 2.2.7, measured: that a server which began down fails is no news of its pages.
+        let no_news = http && change == Change::Stays;
+        Step { delay: until_recovery, change, judgement: if no_news { Judgement::Later } else { judgement } }
     }
 
     fn judge(&mut self) -> Judgement {

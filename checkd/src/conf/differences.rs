@@ -141,6 +141,20 @@ pub static DIFFERENCES: &[Difference] = &[
         "a server must not hold a check for ever",
     ),
     running(
+        "retries-while-down",
+        "TCP_CHECK and SMTP_CHECK of a server that is down",
+        "2.2.7 goes through its retries after each `delay_loop`",
+        "it is asked every `delay_loop`, as 2.4.3 does",
+        "retries tell a fault that passes from one that lasts, which is known by then",
+    ),
+    running(
+        "pages-in-recovery",
+        "a page of HTTP_GET that fails while the others prove that a server is up again",
+        "2.2.7 asks for it again after `delay_before_retry`, with `fast_recovery` at once and without end",
+        "it is asked for every `delay_loop`, and then all of them prove themselves",
+        "a server that fails must not be asked without a pause",
+    ),
+    running(
         "ha-suspend-groups",
         "`ha_suspend` of a `virtual_server group`",
         "its address is never found, so it is never checked",

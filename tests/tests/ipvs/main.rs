@@ -8,6 +8,7 @@ mod apart;
 mod connections;
 mod files;
 mod same;
+mod timing;
 mod told;
 mod traffic;
 

@@ -74,6 +74,22 @@ fn tcp_as_keepalived() {
     assert_eq!(rows, expected);
 }
 
+/// keepalived 2.2.7, measured: as long as not all pages have passed, the first failure counts; that of a server that
+/// began down is not told.
+#[test]
+fn a_failure_in_the_first_round_counts() {
+    let t = timing(3, 3, 2, 1, Switch::Off);
+    for (health, change, judgement) in
+        [(Health::Up, Change::WentDown, Judgement::First), (Health::Down, Change::Stays, Judgement::Later)]
+    {
+        let mut s = Schedule::new(health, Begin::Start);
+        assert_eq!(s.record(&t, PASS).delay, Duration::from_secs(3));
+        let step = s.record(&t, FAIL);
+        assert_eq!((step.delay.as_secs(), step.change, step.judgement), (3, change, judgement));
+        assert_eq!(s.url(), 1);
+    }
+}
+
 /// keepalived 2.2.7, captured: whatever `retry`, the first failure after the start takes the server out; one that a reload
 /// added has its retries (probes at 153.48, 154.48, 155.48, then out).
 #[test]
@@ -89,6 +105,20 @@ fn the_first_failure_counts_at_the_start_only() {
         let mut s = Schedule::new(Health::Up, begin);
         let changes: Vec<Change> = (0..3).map(|_| s.record(&t, FAIL).change).collect();
         assert_eq!(changes, [Change::Stays, Change::Stays, Change::WentDown], "{begin:?}");
+    }
+}
+
+/// keepalived 2.2.7, measured: an SMTP_CHECK goes through its retries before it says of a server with `alpha` that it is down.
+#[test]
+fn smtp_has_its_retries_at_the_start() {
+    let t = Timing { first: super::First::Tolerated, ..timing(0, 3, 2, 1, Switch::Off) };
+    for (health, change) in [(Health::Up, Change::WentDown), (Health::Down, Change::Stays)] {
+        let mut s = Schedule::new(health, Begin::Start);
+        let steps: Vec<Step> = (0..4).map(|_| s.record(&t, FAIL)).collect();
+        let delays: Vec<u64> = steps.iter().map(|step| step.delay.as_secs()).collect();
+        assert_eq!((delays.as_slice(), steps[2].change), ([1, 1, 3, 3].as_slice(), change));
+        let news: Vec<bool> = steps.iter().map(|step| step.judgement == Judgement::First).collect();
+        assert_eq!(news, [false, false, true, false]);
     }
 }
 
