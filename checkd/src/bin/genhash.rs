@@ -13,6 +13,7 @@ use rustls::StreamOwned;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -41,7 +42,7 @@ Either long or short options are allowed.
 /// What is asked for.
 struct Wanted {
     server: Option<IpAddr>,
-    port: Option<u16>,
+    port: Option<NonZeroU16>,
     url: Url,
     protocol: HttpProtocol,
     tls: Option<Tls>,
@@ -145,7 +146,7 @@ fn number<T: std::str::FromStr>(text: &str, what: &str) -> Result<T, String> {
 
 fn run(wanted: &Wanted) -> Result<String, String> {
     let Some(server) = wanted.server else { return Err("-s names the server".into()) };
-    let port = wanted.port.unwrap_or(if wanted.tls.is_some() { 443 } else { 80 });
+    let port = wanted.port.map_or(if wanted.tls.is_some() { 443 } else { 80 }, NonZeroU16::get);
     let target = SocketAddr::new(server, port);
     let begun = Instant::now();
     let socket = connect(target, wanted)?;

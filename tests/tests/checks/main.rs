@@ -1,5 +1,6 @@
 //! The health checks as running processes: with a real supervisor, real commands, and servers that behave badly.
 
+mod genhash;
 mod hostile;
 mod sockets;
 mod tls;

@@ -14,7 +14,7 @@ use tests::netns::run;
 /// The MD5 digest of "hello\n".
 const HELLO: &str = "b1946ac92492d2347c6235b4d2611184";
 
-fn openssl(directory: &Path, arguments: &str) -> Outcome {
+pub fn openssl(directory: &Path, arguments: &str) -> Outcome {
     run(Command::new("openssl").current_dir(directory).args(arguments.split(' '))).map(drop)
 }
 
@@ -40,7 +40,7 @@ fn certificates(directory: &Directory) -> Outcome {
 }
 
 /// nginx; ends with this.
-struct Nginx(Child);
+pub struct Nginx(Child);
 
 impl Drop for Nginx {
     fn drop(&mut self) {
@@ -67,19 +67,22 @@ impl Nginx {
             server(445, "good", "ssl_reject_handshake on;"),
             server(445, "other", "server_name other.test;"),
         ];
+        Self::start_with(host, directory, &servers.concat(), "127.0.0.1:445")
+    }
+
+    /// With these server blocks, of which the last to listen does so at `address`.
+    pub fn start_with(host: &Host, directory: &Directory, servers: &str, address: &str) -> Outcome<Nginx> {
+        let at = directory.path().display();
         let text = format!(
             "daemon off; master_process off; pid {at}/pid; error_log {at}/errors; events {{ }}\n\
              http {{ access_log {at}/access; default_type text/plain; client_body_temp_path {at}/1; proxy_temp_path {at}/2;\n\
-             fastcgi_temp_path {at}/3; uwsgi_temp_path {at}/4; scgi_temp_path {at}/5;\n{} }}\n",
-            servers.concat()
+             fastcgi_temp_path {at}/3; uwsgi_temp_path {at}/4; scgi_temp_path {at}/5;\n{servers} }}\n"
         );
         let config = directory.write("nginx.conf", &text)?;
         let mut command = host.netns.command("nginx");
         command.arg("-c").arg(&config).arg("-p").arg(directory.path()).arg("-e").arg(directory.file("errors"));
         let nginx = Nginx(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().context(|| "nginx".into())?);
-        wait_until("nginx listens", SOON, || {
-            Ok(host.netns.enter(|| std::net::TcpStream::connect("127.0.0.1:445"))?.is_ok())
-        })?;
+        wait_until("nginx listens", SOON, || Ok(host.netns.enter(|| std::net::TcpStream::connect(address))?.is_ok()))?;
         Ok(nginx)
     }
 }
