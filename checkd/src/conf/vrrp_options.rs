@@ -167,8 +167,7 @@ pub static OPTIONS: &[Keyword<Instance>] = &[
     ),
     Keyword::new("vrf", Args::Count(1, 1), "INTERFACE", "the VRF that unicast adverts use, for an instance without interface", |r, s, i: &mut Instance| {
         link(r, s, &mut i.more.vrf);
-    })
-    .not_yet(),
+    }),
     Keyword::new("kernel_rx_buf_size", Args::Count(1, 1), "BYTES", "the size of the receive buffer of its socket", |r, s, i: &mut Instance| {
         set(&mut i.more.receive_buffer, r.number(s.word(1), 1..=1 << 30), s);
     }).or("4194304, and no less whatever it says"),

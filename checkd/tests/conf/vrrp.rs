@@ -292,6 +292,27 @@ fn global_settings_are_defaults() {
 }
 
 #[test]
+fn vrf_is_in_the_place_of_an_interface() {
+    let unicast = "unicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\n";
+    let vips = "virtual_ipaddress {\n192.0.2.9/24 dev eth0\n}\n";
+    let text = |lines: &str| format!("vrrp_instance A {{\nvirtual_router_id 1\n{lines}}}\n");
+    let bundle = bundle(text(&format!("vrf red\n{unicast}{vips}")));
+    let instance = &bundle.vrrp.instances.rows()[0];
+    let name = |link| bundle.vrrp.links.at(link).unwrap().name.clone();
+    assert_eq!(name(instance.link), "red");
+    assert_eq!(instance.vips.iter().map(|vip| name(vip.link)).collect::<Vec<_>>(), ["eth0"]);
+
+    let all = |lines: String| problems_of(&text(&lines)).join("\n");
+    let both = all(format!("vrf red\ninterface eth0\n{unicast}{vips}"));
+    assert!(both.contains("warning[R005] `vrf` is for an instance without `interface`"), "{both}");
+    assert!(all(format!("vrf red\n{vips}")).contains("but is not unicast or has no source"));
+    let made = all(format!("vrf red\nuse_vmac\n{unicast}{vips}"));
+    assert!(made.contains("only `vrf`"), "{made}");
+    let nowhere = vips.replace(" dev eth0", "");
+    assert!(all(format!("vrf red\n{unicast}{nowhere}")).contains("no `dev`"));
+}
+
+#[test]
 fn unicast_with_a_source_has_no_interface_in_keepalived() {
     let lines = "virtual_router_id 1\nunicast_src_ip 192.0.2.1\nunicast_peer {\n192.0.2.2\n}\n";
     let problems = problems_of(&format!("vrrp_instance A {{\n{lines}}}\n"));

@@ -2,7 +2,7 @@
 
 use crate::SOON;
 use std::time::Duration;
-use tests::alone::Alone;
+use tests::alone::{Alone, Shown};
 use tests::daemon::{Daemon, Program};
 use tests::failure::Outcome;
 
@@ -94,5 +94,41 @@ fn in_a_vrf_everything_is_as_with_keepalived() -> Outcome {
     assert_eq!(ours, theirs);
     assert!(ours.iter().any(|line| line.starts_with("vm7@ens33") && line.contains("master red")), "{ours:#?}");
     assert!(ours.iter().any(|line| line.starts_with("10.80.0.0/16") && line.contains("table 100")), "{ours:#?}");
+    Ok(())
+}
+
+/// An instance without an interface on `red`, of a host whose interface belongs to that.
+fn without_interface(own: &str, peer: &str, priority: u8) -> String {
+    format!(
+        "vrrp_instance N {{\n state BACKUP\n vrf red\n virtual_router_id 10\n priority {priority}\n nopreempt\n \
+         unicast_src_ip {own}\n unicast_peer {{\n {peer}\n }}\n virtual_ipaddress {{\n 10.9.0.60/24 dev ens33\n }}\n}}\n"
+    )
+}
+
+/// Debian's keepalived has no part in it: 2.2.7 runs no instance without an interface.
+#[test]
+fn vrf_is_where_an_instance_without_interface_speaks_and_hears() -> Outcome {
+    let alone = Alone::new()?;
+    let peer = alone.lan.host("peer", "10.9.0.101/24")?;
+    for host in [&alone.host, &peer] {
+        for command in ["link add red type vrf table 100", "link set red up", "link set ens33 master red"] {
+            host.netns.ip(command)?;
+        }
+    }
+    let first = without_interface("10.9.0.100", "10.9.0.101", 100);
+    let second = without_interface("10.9.0.101", "10.9.0.100", 200);
+    let mut one = Daemon::start(Program::Holdfast, &alone.host, &first)?;
+    one.wait_log("(N) Entering MASTER STATE", SOON)?;
+    alone.wait_shows("-o -4 addr show dev ens33", Shown::All, &["10.9.0.60/24"])?;
+    // It hears the master, or it would take over.
+    let two = Daemon::start(Program::Holdfast, &peer, &second)?;
+    two.wait_log("(N) Entering BACKUP STATE", SOON)?;
+    std::thread::sleep(Duration::from_secs(8));
+    assert!(!two.log().contains("Entering MASTER STATE"), "{}", two.log());
+    assert!(
+        alone.wire.frames().iter().any(|frame| frame.arp().is_some_and(|arp| arp.announces([10, 9, 0, 60].into())))
+    );
+    one.terminate()?;
+    two.wait_log("(N) Entering MASTER STATE", SOON)?;
     Ok(())
 }

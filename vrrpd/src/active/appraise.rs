@@ -53,18 +53,26 @@ impl Active {
             .collect();
         sync::share(&mut appraisals);
         for (member, appraisal) in members.into_iter().zip(appraisals) {
-            self.deliver(member, appraisal, env);
+            self.say_faults(member, &appraisal, env);
+            self.touch(member, env, |instance, scene| instance.step(Input::Appraised(appraisal), scene));
         }
+        // Once all have followed: its scripts run after theirs.
+        self.tell_group(group, env);
     }
 
     fn deliver(&mut self, index: InstanceIdx, appraisal: Appraisal, env: &mut Env<'_>) {
+        self.say_faults(index, &appraisal, env);
+        self.act(index, env, |instance, scene| instance.step(Input::Appraised(appraisal), scene));
+    }
+
+    /// Logs what keeps an instance out from now on.
+    fn say_faults(&self, index: InstanceIdx, appraisal: &Appraisal, env: &mut Env<'_>) {
         if let Some(instance) = self.instances.at(index) {
             for fault in appraisal.faults.iter().filter(|fault| !instance.faults.contains(fault)) {
                 let why = fault.describe(instance, self.tracked());
                 env.out.log(Level::Warning, format!("({}) {why}", instance.conf.name));
             }
         }
-        self.act(index, env, |instance, scene| instance.step(Input::Appraised(appraisal), scene));
     }
 
     /// Resumes as master what was master before vrrpd was restarted; of a sync group all or none.

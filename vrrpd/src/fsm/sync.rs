@@ -1,6 +1,6 @@
 //! Sync groups: members are master together or not at all. COMPAT: keepalived 2.4.3.
 
-use super::instance::{Instance, State};
+use super::instance::{Arrival, Instance, State};
 use super::track::{Appraisal, Fault, Waiting};
 use ipc::config::vrrp::Wanted;
 
@@ -13,9 +13,10 @@ pub fn agreed<'a>(mut members: impl Iterator<Item = &'a Instance>) -> bool {
     })
 }
 
-/// The state of a group; INIT while its members differ or have none yet.
+/// The state of a group, as it is told; INIT while its members differ, have none yet, or wait for their addresses as new masters: the
+/// scripts of a group run after those of its members.
 pub fn state<'a>(members: impl Iterator<Item = &'a Instance> + Clone) -> State {
-    let all = |state| members.clone().all(|member| member.state == state);
+    let all = |state| members.clone().all(|member| member.state == state && member.arrival == Arrival::Told);
     if members.clone().any(|member| member.state == State::Fault) {
         State::Fault
     } else if all(State::Master) {

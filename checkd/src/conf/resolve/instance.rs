@@ -41,6 +41,13 @@ impl Resolver<'_, '_> {
                 }
                 Switch::Off => written,
             };
+            let placed;
+            let block = if block.more.vrf.is_some() {
+                placed = self.in_vrf(block, &draft.global);
+                &placed
+            } else {
+                block
+            };
             let Some((mut instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
             let Some(mut options) = self.options(block, draft, &instance, &processes) else { continue };
             options.own_link = addresses.own;

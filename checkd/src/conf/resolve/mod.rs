@@ -22,6 +22,7 @@ mod statics;
 mod strict;
 mod trackers;
 mod transport;
+mod vrf;
 mod watched;
 
 use super::Draft;
