@@ -19,3 +19,4 @@ pub mod engine;
 pub mod lint;
 pub mod print;
 pub mod quorum;
+pub mod shown;

@@ -35,7 +35,7 @@ use crate::config::{FileIdx, Generation};
 use crate::fault;
 use crate::log::{Logger, SyslogState, facility};
 use crate::msg::Role;
-use crate::msg::control::{Down, DumpKind, LogSetup, ProcessSeen, Sink, StopMode, Tracked, Up};
+use crate::msg::control::{Down, DumpKind, Dumped, LogSetup, ProcessSeen, Sink, StopMode, Tracked, Up};
 use crate::report::Line;
 use crate::sys;
 use crate::time::Mono;
@@ -45,8 +45,8 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Dumps that may wait for their text.
-const DUMPS_LIMIT: usize = 16;
+/// Dumps that may wait for their text: the supervisor asks for no more before it has an answer.
+pub const DUMPS_LIMIT: usize = 16;
 
 /// What the supervisor wants of a child, typed for its role.
 #[derive(Debug)]
@@ -256,8 +256,7 @@ impl<P: Protocol> Child<P> {
                     self.dumps.push_back(fd);
                     self.events.push_back(Event::Dump(kind));
                 }
-                // Whoever asks that often does not read them.
-                Some(_) => {}
+                Some(_) => self.nonsense("more dumps are asked for than may be"),
                 None => self.nonsense("the dump file is missing"),
             },
             Down::TrackedFile(file, Tracked::Missing) => {
@@ -329,9 +328,14 @@ impl<P: Protocol> Child<P> {
     /// Writes the text of the oldest [`Event::Dump`] into its file. A regular file takes it at once.
     pub fn dump(&mut self, text: &str) {
         let Some(file) = self.dumps.pop_front() else { return };
-        if let Err(e) = File::from(file).write_all(text.as_bytes()) {
-            self.logger.error(format!("The dump cannot be written: {e}"));
-        }
+        let written = match File::from(file).write_all(text.as_bytes()) {
+            Ok(()) => Dumped::Whole,
+            Err(e) => {
+                self.logger.error(format!("The dump cannot be written: {e}"));
+                Dumped::Lost
+            }
+        };
+        self.say(P::up(Up::Dumped(written)));
     }
 
     /// A peer broke the protocol.

@@ -101,6 +101,32 @@ impl Daemon {
         })
     }
 
+    /// [`start`](Self::start) with its own directory for dumps: [`Daemon::dumped`].
+    pub fn start_dumping(program: Program, host: &Host, config: &str) -> Outcome<Self> {
+        match program {
+            Program::Holdfast => Self::start_apart(host, config, &[]),
+            Program::Keepalived => Self::start_on(program, host, config, &[], Within::Netns, |own| {
+                format!("export TMPDIR='{}' && ", own.display())
+            }),
+        }
+    }
+
+    /// Asks for a dump by the signal with this name and waits for the file. Only for [`Daemon::start_dumping`].
+    pub fn dumped(&self, signal: &str, file: &str) -> Outcome<String> {
+        let path = match self.program {
+            Program::Holdfast => self.directory.path().join("run").join(file),
+            Program::Keepalived => self.directory.path().join(file),
+        };
+        let _ = fs::remove_file(&path);
+        let number = crate::netns::run(Command::new(self.program.executable()?).arg(format!("--signum={signal}")))?;
+        crate::netns::run(Command::new("kill").arg(format!("-{}", number.trim())).arg(self.pid().to_string()))?;
+        wait_until(&format!("{file} of {}", self.host), Duration::from_secs(5), || Ok(path.exists()))?;
+        if self.program == Program::Keepalived {
+            std::thread::sleep(Duration::from_millis(300)); // it is written after it has its name
+        }
+        fs::read_to_string(&path).context(|| format!("cannot read {}", path.display()))
+    }
+
     /// [`start`](Self::start) from outside the host's network namespace, into which the daemon goes itself: the kernel tells of processes
     /// in the first one only.
     pub fn start_outside(program: Program, host: &Host, config: &str) -> Outcome<Self> {

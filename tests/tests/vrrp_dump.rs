@@ -52,17 +52,18 @@ fn json_has_the_keys_that_exporters_read() {
     for part in [
         "[{\"data\":{\"iname\":\"VI_51\",\"vmac_ifname\":\"\",",
         "\"ifp_ifname\":\"eth0\",",
-        "\"garp_delay\":5,",
         "\"adver_int\":1,",
-        "\"vipset\":true,",
-        "\"nopreempt\":false,",
+        "\"garp_delay\":5,",
         "\"vrid\":51,",
         "\"base_priority\":100,",
         "\"state\":2,\"wantstate\":2,\"version\":2,",
-        "\"vips\":[\"10.0.51.100 dev eth0 set\"],\"evips\":[]},",
+        "\"vipset\":true,",
+        "\"nopreempt\":false,",
+        "\"vips\":[\"10.0.51.100 dev eth0 set\"],\"evips\":[],\"auth_type\":0},",
         "\"stats\":{\"advert_rcvd\":0,\"advert_sent\":2,\"become_master\":1,",
-        "\"pri_zero_sent\":0,\"hmac_missing\":0,",
-        "\"hmac_replayed\":0}}]\n",
+        "\"auth_ext_missing\":0,",
+        "\"rfc6527\":{\"vrrpv3StatisticsMasterTransitions\":1,\"vrrpv3StatisticsRcvdAdvertisements\":0,",
+        "\"vrrpv3StatisticsPacketLengthErrors\":0}}}]\n",
     ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
@@ -85,5 +86,7 @@ fn json_version_2_wraps_version_1() {
     let one = dump(&mut Bench::start(conf.clone()), DumpKind::Json);
     conf.globals.json_version = 2;
     let two = dump(&mut Bench::start(conf), DumpKind::Json);
-    assert_eq!(two, format!("{{\"vrrp\":{},\"track_process\":[]}}\n", one.trim_end()));
+    let router = "{\"vrrpv3RouterChecksumErrors\":0,\"vrrpv3RouterVersionErrors\":0,\"vrrpv3RouterVrIdErrors\":0}";
+    let rest = format!("\"track_process\":[],\"bfd\":[],\"router\":{router}");
+    assert_eq!(two, format!("{{\"vrrp\":{},{rest}}}\n", one.trim_end()));
 }

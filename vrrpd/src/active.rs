@@ -21,6 +21,7 @@ use crate::wire::{Route, Told, Unknown};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
+use ipc::config::shown::Commands;
 use ipc::config::vrrp::SyncGroup;
 use ipc::config::vrrp_track::LinkDelays;
 use ipc::config::{BfdIdx, FileIdx, Generation, GroupIdx, InstanceIdx, TrackScriptIdx};
@@ -89,6 +90,8 @@ pub struct Active {
     pub(crate) routes: BTreeMap<Route, Vec<InstanceIdx>>,
     /// `json_version`
     pub json_version: u8,
+    /// Its commands, for dumps.
+    pub commands: Commands,
     /// Processes.
     pub processes: Processes,
     /// `interface_up_down_delays`
@@ -125,6 +128,7 @@ impl Active {
             malformed_told: Told::default(),
             routes: BTreeMap::new(),
             json_version: 1,
+            commands: Commands::default(),
             processes: Processes::default(),
             statics: Statics::default(),
             delays: Vec::new(),

@@ -198,6 +198,7 @@ pub fn activate(
     active.paces = Paces::new(&config);
     active.delays.clone_from(&config.link_delays);
     active.json_version = config.globals.json_version;
+    active.commands = config.commands;
     active.processes = Processes::new(&config.track_processes, &old_processes, unknown);
     active.statics = config.track_groups.rows().iter().map(|conf| standing(conf, &old_statics)).collect();
     active.start(now);

@@ -409,12 +409,11 @@ impl Router {
 
     fn dump(&mut self, now: Mono, kind: DumpKind) {
         let Some(active) = &mut self.active else { return self.effects.dump("No configuration.\n".into()) };
+        let at = dump::Moment { now, day: self.epoch + now.since(Mono::ZERO) };
         let text = match kind {
-            DumpKind::Data => dump::data(active, now),
+            DumpKind::Data => dump::data(active, at),
             DumpKind::Stats | DumpKind::StatsClear => dump::stats(active),
-            DumpKind::Json => {
-                dump::json::text(active, dump::json::Moment { now, day: self.epoch + now.since(Mono::ZERO) })
-            }
+            DumpKind::Json => dump::json::text(active, at),
         };
         if kind == DumpKind::StatsClear {
             active.clear_stats();

@@ -113,6 +113,15 @@ impl Malformed {
     }
 }
 
+/// Whether an instance has `auth_hmac`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    /// It has.
+    Yes,
+    /// It has not.
+    No,
+}
+
 /// Counters of one instance. They wrap after 2^64.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -213,15 +222,42 @@ impl Stats {
         ]
     }
 
-    /// Appends this instance's part of `keepalived.stats`. COMPAT: keepalived 2.2.7 layout, compared with its output.
-    pub fn write(&self, name: &str, out: &mut String) {
+    /// What came of the signatures of `auth_hmac`. COMPAT: the words of keepalived 2.4.3.
+    pub fn signatures(&self) -> [(&'static str, u64); 6] {
+        [
+            ("Missing", self.hmac_missing),
+            ("Malformed", self.hmac_malformed),
+            ("Unknown Key", self.hmac_unknown_key),
+            ("Invalid HMAC", self.hmac_invalid),
+            ("Stale", self.hmac_stale),
+            ("Replay", self.hmac_replayed),
+        ]
+    }
+
+    /// The counters that RFC 6527 §3 has for a virtual router, by its names.
+    pub fn rfc6527(&self) -> [(&'static str, u64); 9] {
+        [
+            ("vrrpv3StatisticsMasterTransitions", self.become_master),
+            ("vrrpv3StatisticsRcvdAdvertisements", self.advert_rcvd),
+            ("vrrpv3StatisticsAdvIntervalErrors", self.advert_interval_err),
+            ("vrrpv3StatisticsIpTtlErrors", self.ip_ttl_err),
+            ("vrrpv3StatisticsRcvdPriZeroPackets", self.pri_zero_rcvd),
+            ("vrrpv3StatisticsSentPriZeroPackets", self.pri_zero_sent),
+            ("vrrpv3StatisticsRcvdInvalidTypePackets", self.invalid_type_rcvd),
+            ("vrrpv3StatisticsAddressListErrors", self.addr_list_err),
+            ("vrrpv3StatisticsPacketLengthErrors", self.packet_len_err),
+        ]
+    }
+
+    /// Appends this instance's part of `keepalived.stats`. COMPAT: keepalived 2.2.7 layout, compared with its output; what 2.4.3 adds is
+    /// written where the instance has `auth_hmac`.
+    pub fn write(&self, name: &str, signed: Signed, out: &mut String) {
         // Writing to a String cannot fail.
         let _ = write!(
             out,
             "VRRP Instance: {name}\n  Advertisements:\n    Received: {}\n    Sent: {}\n  Became master: {}\n  Released master: {}\n  \
              Packet Errors:\n    Length: {}\n    TTL: {}\n    Invalid Type: {}\n    Advertisement Interval: {}\n    Address List: {}\n  \
-             Authentication Errors:\n    Invalid Type: {}\n    Type Mismatch: {}\n    Failure: {}\n  \
-             Priority Zero:\n    Received: {}\n    Sent: {}\n",
+             Authentication Errors:\n    Invalid Type: {}\n    Type Mismatch: {}\n    Failure: {}\n",
             self.advert_rcvd,
             self.advert_sent,
             self.become_master,
@@ -234,9 +270,15 @@ impl Stats {
             self.invalid_authtype,
             self.authtype_mismatch,
             self.auth_failure,
-            self.pri_zero_rcvd,
-            self.pri_zero_sent,
         );
+        if signed == Signed::Yes {
+            out.push_str("  Authentication Extension Errors:\n");
+            for (what, packets) in self.signatures() {
+                let _ = writeln!(out, "    {what}: {packets}");
+            }
+        }
+        let _ =
+            write!(out, "  Priority Zero:\n    Received: {}\n    Sent: {}\n", self.pri_zero_rcvd, self.pri_zero_sent);
     }
 }
 

@@ -336,7 +336,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         |r, s, i: &mut Instance| {
             set(&mut i.garp.lower_prio_delay, garp_seconds(r, s), s);
         },
-    ).or("that of garp_master_delay"),
+    ).or("that of vrrp_garp_lower_prio_delay, else of vrrp_garp_master_delay"),
     Keyword::new(
         "garp_lower_prio_repeat",
         Args::Count(1, 1),
@@ -345,7 +345,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
         |r, s, i: &mut Instance| {
             set(&mut i.garp.lower_prio_repeat, r.number(s.word(1), 0..=i64::from(i32::MAX)), s);
         },
-    ).or("that of garp_master_repeat"),
+    ).or("that of vrrp_garp_lower_prio_repeat, else of vrrp_garp_master_repeat"),
     Keyword::new(
         "lower_prio_no_advert",
         Args::Switch,

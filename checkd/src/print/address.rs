@@ -11,7 +11,7 @@ use ipc::config::vrrp::Switch;
 use ipc::net::Prefix;
 
 /// rtnetlink(7) `RT_SCOPE_…`
-pub(super) fn scope(scope: u8) -> String {
+pub(crate) fn scope(scope: u8) -> String {
     match scope {
         0 => "global".into(),
         200 => "site".into(),

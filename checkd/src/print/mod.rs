@@ -6,7 +6,7 @@
 //!
 //! Every structure of the model is taken apart without `..`: a new field does not compile until it is printed or, with the reason, left out.
 
-mod address;
+pub(crate) mod address;
 mod bfd;
 mod checker;
 mod global;
@@ -20,7 +20,7 @@ mod options;
 mod process;
 mod quote;
 mod real;
-mod route;
+pub(crate) mod route;
 mod rows;
 mod rule;
 mod script;
@@ -28,10 +28,10 @@ mod server;
 mod server_group;
 mod sync_group;
 mod track;
-mod tracker;
+pub(crate) mod tracker;
 pub mod value;
 mod vrrp_global;
-mod words;
+pub(crate) mod words;
 mod writer;
 
 use core::fmt;

@@ -40,6 +40,7 @@ impl Printer<'_> {
             notify_deleted,
             notify_priority_changes,
             smtp_alert,
+            shown: _, // what the rest says, in other words
         } = options;
         w.field("strict_mode", Value::Switch(*strict))?;
         let strict_drops = *strict == Switch::On && instance.priority != 255;

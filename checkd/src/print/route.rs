@@ -13,7 +13,7 @@ use ipc::config::vrrp::Switch;
 use ipc::net::Family;
 
 /// `[FROM/]TO`
-pub(super) fn realms(realms: u32) -> String {
+pub(crate) fn realms(realms: u32) -> String {
     match (realms >> 16, realms & 0xffff) {
         (0, to) => to.to_string(),
         (from, to) => format!("{from}/{to}"),

@@ -15,7 +15,7 @@ use ipc::config::vrrp_options::{InstanceOptions, TrackBfdUse, TrackFileUse, Trac
 const FAULT: Weight = Weight { value: 0, reverse: Switch::Off };
 
 /// Where each tracked interface of an instance comes from.
-pub(super) struct Links<'a> {
+pub(crate) struct Links<'a> {
     /// `dont_track_primary`
     pub dont_track_primary: Switch,
     /// `no_track` of each address.
@@ -25,7 +25,7 @@ pub(super) struct Links<'a> {
 }
 
 /// The list begins with the instance's own interface and with those of its addresses, unless something says no.
-pub(super) fn links<'a>(instance: &'a Instance, addrs: &[AddrSpec]) -> Links<'a> {
+pub(crate) fn links<'a>(instance: &'a Instance, addrs: &[AddrSpec]) -> Links<'a> {
     let mut lines = instance.track_links.as_slice();
     let mut next_is = |link| match lines.split_first() {
         Some((first, rest)) if first.link == link && first.weight == FAULT => {

@@ -259,7 +259,7 @@ impl Driver {
                     self.life = Life::Stopped(now + GOODBYE);
                 }
                 // The affair of `child` and of `Peer::violated`.
-                Up::LogSocketLost | Up::Here | Up::Violation(_) => {}
+                Up::LogSocketLost | Up::Here | Up::Dumped(_) | Up::Violation(_) => {}
             }
         }
     }

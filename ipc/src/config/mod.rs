@@ -17,6 +17,7 @@ pub mod probe;
 pub mod process;
 pub mod route;
 pub mod script;
+pub mod shown;
 pub mod vrrp;
 pub mod vrrp_global;
 pub mod vrrp_options;

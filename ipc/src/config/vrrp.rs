@@ -2,6 +2,7 @@
 
 use super::bfd::Bfd;
 use super::file::TrackFile;
+use super::shown::Commands;
 use super::vrrp_global::VrrpGlobals;
 use super::vrrp_options::{GroupOptions, InstanceOptions};
 use super::vrrp_track::{GarpGroup, LinkDelays, Linkbeat, TrackGroup, TrackProcess};
@@ -48,6 +49,8 @@ pub struct VrrpConfig {
     pub track_groups: Table<TrackGroupIdx, TrackGroup>,
     /// What concerns all instances together.
     pub globals: VrrpGlobals,
+    /// Its commands, for dumps.
+    pub commands: Commands,
 }
 
 /// An interface that the configuration names.
@@ -150,9 +153,9 @@ pub struct GarpTiming {
     pub refresh: Duration,
     /// `garp_master_refresh_repeat`, 1.
     pub refresh_repeat: u32,
-    /// `garp_lower_prio_repeat`, default `repeat`; zero for none.
+    /// `garp_lower_prio_repeat`, default `vrrp_garp_master_repeat`; zero for none.
     pub lower_prio_repeat: u32,
-    /// `garp_lower_prio_delay`, default `delay`.
+    /// `garp_lower_prio_delay`, default `vrrp_garp_master_delay`.
     pub lower_prio_delay: Duration,
 }
 

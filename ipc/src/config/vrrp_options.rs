@@ -1,6 +1,7 @@
 //! What a `vrrp_instance` or `vrrp_sync_group` may ask for beyond the protocol itself: virtual MAC addresses, signed adverts, trackers
 //! of files, processes and BFD sessions, notifications. It stands beside [`super::vrrp::Instance`], row for row.
 
+use super::shown::Shown;
 use super::vrrp::{Switch, Weight};
 use super::{BfdIdx, FileIdx, LinkIdx, ScriptIdx, Secret, TrackProcessIdx};
 use core::time::Duration;
@@ -57,6 +58,8 @@ pub struct InstanceOptions {
     pub notify_priority_changes: Switch,
     /// `smtp_alert`, else `smtp_alert_vrrp`, else `smtp_alert` of `global_defs`
     pub smtp_alert: Switch,
+    /// Words for dumps.
+    pub shown: Shown,
 }
 
 /// The rest of a `vrrp_sync_group`. Its trackers have been given to its members.

@@ -55,6 +55,8 @@ pub enum Up {
     LogSocketLost,
     /// The answer to [`Down::Ask`].
     Here,
+    /// The answer to the oldest [`Down::Dump`] that has none yet.
+    Dumped(Dumped),
     /// A peer broke the protocol; the supervisor ends it.
     Violation(Role),
     /// Everything is released; the child exits next.
@@ -281,6 +283,15 @@ pub enum DumpKind {
     StatsClear,
     /// SIGRTMIN+2
     Json,
+}
+
+/// What became of a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Dumped {
+    /// All of it is in its file.
+    Whole,
+    /// It is not; the child has logged why.
+    Lost,
 }
 
 /// What there is of a `track_file`.

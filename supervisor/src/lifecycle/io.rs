@@ -11,7 +11,7 @@ use ipc::config::identity::Fifo;
 use ipc::config::script::KernelSettings;
 use ipc::config::{FileIdx, Generation, ScriptIdx};
 use ipc::machine::Timeout;
-use ipc::msg::control::{Down, DumpKind, News, Outcome, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::control::{Down, DumpKind, Dumped, News, Outcome, ProbeEnded, Run, StopMode, Up};
 use ipc::report::Line;
 
 /// What can happen to the supervisor.
@@ -133,6 +133,8 @@ pub enum Action {
     DropScripts(Generation),
     /// Open a file and send it to a child for its dump.
     Dump(Daemon, DumpKind),
+    /// A child has answered the oldest of them.
+    Dumped(Daemon, Dumped),
     /// Write the supervisor's own part of a dump.
     DumpSelf,
     /// Open a new syslog socket and send it to a child.

@@ -46,6 +46,7 @@ impl Lifecycle {
                 }
             }
             (Up::Here, _) => alive.unanswered = 0,
+            (Up::Dumped(how), _) => out.push(Action::Dumped(daemon, how)),
             (Up::Violation(role), _) => self.accused(now, daemon, role, out),
             (Up::Stopped, _) if alive.ending == Ending::Stopping => {}
             (Up::Stopped, _) => self.violation(now, daemon, "Stopped without being told to", out),

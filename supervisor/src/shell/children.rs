@@ -1,5 +1,6 @@
 //! The three long-lived children as processes: their channels, which differ in type, behind one face.
 
+use super::files::Unfinished;
 use super::spawn::Process;
 use ipc::channel::{Channel, ChannelError, Received};
 use ipc::chunk;
@@ -8,6 +9,7 @@ use ipc::config::{Generation, Secret};
 use ipc::evloop::EventLoop;
 use ipc::msg::control::{Down, FromCheck, FromIpvs, FromVrrp, News, ProbeEnded, Run, ToCheck, ToIpvs, ToVrrp, Up};
 use mio::Token;
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use supervisor::daemon::Daemon;
@@ -156,6 +158,8 @@ pub struct Running {
     pub process: Process,
     /// Its channel.
     pub control: Control,
+    /// Dumps that it has been asked for.
+    pub dumps: VecDeque<Unfinished>,
 }
 
 /// The program and its mode.

@@ -15,6 +15,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use supervisor::daemon::Daemon;
 
 /// Where dumps and the children's pid files go. keepalived's dumps go to /tmp, where two of its CVEs came from.
@@ -67,37 +68,64 @@ fn dump_name(whose: Option<Daemon>, kind: DumpKind) -> &'static str {
     }
 }
 
-/// A new, empty dump file in place of the last one. `None` is the supervisor's own.
-pub fn dump(whose: Option<Daemon>, kind: DumpKind) -> Result<OwnedFd, String> {
+/// A new, empty dump file. `None` is the supervisor's own.
+pub fn dump(whose: Option<Daemon>, kind: DumpKind) -> Result<(File, Unfinished), String> {
     let name = dump_name(whose, kind);
-    replace(&run_dir()?.join(name), Mode::S_IRUSR | Mode::S_IWUSR)
+    begin(&run_dir()?.join(name), Mode::S_IRUSR | Mode::S_IWUSR)
 }
 
-/// A new file in place of what has that name.
-fn replace(path: &Path, mode: Mode) -> Result<OwnedFd, String> {
+/// A file that is being written, under a name that nobody looks for. It goes when this is dropped.
+#[derive(Debug)]
+pub struct Unfinished {
+    /// Where it is.
+    new: PathBuf,
+    /// Where it belongs.
+    path: PathBuf,
+}
+
+impl Unfinished {
+    /// All of it is there: it takes the place of what has its name.
+    pub fn finish(self) -> Result<(), String> {
+        std::fs::rename(&self.new, &self.path).map_err(|e| format!("{} cannot be replaced: {e}", self.path.display()))
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.new); // not there any more when it was finished
+    }
+}
+
+/// A new file that will take the place of what has that name.
+fn begin(path: &Path, mode: Mode) -> Result<(File, Unfinished), String> {
+    /// So that two of the same name do not meet.
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
     let mut name = std::ffi::OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}", Pid::this()));
+    name.push(format!(".{}.{}", Pid::this(), NUMBER.fetch_add(1, Ordering::Relaxed)));
     let new = path.with_file_name(name);
     let flags = OFlag::O_WRONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    // Only this process makes that name in that directory: what is there is a left-over of its own.
+    // Only this process makes that name in that directory: what is there is a left-over.
     let _ = std::fs::remove_file(&new);
     let fd = open(&new, flags, mode).map_err(|e| format!("{} cannot be made: {}", new.display(), e.desc()))?;
-    std::fs::rename(&new, path).map_err(|e| format!("{} cannot be replaced: {e}", path.display()))?;
-    Ok(fd)
+    Ok((fd.into(), Unfinished { new, path: path.to_owned() }))
+}
+
+/// A file with this text, whole from the first moment.
+fn replace(path: &Path, mode: Mode, text: &str) -> Result<(), String> {
+    let (mut file, unfinished) = begin(path, mode)?;
+    file.write_all(text.as_bytes()).map_err(|e| format!("{} cannot be written: {e}", path.display()))?;
+    unfinished.finish()
 }
 
 /// Writes something down in the run directory.
 pub fn note(path: &Path, text: &str) -> Result<(), String> {
-    let mut file = File::from(replace(path, Mode::S_IRUSR | Mode::S_IWUSR)?);
-    file.write_all(text.as_bytes()).map_err(|e| format!("{} cannot be written: {e}", path.display()))
+    replace(path, Mode::S_IRUSR | Mode::S_IWUSR, text)
 }
 
 /// Writes the pid file of a child. Nothing hangs on it, so a failure is only told.
 pub fn child_pid(path: &Path, pid: Pid) -> Result<(), String> {
-    let mode = Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH;
-    let mut file = File::from(replace(path, mode)?);
-    writeln!(file, "{pid}").map_err(|e| format!("{} cannot be written: {e}", path.display()))
+    replace(path, Mode::S_IRUSR | Mode::S_IWUSR | Mode::S_IRGRP | Mode::S_IROTH, &format!("{pid}\n"))
 }
 
 /// Removes the pid file of a child, if it is still the one of that child.

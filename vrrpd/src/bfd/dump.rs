@@ -56,7 +56,8 @@ fn one(text: &mut String, session: &Session, now: Mono) -> fmt::Result {
     writeln!(text, "   Became up = {}, down = {}", counters.ups, counters.downs)
 }
 
-fn word(state: State) -> &'static str {
+/// A state in keepalived's words.
+pub fn word(state: State) -> &'static str {
     match state {
         State::AdminDown => "AdminDown",
         State::Down => "Down",

@@ -428,7 +428,7 @@ impl Driver {
                 self.life = Life::Stopped(clock() + GOODBYE);
             }
             // The channel's own affair.
-            Up::LogSocketLost | Up::Here => {}
+            Up::LogSocketLost | Up::Here | Up::Dumped(_) => {}
         }
     }
 }

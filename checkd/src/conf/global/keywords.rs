@@ -207,7 +207,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
             set(&mut d.garp.lower_prio_delay, garp_seconds(r, s), s);
         },
     )
-    .or("that of the burst"),
+    .or("that of vrrp_garp_master_delay"),
     Keyword::new(
         "vrrp_garp_lower_prio_repeat",
         Args::Count(1, 1),
@@ -217,7 +217,7 @@ pub static GLOBAL: &[Keyword<Global>] = &[
             set(&mut d.garp.lower_prio_repeat, r.number(s.word(1), 0..=i64::from(i32::MAX)), s);
         },
     )
-    .or("that of the burst"),
+    .or("that of vrrp_garp_master_repeat"),
     Keyword::new(
         "vrrp_min_garp",
         Args::Switch,

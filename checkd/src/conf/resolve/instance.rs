@@ -51,6 +51,8 @@ impl Resolver<'_, '_> {
             let Some((mut instance, addresses)) = self.instance(block, &draft.global, &scripts) else { continue };
             let Some(mut options) = self.options(block, draft, &instance, &processes) else { continue };
             options.own_link = addresses.own;
+            let lines = block.track_links.iter().filter_map(|line| self.link_names.get(&line.name.value));
+            options.shown.track_links = lines.copied().collect();
             let is_vmac = |link: &LinkIdx| {
                 self.made.iter().any(|made| made.link == *link && matches!(made.kind, MadeKind::Macvlan(_)))
             };

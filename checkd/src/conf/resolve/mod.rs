@@ -31,7 +31,7 @@ use super::pem::Needs;
 use super::source::Span;
 use super::tree::Tree;
 use super::value::secs;
-use crate::lint;
+use crate::{lint, shown};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -119,6 +119,9 @@ pub fn resolve<'a>(
     resolver.scripts.kernel = watched::kernel(&bundle);
     resolver.scripts.processes = watched::processes(&bundle);
     bundle.script = resolver.scripts;
+    if mode == CompileMode::Load {
+        shown::fill(&mut bundle);
+    }
     (bundle, resolver.files)
 }
 

@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use ipc::config::bfd::Told;
 use ipc::config::file::FileWeight;
 use ipc::config::script::{Asker, ScriptKind};
+use ipc::config::shown::Shown;
 use ipc::config::vrrp::{Instance, Preemption, Switch, VrrpConfig, Weight};
 use ipc::config::vrrp_options::{
     Accept, Hmac, InstanceOptions, NotifyDeleted, TrackBfdUse, TrackFileUse, TrackProcessUse,
@@ -241,6 +242,7 @@ impl Resolver<'_, '_> {
             notify_deleted,
             notify_priority_changes: more.notify_priority_changes.unwrap_or(g.vrrp.notify_priority_changes),
             smtp_alert: alert(more.smtp_alert, all),
+            shown: Shown::default(), // when all is there
         })
     }
 

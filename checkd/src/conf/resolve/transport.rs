@@ -165,13 +165,14 @@ pub(super) fn garp(d: &Draft, g: &Global) -> GarpTiming {
     }
     let (own, global) = (&d.garp, &g.garp);
     let few = g.min_garp == Switch::On;
-    let repeat = pick(&own.repeat, &global.repeat).unwrap_or(if few { 1 } else { 5 });
-    let delay = pick(&own.delay, &global.delay).unwrap_or(if few { Duration::ZERO } else { secs(5) });
+    let repeat = pick(&None, &global.repeat).unwrap_or(if few { 1 } else { 5 });
+    let delay = pick(&None, &global.delay).unwrap_or(if few { Duration::ZERO } else { secs(5) });
     GarpTiming {
-        repeat,
-        delay,
+        repeat: pick(&own.repeat, &None).unwrap_or(repeat),
+        delay: pick(&own.delay, &None).unwrap_or(delay),
         refresh: pick(&own.refresh, &global.refresh).unwrap_or(Duration::ZERO),
         refresh_repeat: pick(&own.refresh_repeat, &global.refresh_repeat).unwrap_or(1),
+        // COMPAT: keepalived 2.2.7, measured: not the instance's own `garp_master_…`.
         lower_prio_repeat: pick(&own.lower_prio_repeat, &global.lower_prio_repeat).unwrap_or(repeat),
         lower_prio_delay: pick(&own.lower_prio_delay, &global.lower_prio_delay).unwrap_or(delay),
     }

@@ -7,7 +7,7 @@ use alloc::collections::BTreeSet;
 use ipc::config::identity::{Fifo, Fifos as Configured};
 use ipc::config::{GroupIdx, RealIdx, ServiceIdx};
 use ipc::msg::Role;
-use ipc::msg::control::{Health, News};
+use ipc::msg::control::{Dumped, Health, News};
 use proptest::prelude::*;
 
 fn daemon() -> impl Strategy<Value = Daemon> {
@@ -27,6 +27,7 @@ fn up() -> impl Strategy<Value = Up> {
         1 => prop_oneof![Just(Role::Ipvs), Just(Role::Vrrp), Just(Role::Check), Just(Role::Compile)].prop_map(Up::Violation),
         1 => Just(Up::Stopped),
         1 => Just(Up::Here),
+        1 => Just(Up::Dumped(Dumped::Whole)),
     ]
 }
 

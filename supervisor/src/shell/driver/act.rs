@@ -7,13 +7,15 @@ use super::super::files;
 use super::take::breach;
 use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_token};
 use ipc::channel::{ChannelError, pair};
+use ipc::child::DUMPS_LIMIT;
 use ipc::config::Generation;
 use ipc::msg::Role;
 use ipc::msg::compile::{CompileMode, MessageFormat};
-use ipc::msg::control::{Down, DumpKind, LogSetup, Outcome, Sink};
+use ipc::msg::control::{Down, DumpKind, Dumped, LogSetup, Outcome, Sink};
 use ipc::report::{Level, Line};
 use mio::Token;
 use mio::unix::SourceFd;
+use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::Stdio;
@@ -53,6 +55,7 @@ impl Driver {
                 self.watcher.forget(generation);
             }
             Action::Dump(daemon, kind) => self.dump(daemon, kind),
+            Action::Dumped(daemon, how) => self.dumped(daemon, how),
             Action::DumpSelf => self.dump_self(),
             Action::LogSocket(daemon) => {
                 // No syslog now: the child asks again.
@@ -232,7 +235,7 @@ impl Driver {
         {
             self.setup.logger.warning(format!("pid file of {daemon}: {why}"));
         }
-        self.children.insert(daemon, Running { process, control });
+        self.children.insert(daemon, Running { process, control, dumps: VecDeque::new() });
         let (log, fds) = self.log_for(Some(daemon));
         self.send(daemon, self.generation(), Down::Hello { log }, fds);
         let generation = self.generation();
@@ -290,16 +293,40 @@ impl Driver {
     }
 
     fn dump(&mut self, daemon: Daemon, kind: DumpKind) {
+        let Some(running) = self.children.get_mut(&daemon) else { return };
+        if running.dumps.len() >= DUMPS_LIMIT {
+            return; // whoever asks that often does not read them
+        }
         match files::dump(Some(daemon), kind) {
-            Ok(fd) => self.send(daemon, self.generation(), Down::Dump(kind), vec![fd]),
+            Ok((file, unfinished)) => {
+                running.dumps.push_back(unfinished);
+                self.send(daemon, self.generation(), Down::Dump(kind), vec![file.into()]);
+            }
             Err(why) => self.setup.logger.error(format!("no dump of {daemon}: {why}")),
         }
     }
 
+    /// It gets its name when all of it is there.
+    fn dumped(&mut self, daemon: Daemon, how: Dumped) {
+        let unfinished = self.children.get_mut(&daemon).and_then(|running| running.dumps.pop_front());
+        match (unfinished, how) {
+            (None, _) => {
+                let what = "Dumped without being told to".to_owned();
+                self.happens(Event::Broken(daemon, supervisor::lifecycle::Breach::Protocol(what)));
+            }
+            (Some(_), Dumped::Lost) => {}
+            (Some(file), Dumped::Whole) => {
+                if let Err(why) = file.finish() {
+                    self.setup.logger.error(format!("no dump of {daemon}: {why}"));
+                }
+            }
+        }
+    }
+
     fn dump_self(&mut self) {
-        let written = files::dump(None, DumpKind::Data).and_then(|fd| {
-            let text = self.describe();
-            std::fs::File::from(fd).write_all(text.as_bytes()).map_err(|e| e.to_string())
+        let written = files::dump(None, DumpKind::Data).and_then(|(mut file, unfinished)| {
+            file.write_all(self.describe().as_bytes()).map_err(|e| e.to_string())?;
+            unfinished.finish()
         });
         match written {
             Ok(()) => {

@@ -1,0 +1,145 @@
+//! What programs read in the dumps: one configuration with something of everything under keepalived and under Holdfast.
+
+use serde_json::Value;
+use std::time::Duration;
+use tests::daemon::{Daemon, Program};
+use tests::failure::{Context as _, Failure, Outcome, wait_until};
+use tests::pair::{Pair, with_log};
+
+/// Something of everything that a dump shows. keepalived 2.2.7 corrects none of it, and both are master of all of it.
+const RICH: &str = include_str!("../../conf/dumps/rich.conf");
+
+/// What may differ, by its place, and why.
+const DIFFERENT: [(&str, &str); 4] = [
+    ("/data/last_transition", "the time"),
+    ("/data/auth_data", "keepalived writes the password down"),
+    ("/data/higher_prio_send_advert", "on by default, so that the winner of a split brain announces again"),
+    ("/stats/advert_sent", "the time"),
+];
+
+fn all_master(log: &str) -> bool {
+    ["A", "B", "C"].iter().all(|name| log.contains(&format!("({name}) Entering MASTER STATE")))
+}
+
+/// The stage of one of them, and it on it as master.
+fn started(program: Program) -> Outcome<(Pair, Daemon)> {
+    let pair = Pair::with_ipv6()?;
+    pair.lan.second(&pair.a, "ens34")?;
+    for (setting, value) in [("accept_dad", "0"), ("disable_ipv6", "0")] {
+        pair.a.netns.sysctl(&format!("ipv6/conf/ens34/{setting}"), value)?;
+    }
+    pair.a.netns.ip("addr add 10.98.0.1/24 dev ens34")?;
+    let daemon = Daemon::start_dumping(program, &pair.a, RICH)?;
+    wait_until("it is master of everything", Duration::from_secs(15), || Ok(all_master(&daemon.log())))
+        .map_err(|failure| with_log(&failure, &daemon))?;
+    std::thread::sleep(Duration::from_millis(500)); // the addresses are there
+    Ok((pair, daemon))
+}
+
+/// keepalived says of an IPv6 route under which number of an interface it is, and means none.
+fn same_words(theirs: &str, ours: &str) -> bool {
+    theirs.strip_suffix(" [installed ifindex 0]").unwrap_or(theirs) == ours
+}
+
+/// What is missing or different in ours. An array is compared element by element.
+fn compare(at: &str, theirs: &Value, ours: Option<&Value>, found: &mut Vec<String>) {
+    if DIFFERENT.iter().any(|(place, _)| at.ends_with(place)) {
+        if ours.is_none() {
+            found.push(format!("{at}: is missing"));
+        }
+        return;
+    }
+    match (theirs, ours) {
+        (_, None) => found.push(format!("{at}: is missing, theirs is {theirs}")),
+        (Value::Object(theirs), Some(Value::Object(ours))) => {
+            theirs.iter().for_each(|(key, value)| compare(&format!("{at}/{key}"), value, ours.get(key), found));
+        }
+        (Value::Array(theirs), Some(Value::Array(ours))) if theirs.len() == ours.len() => {
+            let pairs = theirs.iter().zip(ours).enumerate();
+            pairs.for_each(|(n, (theirs, ours))| compare(&format!("{at}/{n}"), theirs, Some(ours), found));
+        }
+        (Value::Number(theirs), Some(Value::Number(ours))) => {
+            if theirs.as_f64() != ours.as_f64() || (theirs.is_u64() && !ours.is_u64()) {
+                found.push(format!("{at}: {ours}, theirs is {theirs}"));
+            }
+        }
+        (Value::String(theirs), Some(Value::String(ours))) if same_words(theirs, ours) => {}
+        (theirs, Some(ours)) if theirs == ours => {}
+        (theirs, Some(ours)) => found.push(format!("{at}: {ours}, theirs is {theirs}")),
+    }
+}
+
+#[test]
+fn the_json_has_every_key_and_value_of_keepalived() -> Outcome {
+    let dump = |program: Program| -> Outcome<(Value, String)> {
+        let (_pair, daemon) = started(program)?;
+        let text = daemon.dumped("JSON", "keepalived.json")?;
+        Ok((serde_json::from_str(&text).context(|| format!("not JSON: {text}"))?, text))
+    };
+    let (theirs, _) = dump(Program::Keepalived)?;
+    let (ours, text) = dump(Program::Holdfast)?;
+    let mut found = Vec::new();
+    compare("", &theirs, Some(&ours), &mut found);
+    assert!(!text.contains("secret"), "no password");
+    if found.is_empty() { Ok(()) } else { Err(Failure::new(found.join("\n"))) }
+}
+
+/// The lines of an instance, a group, a script, a file and a process that keepalived has and we have not, by their beginnings.
+fn missing_lines(theirs: &str, ours: &str) -> Vec<String> {
+    const INSIDE: [&str; 14] = [
+        "Flags:",
+        "Send advert after receive higher",
+        "Using unicast",
+        "Number of ",
+        "Num member ",
+        "Read timeout",
+        "Use VMAC, ",
+        "Total priority",
+        "fd_in ",
+        "Password = ",
+        "Timeout = ",
+        "Insecure = ",
+        "Init state = ",
+        "Script uid:gid",
+    ];
+    const LATER: [&str; 6] =
+        ["Result = ", "VRRP instances :", "State = idle", "File = ", "Unicast checksum", "Weight = "];
+    // The end of a line differs where a time, an address that the kernel made or an account stands.
+    let beginning = |line: &str| {
+        let line = line.strip_suffix(" [installed ifindex 0]").unwrap_or(line);
+        let ends = ["Last transition = ", "Using src_ip = fe80:", "Multicast address ff02::12"];
+        ends.iter()
+            .find(|end| line.trim().starts_with(*end))
+            .map_or_else(|| line.split(", uid:gid").next().unwrap_or("").to_owned(), |end| format!("   {end}"))
+    };
+    let ours: Vec<String> = ours.lines().map(beginning).collect();
+    let of_ours = |line: &str| INSIDE.iter().chain(&LATER).any(|known| line.trim().starts_with(known));
+    let parts = theirs.split("------< ").filter(|part| {
+        ["VRRP Topology", "VRRP Sync groups", "VRRP Scripts", "VRRP Track files", "VRRP Track processes"]
+            .iter()
+            .any(|name| part.starts_with(name))
+    });
+    let lines = parts.flat_map(|part| part.lines().skip(1));
+    let lines = lines.filter(|line| !of_ours(line)).map(beginning);
+    lines.filter(|line| !ours.contains(line)).collect()
+}
+
+/// What is left out is keepalived's own machinery, or known to another process than vrrpd.
+#[test]
+fn the_data_has_the_lines_of_keepalived_and_the_stats_are_the_same() -> Outcome {
+    let dump = |program: Program| -> Outcome<(String, String)> {
+        let (_pair, daemon) = started(program)?;
+        Ok((daemon.dumped("DATA", "keepalived.data")?, daemon.dumped("STATS", "keepalived.stats")?))
+    };
+    let (their_data, their_stats) = dump(Program::Keepalived)?;
+    let (our_data, our_stats) = dump(Program::Holdfast)?;
+    let missing = missing_lines(&their_data, &our_data);
+    assert!(missing.is_empty(), "{}\nare not in\n{our_data}", missing.join("\n"));
+    let counted = |stats: &str| {
+        let lines = stats.lines().map(|line| if line.starts_with("    Sent: ") { "    Sent:" } else { line });
+        lines.map(str::to_owned).collect::<Vec<String>>()
+    };
+    assert_eq!(counted(&our_stats), counted(&their_stats));
+    assert!(!our_data.contains("secret"), "no password");
+    Ok(())
+}
