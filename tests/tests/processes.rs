@@ -252,6 +252,34 @@ fn processes_are_looked_for_where_the_kernel_tells_nothing() -> Outcome {
     pair.wait_released(&pair.a)
 }
 
+/// A program makes a copy of itself that is its parent's child (CLONE_PARENT): it counts for the program, and not for the parent. keepalived
+/// 2.2.7 counts it for the parent (seen).
+#[test]
+fn a_copy_that_has_another_parent_is_a_copy_all_the_same() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let (outer, inner) = (name(5), name(6));
+    let blocks = [
+        block("outer", &format!("process {outer}\n    weight 10\n    quorum_max 1\n    fork_delay 0.3")),
+        block("inner", &format!("process {inner}\n    weight 20\n    quorum 2")),
+    ];
+    let config = Vrrp::master(100).block(blocks.join("\n")).line(track("outer\n        inner")).to_string();
+    let one = Daemon::start_outside(Program::Holdfast, &pair.a, &config)?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    let mut puppet = Puppet::start(&directory, 5)?;
+    one.wait_log("effective priority from 100 to 110", SOON)?;
+    let path = directory.file(&inner);
+    fs::copy("/usr/bin/perl", &path)?;
+    let clone = nix::libc::SYS_clone;
+    let flags = nix::libc::CLONE_PARENT | nix::libc::SIGCHLD;
+    puppet.tell(&format!("{} -e 'syscall({clone}, {flags}, 0, 0, 0, 0); sleep 1000' &", path.display()))?;
+    one.wait_log("effective priority from 110 to 130", SOON).map_err(|failure| with_log(&failure, &one))?;
+    std::thread::sleep(Duration::from_millis(800));
+    let changes = one.log().matches("Changing effective priority").count();
+    assert_eq!(changes, 2, "it counts for one of them only: {}", one.log());
+    puppet.kill();
+    one.wait_log("effective priority from 130 to", SOON)
+}
+
 /// More happens at once than there is room for, and in the end the number is right.
 #[test]
 fn a_storm_of_processes_is_survived() -> Outcome {

@@ -26,6 +26,10 @@ const HOLD: Duration = Duration::from_millis(2);
 /// Records taken in one look.
 const RECORDS: usize = 4_096;
 
+/// Copies in a second whose files are opened. The kernel says of a copy whose child it is, not whose copy: with CLONE_PARENT that is another
+/// process. Of more than these what it says has to do.
+const COPIES: u32 = 200;
+
 /// How often all processes are told anew where the kernel does not say what happens, and at most when records are lost.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -71,6 +75,8 @@ pub struct Processes {
     on_the_way: usize,
     look: Option<Mono>,
     looked: Mono,
+    /// The copies whose files were opened since then.
+    copies: (Mono, u32),
     /// When all are told anew.
     anew: Option<Mono>,
     hidden: Hidden,
@@ -95,6 +101,7 @@ impl Processes {
             on_the_way: 0,
             look: None,
             looked: Mono::ZERO,
+            copies: (Mono::ZERO, 0),
             anew: None,
             hidden: Hidden::Unsaid,
         }
@@ -233,8 +240,12 @@ impl Processes {
     }
 
     fn happened(&mut self, now: Mono, happened: Happened, logger: &mut Logger) {
+        let mut copy = None;
         let waiting = match happened {
-            Happened::Forked { parent, child } => Waiting::Told(ProcessSeen::Forked { parent, child }),
+            Happened::Forked { parent, child } => {
+                copy = self.may_open_copy(now).then_some(Waiting::Open(child));
+                Waiting::Told(ProcessSeen::Forked { parent, child })
+            }
             Happened::Changed(pid) => Waiting::Open(pid),
             Happened::Ended(pid) => Waiting::Told(ProcessSeen::Ended(pid)),
             Happened::Answer(0) => {
@@ -261,10 +272,20 @@ impl Processes {
         }
         if self.waiting.len() < WAITING.saturating_mul(2) {
             self.waiting.push_back(waiting);
+            self.waiting.extend(copy);
         } else {
             self.waiting.clear();
             self.lost(now);
         }
+    }
+
+    /// Whether a copy is looked at itself.
+    fn may_open_copy(&mut self, now: Mono) -> bool {
+        if now.since(self.copies.0) >= AGAIN {
+            self.copies = (now, 0);
+        }
+        self.copies.1 = self.copies.1.saturating_add(1);
+        self.copies.1 <= COPIES
     }
 
     /// Something was missed. All are told anew, but not more often than that can be done.
