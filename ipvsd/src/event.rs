@@ -73,6 +73,8 @@ pub enum Action {
     Refused(Generation),
     /// It counts now.
     Activated,
+    /// An interface that has come is not set as the supervisor sets it.
+    Unsettled,
     /// Everything is released.
     Stopped,
     /// Write this into the dump file.

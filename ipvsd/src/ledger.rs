@@ -233,8 +233,12 @@ impl Ledger {
     pub fn settings(&self) -> impl Iterator<Item = (LinkIdx, u16, u32)> {
         let macvlan = |made: &&MadeLink| matches!(made.kind, MadeKind::Macvlan(_));
         let parents = self.config.made.iter().filter(macvlan).map(|made| made.parent);
-        let parents = parents.flat_map(|link| [(link, conf::ARP_IGNORE, 1), (link, conf::ARP_FILTER, 1)]);
-        parents.chain(self.config.promote.iter().map(|link| (*link, conf::PROMOTE_SECONDARIES, 1)))
+        parents.flat_map(|link| [(link, conf::ARP_IGNORE, 1), (link, conf::ARP_FILTER, 1)])
+    }
+
+    /// Interfaces whose `promote_secondaries` is the supervisor's to set: it writes down how it was, for the time after a crash.
+    pub fn promoted(&self) -> impl Iterator<Item = &str> {
+        self.config.promote.iter().filter_map(|link| self.link(*link))
     }
 
     /// The services in order.

@@ -122,6 +122,9 @@ pub enum ToIpvs {
 pub enum FromIpvs {
     /// Common part.
     Control(Up),
+    /// An interface of [`crate::config::script::KernelSettings`] is not set as it is to be: it was not there before. The supervisor looks at
+    /// all of them again.
+    Unsettled,
 }
 
 /// A request to run a listed command, with what its arguments are formed from.

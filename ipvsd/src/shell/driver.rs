@@ -6,7 +6,7 @@ use ipc::child::{self, Child, Ipvs, IpvsOwn, Peer};
 use ipc::evloop::{self, EventLoop, Ready};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, StopMode};
+use ipc::msg::control::{AtStop, FromIpvs, StopMode};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::processor;
@@ -287,6 +287,7 @@ impl Driver {
                 Action::Ready(generation) => self.child.ready(generation),
                 Action::Refused(generation) => self.child.refused(generation),
                 Action::Activated => self.child.activated(),
+                Action::Unsettled => self.child.say(FromIpvs::Unsettled),
                 Action::Stopped => {
                     self.child.stopped();
                     self.end = End::Released;

@@ -152,8 +152,10 @@ impl Ipvsd {
 
     /// The next message of the common part.
     pub fn answer(&mut self) -> Up {
-        match self.supervisor.hear() {
-            FromIpvs::Control(up) => up,
+        loop {
+            if let FromIpvs::Control(up) = self.supervisor.hear() {
+                return up;
+            }
         }
     }
 

@@ -236,7 +236,7 @@ impl World {
                     Action::Stopped => self.stopped += 1,
                     Action::Refused(_) => panic!("the configuration is good"),
                     Action::ToCheck(_) | Action::Dump(_) | Action::Log(_) | Action::Ready(_) | Action::Activated => {}
-                    Action::Open(..) => {}
+                    Action::Open(..) | Action::Unsettled => {}
                     Action::Violation(role, what) => panic!("{role} said nothing wrong: {what}"),
                 }
             }

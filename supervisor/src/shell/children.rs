@@ -25,6 +25,8 @@ pub enum Said {
     News(News),
     /// vrrpd has looked at what became of processes.
     ProcessesTaken,
+    /// Settings of the kernel are to be looked at.
+    Unsettled,
 }
 
 /// The supervisor's end of a control channel.
@@ -123,6 +125,7 @@ impl Control {
         match self {
             Control::Ipvs(c) => heard(c.receive()?, |message| match message {
                 FromIpvs::Control(up) => Said::Control(up),
+                FromIpvs::Unsettled => Said::Unsettled,
             }),
             Control::Vrrp(c) => heard(c.receive()?, |message| match message {
                 FromVrrp::Control(up) => Said::Control(up),

@@ -164,6 +164,7 @@ impl Driver {
             }
             self.tend_files();
             self.tend_processes();
+            self.sysctls.turn(self.now).iter().for_each(|line| self.setup.logger.log(line));
             self.compiler_overdue();
             if self.machine.deadline().is_some_and(|at| at <= self.now) {
                 self.happens(Event::Timeout);
@@ -177,7 +178,8 @@ impl Driver {
         let compiler = self.compiler.as_ref().map(|c| c.until);
         let files = [self.watcher.deadline(), self.next_handing(), self.processes.deadline()];
         let others = [self.machine.deadline(), compiler, self.setup.logger.deadline(), self.manager.deadline()];
-        others.into_iter().chain(files).flatten().min()
+        let others = others.into_iter().chain([self.sysctls.deadline()]);
+        others.chain(files).flatten().min()
     }
 
     fn take(&mut self, ready: Ready) {

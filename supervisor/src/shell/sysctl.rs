@@ -1,5 +1,7 @@
 //! Settings below `net.ipv4` that hold for the run. ipvsd, which has no file system, sets those of the interfaces that it makes itself.
 //!
+//! Those of an interface are set when it is there: ipvsd, which sees it come, says that there is something to look at.
+//!
 //! What they were is written down in the run directory first, so that the next start knows it after a crash. The number of the network
 //! namespace is in the name: each has settings of its own, and the run directory may be shared.
 
@@ -7,10 +9,12 @@ use super::files;
 use ipc::config::script::KernelSettings;
 use ipc::config::vrrp::Switch;
 use ipc::report::{Level, Line};
+use ipc::time::Mono;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const ROOT: &str = "/proc/sys/net/ipv4";
 const REPORTS: &str = "igmp_link_local_mcast_reports";
@@ -18,6 +22,9 @@ const REPORTS: &str = "igmp_link_local_mcast_reports";
 const ALL: &str = "all";
 /// keepalived 2.2.7 leaves the loopback as it is (measured).
 const LOOPBACK: &str = "lo";
+
+/// From one look that ipvsd asks for to the next.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// A setting as it was found, and as it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,11 +39,17 @@ pub struct Sysctls {
     root: PathBuf,
     note: Option<PathBuf>,
     changed: BTreeMap<String, Changed>,
+    /// What is wanted, from the first time to the end.
+    wanted: Option<KernelSettings>,
+    /// When it is looked at again.
+    due: Option<Mono>,
+    looked: Mono,
 }
 
 impl Default for Sysctls {
     fn default() -> Self {
-        Sysctls { root: PathBuf::from(ROOT), note: None, changed: BTreeMap::new() }
+        let (root, changed) = (PathBuf::from(ROOT), BTreeMap::new());
+        Sysctls { root, note: None, changed, wanted: None, due: None, looked: Mono::ZERO }
     }
 }
 
@@ -47,6 +60,7 @@ impl Sysctls {
         if let Err(why) = self.remember() {
             lines.push(Line::new(Level::Warning, why));
         }
+        self.wanted = Some(wanted.clone());
         let wanted = self.values(wanted);
         let gone: Vec<String> = self.changed.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
         gone.iter().for_each(|name| lines.extend(self.put_back(name)));
@@ -81,8 +95,30 @@ impl Sysctls {
         lines
     }
 
+    /// An interface has come: soon everything is looked at again.
+    pub fn unsettled(&mut self, now: Mono) {
+        if self.wanted.is_some() {
+            self.due.get_or_insert(now.max(self.looked + AGAIN));
+        }
+    }
+
+    /// When [`Sysctls::turn`] is wanted.
+    pub fn deadline(&self) -> Option<Mono> {
+        self.due
+    }
+
+    /// Looks at everything again, if it is time.
+    pub fn turn(&mut self, now: Mono) -> Vec<Line> {
+        let Some(wanted) = self.wanted.clone().filter(|_| self.due.is_some_and(|at| at <= now)) else {
+            return Vec::new();
+        };
+        (self.due, self.looked) = (None, now);
+        self.settle(&wanted)
+    }
+
     /// The end: everything as it was, unless somebody else has changed it.
     pub fn restore(&mut self) -> Vec<Line> {
+        (self.wanted, self.due) = (None, None);
         let names: Vec<String> = self.changed.keys().cloned().collect();
         let lines = names.iter().flat_map(|name| self.put_back(name)).collect();
         if let Some(note) = self.note.take() {
@@ -243,5 +279,31 @@ mod tests {
         fs::write(dir.path().join("conf/b/promote_secondaries"), "0").unwrap();
         assert_eq!(sysctls.restore(), []);
         assert_eq!(sysctls.read("conf/b/promote_secondaries"), Some(0));
+    }
+
+    #[test]
+    fn an_interface_that_comes_is_set_and_written_down_once_a_second_at_most() {
+        const SETTING: &str = "conf/late/promote_secondaries";
+        let dir = TestDir::new("sysctl");
+        let mut sysctls = kernel(&dir, &[(REPORTS, 1)]);
+        let at = |ms: u64| Mono::ZERO + Duration::from_millis(5_000 + ms);
+        sysctls.unsettled(at(0));
+        assert_eq!(sysctls.deadline(), None, "nothing is wanted yet");
+        sysctls.settle(&KernelSettings { promote: vec!["late".to_owned()], ..KernelSettings::default() });
+        drop(kernel(&dir, &[(SETTING, 0)]));
+        sysctls.unsettled(at(10));
+        assert_eq!(sysctls.deadline(), Some(at(10)));
+        assert_eq!((sysctls.turn(at(9)), sysctls.read(SETTING)), (Vec::new(), Some(0)));
+        assert_eq!((sysctls.turn(at(10)).len(), sysctls.read(SETTING)), (1, Some(1)));
+        sysctls.unsettled(at(20));
+        sysctls.unsettled(at(30));
+        assert_eq!(sysctls.deadline(), Some(at(1_010)));
+        // A crash: another process finds the note.
+        let mut sysctls = kernel(&dir, &[]);
+        sysctls.settle(&KernelSettings::default());
+        assert_eq!(sysctls.read(SETTING), Some(0));
+        sysctls.restore();
+        sysctls.unsettled(at(2_000));
+        assert_eq!(sysctls.deadline(), None, "it is over");
     }
 }

@@ -6,6 +6,7 @@ use tests::capture::Frame;
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
 use tests::netns::run;
+use tests::pair::with_log;
 
 const ADVERT_V4: [u8; 6] = [0, 0, 0x5e, 0, 1, 7];
 const ADVERT_V6: [u8; 6] = [0, 0, 0x5e, 0, 2, 7];
@@ -210,6 +211,43 @@ fn promote_secondaries_is_set_for_the_run() -> Outcome {
     wait_until("as before, after two crashes", SOON, || Ok(value(&alone, SETTING)? == "0"))?;
     daemon.reload(&config)?;
     wait_until("set again", SOON, || Ok(value(&alone, SETTING)? == "1"))?;
+    daemon.terminate()?;
+    assert_eq!(value(&alone, SETTING)?, "0", "as before");
+    Ok(())
+}
+
+/// The same of an interface that comes when everything runs: it is set back after a crash, too.
+#[test]
+fn promote_secondaries_is_set_on_an_interface_that_comes_later_and_a_crash_is_made_up_for() -> Outcome {
+    const SETTING: &str = "ipv4/conf/late/promote_secondaries";
+    let alone = Alone::new()?;
+    let config = format!(
+        "global_defs {{\n dynamic_interfaces\n}}\n{}",
+        config("").replace(" use_vmac\n", " promote_secondaries\n").replace("interface ens33", "interface late")
+    );
+    let comes = || -> Outcome {
+        alone.host.netns.sysctl("ipv4/conf/default/promote_secondaries", "0")?;
+        alone.host.netns.ip("link add late type veth peer name other")?;
+        for arguments in ["link set other up", "addr add 10.7.0.100/24 dev late", "link set late up"] {
+            alone.host.netns.ip(arguments)?;
+        }
+        Ok(())
+    };
+    let mut daemon = alone.start(&config)?;
+    daemon.wait_log("(VI_4) Entering FAULT STATE", SOON)?;
+    for nth in ["first", "second"] {
+        comes()?;
+        wait_until(&format!("the {nth} setting"), SOON, || Ok(value(&alone, SETTING)? == "1"))
+            .map_err(|failure| with_log(&failure, &daemon))?;
+        alone.host.netns.ip("link del late")?;
+    }
+    comes()?;
+    wait_until("the setting", SOON, || Ok(value(&alone, SETTING)? == "1"))?;
+    daemon.kill_all()?;
+    assert_eq!(value(&alone, SETTING)?, "1", "nobody was there to set it back");
+    let mut daemon = alone.start(&config)?;
+    daemon.wait_log("(VI_4) Entering MASTER STATE", SOON)?;
+    assert_eq!(value(&alone, SETTING)?, "1");
     daemon.terminate()?;
     assert_eq!(value(&alone, SETTING)?, "0", "as before");
     Ok(())

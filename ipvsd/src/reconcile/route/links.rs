@@ -29,6 +29,8 @@ pub(in crate::reconcile) struct Links {
     expected: BTreeMap<String, Begun>,
     /// Whether there is a configuration: until then nobody knows what is asked for.
     pub(in crate::reconcile) removal: Removal,
+    /// Interfaces that the supervisor was told of.
+    unset: BTreeSet<u32>,
     /// Strangers of a name that is asked for, which has been said.
     told: BTreeSet<String>,
 }
@@ -59,7 +61,23 @@ pub(super) enum LinkMessage {
 }
 
 impl Reconciler {
+    /// `promote_secondaries` of an interface that was not there when the supervisor looked. Said once, until it was seen as it is to be.
+    fn ask_to_settle(&mut self, out: &mut Vec<Action>) {
+        let unset = |name| {
+            let link = self.route.network.link(name)?;
+            (link.conf.get(&codec::conf::PROMOTE_SECONDARIES) == Some(&0)).then_some(link.ifindex)
+        };
+        let unset: BTreeSet<u32> = self.ledger.promoted().filter_map(unset).collect();
+        if !unset.is_subset(&self.route.links.unset) {
+            out.push(Action::Unsettled);
+        }
+        self.route.links.unset = unset;
+    }
+
     pub(super) fn plan_links(&mut self, out: &mut Vec<Action>) -> LinkPlan {
+        if !self.is_stopping() {
+            self.ask_to_settle(out);
+        }
         let wants_none = self.ledger.made().is_empty() && self.ledger.settings().next().is_none();
         if wants_none && self.route.links.before.is_empty() && !self.route.network.has_marked() {
             return LinkPlan::default();

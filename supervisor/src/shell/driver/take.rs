@@ -78,6 +78,8 @@ impl Driver {
             Said::News(news) => self.happens(Event::News(daemon, generation, news)),
             // The pace of what it is told, nothing for the core.
             Said::ProcessesTaken => self.processes.taken(),
+            // What is wanted is known here, and nothing in it is ipvsd's.
+            Said::Unsettled => self.sysctls.unsettled(self.now),
         }
     }
 
