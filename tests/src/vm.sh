@@ -1,16 +1,18 @@
 #!/bin/bash
 # Runs a command as root in a throw-away virtual machine on Debian's stock kernel, which has IPVS as modules.
 #
-# usage: tests/src/vm.sh [--shell] [--seconds N] COMMAND [ARGUMENT...]     runs it, passes output and exit code on
-#        tests/src/vm.sh --needed                                          exit code 0 where this kernel has no IPVS
+# usage: tests/src/vm.sh [--shell] [--counted] [--seconds N] COMMAND [ARGUMENT...]     runs it, passes output and exit code on
+#        tests/src/vm.sh --needed                                                      exit code 0 where this kernel has no IPVS
 #
 # The root of the machine is the root of this one, read-only, under an overlay in memory: every program here is there, at
 # the same path, and whatever the command writes is gone afterwards. There is no network. qemu emulates the processor in
-# software, so a program runs about ten times slower there. --shell gives the command the terminal.
+# software, so a program runs about ten times slower there. --shell gives the command the terminal. --counted makes the machine's
+# clock count the instructions of its one processor, one a nanosecond, while it does anything: for measurements that must not depend
+# on what this machine does beside; slower still.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 state=$(realpath -m "${HOLDFAST_VM_STATE:-$here/../../target/vm}")
-seconds=1200 shell=
+seconds=1200 shell= processor=(-accel tcg,thread=multi -smp 2)
 
 die() { echo "vm.sh: $*" >&2; exit 97; }
 
@@ -105,8 +107,9 @@ while [ $# -gt 0 ]; do
   case $1 in
     --needed) if kernel_has_ipvs; then exit 1; else exit 0; fi ;;
     --shell) shell=1; shift ;;
+    --counted) processor=(-accel tcg,thread=single -icount shift=0 -smp 1); shift ;;
     --seconds) seconds=$2; shift 2 ;;
-    -h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) break ;;
   esac
 done
@@ -120,7 +123,7 @@ trap 'exit 130' INT TERM HUP
 write_boot "$@"
 if [ -n "$shell" ]; then exec 3<&0; else exec 3</dev/null; fi
 signal=$([ -n "$shell" ] && echo off || echo on)
-timeout --foreground "$seconds" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -m 2048 -smp 2 \
+timeout --foreground "$seconds" qemu-system-x86_64 "${processor[@]}" -cpu max -m 2048 \
   -display none -monitor none -no-reboot -nic none -kernel "$state"/kernel/boot/vmlinuz-* -initrd "$state/initrd" \
   -append "console=ttyS0 quiet panic=-1 mitigations=off" \
   -chardev file,id=console,path="$job/console" -serial chardev:console \

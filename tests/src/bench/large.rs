@@ -1,6 +1,7 @@
 //! A thousand virtual routers over four links, two daemons of the same kind: what their stop, their crash and a reload cost the service,
 //! and what they cost the machine.
 
+use super::cost::{memory, processor};
 use crate::capture::Capture;
 use crate::daemon::{Daemon, Program};
 use crate::failure::{Context, Outcome, wait_until};
@@ -8,7 +9,6 @@ use crate::lan::{Host, INTERFACE, Lan};
 use crate::pair::with_log;
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::fs;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
@@ -129,18 +129,18 @@ pub fn measure(program: Program) -> Outcome<Large> {
     std::thread::sleep(Duration::from_secs(8));
 
     stage.wires.iter().for_each(Capture::pause);
-    let before = cpu(&first);
+    let before = processor(&first).as_secs_f64();
     std::thread::sleep(WATCHED);
-    let at_rest = (cpu(&first) - before) / WATCHED.as_secs_f64();
-    let memory = memory(&first);
+    let at_rest = (processor(&first).as_secs_f64() - before) / WATCHED.as_secs_f64();
+    let memory = memory(&first) as f64 / 1024.0;
     stage.wires.iter().for_each(Capture::resume);
 
     stage.clear();
     std::thread::sleep(Duration::from_secs(2));
-    let before = cpu(&first);
+    let before = processor(&first).as_secs_f64();
     first.reload(&config(PRIORITIES[0], 1))?;
     std::thread::sleep(Duration::from_secs(8));
-    let reload = cpu(&first) - before - at_rest * 8.0;
+    let reload = processor(&first).as_secs_f64() - before - at_rest * 8.0;
     let gap = stage.adverts(0).values().map(|sent| widest(sent)).fold(0.0, f64::max);
 
     stage.clear();
@@ -189,27 +189,6 @@ fn percentile(sorted: &[f64], n: usize) -> f64 {
 fn widest(sent: &[(SystemTime, u8)]) -> f64 {
     let gap = |pair: &[(SystemTime, u8)]| pair[1].0.duration_since(pair[0].0).unwrap_or_default().as_secs_f64();
     sent.windows(2).map(gap).fold(0.0, f64::max)
-}
-
-/// CPU seconds of all processes, user and system, so far.
-fn cpu(daemon: &Daemon) -> f64 {
-    let ticks = |pid: i32| -> Option<u64> {
-        let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-        Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
-    };
-    let all: u64 = daemon.processes().iter().filter_map(|process| ticks(process.pid)).sum();
-    // USER_HZ is 100 on every Linux that Debian has.
-    all as f64 / 100.0
-}
-
-/// Proportional memory of all processes, MiB.
-fn memory(daemon: &Daemon) -> f64 {
-    let pss = |pid: i32| -> Option<u64> {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        text.lines().find_map(|line| line.strip_prefix("Pss:"))?.split_whitespace().next()?.parse().ok()
-    };
-    daemon.processes().iter().filter_map(|process| pss(process.pid)).sum::<u64>() as f64 / 1024.0
 }
 
 fn interface(link: usize) -> String {

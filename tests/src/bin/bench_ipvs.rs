@@ -56,11 +56,10 @@ fn main() -> ExitCode {
 fn bench(options: &Options) -> Outcome<bool> {
     cleanup::on_signals()?;
     let began = Instant::now();
-    let stage = Stage::new()?;
     let programs = [Program::Keepalived, Program::Holdfast];
     let programs = programs.into_iter().filter(|program| options.daemon.is_none_or(|only| only == *program));
     for program in programs.clone() {
-        stage.warm(program)?;
+        Stage::new()?.warm(program)?;
     }
     let wants = |part| options.only.is_none_or(|only| only == part);
     let mut reached = true;
@@ -77,12 +76,12 @@ fn bench(options: &Options) -> Outcome<bool> {
                 };
                 let runs = if program == Program::Holdfast { &mut ours } else { &mut theirs };
                 if wants(Part::Changes) {
-                    let changes = stage.changes(program, *reals)?;
+                    let changes = Stage::new()?.changes(program, *reals)?;
                     say(of_changes(&changes));
                     runs.changes.push(changes);
                 }
                 if wants(Part::Checks) {
-                    let checks = stage.checks(program, *reals, options.rate)?;
+                    let checks = Stage::new()?.checks(program, *reals, options.rate)?;
                     say(of_checks(&checks));
                     runs.checks.push(checks);
                 }

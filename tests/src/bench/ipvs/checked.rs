@@ -16,6 +16,7 @@ pub const PORT: u16 = 8080;
 struct Seen {
     last: BTreeMap<IpAddr, Instant>,
     intervals: Vec<Duration>,
+    connections: u32,
 }
 
 /// The listener. It ends with the process.
@@ -43,6 +44,7 @@ impl Checked {
                 let Ok(at) = stream.local_addr() else { continue };
                 drop(stream);
                 let Ok(mut seen) = seen.lock() else { return };
+                seen.connections += 1;
                 if let Some(before) = seen.last.insert(at.ip(), now) {
                     seen.intervals.push(now.duration_since(before));
                 }
@@ -56,6 +58,11 @@ impl Checked {
         if let Ok(mut seen) = self.seen.lock() {
             *seen = Seen::default();
         }
+    }
+
+    /// How many connections there were since [`clear`](Self::clear).
+    pub fn connections(&self) -> u32 {
+        self.seen.lock().map_or(0, |seen| seen.connections)
     }
 
     /// The times between two connections to the same address since the last call.

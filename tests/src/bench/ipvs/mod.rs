@@ -1,11 +1,9 @@
 //! `tests/bench/ipvs`: one machine with many virtual servers, Holdfast and Debian's keepalived in turn.
 //!
 //! The real servers are addresses of the machine itself with one listener behind them ([`checked`]); [`stage`] starts, reloads and
-//! stops a daemon; [`kernel`] is what the kernel holds meanwhile; [`cost`] is what the processes use and how many messages go to the kernel;
-//! [`figures`] is the table.
+//! stops a daemon; [`kernel`] is what the kernel holds meanwhile; [`figures`] is the table.
 
 pub mod checked;
-pub mod cost;
 pub mod figures;
 pub mod kernel;
 pub mod stage;

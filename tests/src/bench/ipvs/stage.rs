@@ -1,8 +1,8 @@
 //! A machine with a daemon, from its start to its end.
 
 use super::checked::{Checked, PORT};
-use super::cost::{Messages, idle, idle_between, memory, processor};
 use super::kernel::{self, Kernel, Wanted};
+use crate::bench::cost::{Messages, idle, idle_between, memory, processor};
 use crate::daemon::{Daemon, Program};
 use crate::failure::{Failure, Outcome};
 use crate::lan::{Host, Lan};
@@ -56,7 +56,8 @@ pub struct Checks {
     pub idle: f64,
 }
 
-/// The machine.
+/// The machine. Make another for every daemon: the kernel remembers the destinations that a namespace has had for two minutes, and goes
+/// through all of them for each new one.
 pub struct Stage {
     host: Host,
     kernel: Kernel,
@@ -164,14 +165,14 @@ impl Stage {
             intervals.append(&mut self.checked.intervals());
         }
         let (took, used) = (began.elapsed(), processor(&daemon).saturating_sub(before));
-        let idle = idle_between(idle, super::cost::idle());
+        let count = f64::from(self.checked.connections());
+        let idle = idle_between(idle, crate::bench::cost::idle());
         if intervals.is_empty() {
             return Err(Failure::new(format!("nothing was checked twice; its log ends with:\n{}", end_of(&daemon))));
         }
         intervals.sort_unstable();
         let late = intervals[(intervals.len() * 99).div_ceil(100) - 1];
         let late = late.saturating_sub(Duration::from_secs(u64::from(delay_loop)));
-        let count = f64::from(u32::try_from(intervals.len())?);
         drop(daemon);
         self.empty()?;
         Ok(Checks { processor: used.div_f64(count / 1000.0), rate: count / took.as_secs_f64(), late, idle })

@@ -13,17 +13,25 @@ use std::time::Duration;
 
 /// Processor time so far, that of children that have ended included.
 pub fn processor(daemon: &Daemon) -> Duration {
-    let ticks: u64 = daemon
-        .processes()
-        .iter()
-        .map(|process| {
-            let text = fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap_or_default();
-            let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
-            // utime, stime, cutime, cstime of proc(5).
-            rest.split_whitespace().skip(11).take(4).filter_map(|n| n.parse::<u64>().ok()).sum::<u64>()
-        })
-        .sum();
-    // USER_HZ is 100 on every machine that Linux runs on today.
+    daemon.processes().iter().map(|process| alive(process.pid) + ended(process.pid)).sum()
+}
+
+/// That of all threads of a process, to the nanosecond.
+fn alive(pid: i32) -> Duration {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
+    let of = |thread: fs::DirEntry| -> u64 {
+        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        text.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0)
+    };
+    Duration::from_nanos(threads.flatten().map(of).sum())
+}
+
+/// That of its children that have ended.
+fn ended(pid: i32) -> Duration {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let rest = text.rsplit_once(')').map_or("", |(_, rest)| rest);
+    // cutime, cstime of proc(5). USER_HZ is 100 on every machine that Linux runs on today.
+    let ticks: u64 = rest.split_whitespace().skip(13).take(2).filter_map(|n| n.parse::<u64>().ok()).sum();
     Duration::from_millis(ticks * 10)
 }
 
