@@ -1,7 +1,9 @@
 //! Values longer than a frame, in pieces.
 
 use crate::codec::{CodecError, SLICE_LIMIT};
-use serde::{Deserialize, Serialize};
+use core::fmt;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Bytes in one piece; leaves room for the frame's own fields.
 pub const CHUNK_BYTES: usize = 60 * 1024;
@@ -11,8 +13,35 @@ pub const CHUNK_BYTES: usize = 60 * 1024;
 pub struct Chunk {
     /// Whether more follow.
     pub more: More,
-    /// The bytes.
+    /// The bytes. As a sequence of numbers, what serde makes of a vector, each would be encoded and decoded on its own.
+    #[serde(serialize_with = "as_bytes", deserialize_with = "from_bytes")]
     pub bytes: Vec<u8>,
+}
+
+fn as_bytes<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_bytes(bytes)
+}
+
+fn from_bytes<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    from.deserialize_byte_buf(Bytes)
+}
+
+struct Bytes;
+
+impl Visitor<'_> for Bytes {
+    type Value = Vec<u8>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("bytes")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+        Ok(bytes.to_vec())
+    }
+
+    fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+        Ok(bytes)
+    }
 }
 
 /// Whether a piece is the last.
@@ -50,7 +79,11 @@ impl Assembly {
             self.bytes = Vec::new();
             return Err(CodecError::TooLong);
         }
-        self.bytes.extend_from_slice(&chunk.bytes);
+        if self.bytes.is_empty() {
+            self.bytes = chunk.bytes;
+        } else {
+            self.bytes.extend_from_slice(&chunk.bytes);
+        }
         Ok(match chunk.more {
             More::Follows => None,
             More::Last => Some(core::mem::take(&mut self.bytes)),

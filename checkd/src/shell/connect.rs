@@ -176,35 +176,44 @@ impl Connections {
         self.open.remove(&self.token(probe));
     }
 
-    /// What happened on a connection that the event loop reports.
-    pub fn ready(&mut self, ready: Ready, events: &mut EventLoop, out: &mut Vec<(ProbeId, ProbeEvent)>) {
-        let Some(connection) = self.open.get_mut(&ready.token.0) else { return };
+    /// What happened on a connection that the event loop reports. `Some`: call again with it when the engine has heard what happened;
+    /// of most servers it wants to know no more than that they are connected.
+    pub fn ready(
+        &mut self,
+        ready: Ready,
+        events: &mut EventLoop,
+        out: &mut Vec<(ProbeId, ProbeEvent)>,
+    ) -> Option<Ready> {
+        let connection = self.open.get_mut(&ready.token.0)?;
         let probe = connection.probe;
         if connection.state == State::Connecting {
-            match connection.connected(ready) {
-                None => return,
-                Some(Ok(())) => out.push((probe, connection.opened())),
-                Some(Err(event)) => {
-                    out.push((probe, event));
-                    return;
+            return match connection.connected(ready)? {
+                Ok(()) => {
+                    out.push((probe, connection.opened()));
+                    Some(ready)
                 }
-            }
+                Err(event) => {
+                    out.push((probe, event));
+                    None
+                }
+            };
         }
         if ready.writable {
             connection.flush();
         }
         if !ready.readable {
-            return;
+            return None;
         }
         for _ in 0..READS_PER_TURN {
             match connection.read(&mut self.buffer, out) {
                 Reading::Goes => {}
-                Reading::Waits | Reading::Ended => return,
+                Reading::Waits | Reading::Ended => return None,
             }
         }
         if events.rearm(&mut SourceFd(&connection.socket.as_raw_fd()), ready.token).is_err() {
             out.push((probe, ProbeEvent::Broken));
         }
+        None
     }
 }
 

@@ -108,8 +108,11 @@ impl Prober {
 
     /// Takes what happened on a connection.
     pub fn ready(&mut self, now: Mono, ready: Ready, events: &mut EventLoop) {
-        self.connections.ready(ready, events, &mut self.happened);
-        self.carry_out(now, events);
+        let mut next = Some(ready);
+        while let Some(ready) = next {
+            next = self.connections.ready(ready, events, &mut self.happened);
+            self.carry_out(now, events);
+        }
     }
 
     /// Ends: a probe that fails at once is tried again at the next `Timeout` at the earliest, and every event ends at most one probe.

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 use core::net::IpAddr;
+use netlink_packet_core::Nla;
 
 /// Attributes, one after another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,11 +16,15 @@ const NESTED: u16 = 0x8000;
 const KIND: u16 = 0x3fff;
 /// Bytes before the value.
 const HEADER: usize = 4;
+/// Most requests are shorter.
+const USUAL: usize = 192;
 
 impl Attrs {
     /// None yet, behind a header that is written already.
     pub fn behind(header: &[u8]) -> Attrs {
-        Attrs { bytes: header.to_vec() }
+        let mut bytes = Vec::with_capacity(USUAL);
+        bytes.extend_from_slice(header);
+        Attrs { bytes }
     }
 
     /// What was written.
@@ -74,6 +79,32 @@ impl Attrs {
         let mut bytes = text.as_bytes().to_vec();
         bytes.push(0);
         self.put(kind, &bytes);
+    }
+
+    /// An attribute that knows how to write its value.
+    pub fn put_one(&mut self, attribute: &impl Nla) {
+        let Some(length) = attribute.value_len().checked_add(HEADER).and_then(|n| u16::try_from(n).ok()) else {
+            return;
+        };
+        self.bytes.extend_from_slice(&length.to_ne_bytes());
+        self.bytes.extend_from_slice(&attribute.kind().to_ne_bytes());
+        let start = self.bytes.len();
+        self.bytes.resize(start.saturating_add(attribute.value_len()), 0);
+        attribute.emit_value(self.bytes.get_mut(start..).unwrap_or_default());
+        self.pad();
+    }
+
+    /// Such attributes inside an attribute of that kind, which is written as it is.
+    pub fn put_all(&mut self, kind: u16, inner: &[impl Nla]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 2]);
+        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        inner.iter().for_each(|attribute| self.put_one(attribute));
+        let length = self.bytes.len().checked_sub(start).and_then(|n| u16::try_from(n).ok());
+        match (length, self.bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut)) {
+            (Some(length), Some(place)) => *place = length.to_ne_bytes(),
+            _ => self.bytes.truncate(start),
+        }
     }
 
     /// Attributes inside an attribute, marked as such.

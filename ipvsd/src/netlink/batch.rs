@@ -64,28 +64,31 @@ impl Batch {
         message.finalize();
         let mut bytes = alloc::vec![0; message.buffer_len()];
         message.serialize(&mut bytes);
-        self.append(bytes);
+        self.append(&[&bytes]);
     }
 
     /// Appends a request that is bytes already.
     pub fn push_request(&mut self, seq: u32, kind: Kind, request: &Request) {
         let Ok(length) = u32::try_from(request.payload.len().saturating_add(HEADER)) else { return };
-        let mut bytes = length.to_ne_bytes().to_vec();
-        bytes.extend_from_slice(&request.kind.to_ne_bytes());
-        bytes.extend_from_slice(&(kind.flags() | request.flags).to_ne_bytes());
-        bytes.extend_from_slice(&seq.to_ne_bytes());
-        bytes.extend_from_slice(&[0; 4]);
-        bytes.extend_from_slice(&request.payload);
-        self.append(bytes);
+        let flags = kind.flags() | request.flags;
+        self.append(&[
+            &length.to_ne_bytes(),
+            &request.kind.to_ne_bytes(),
+            &flags.to_ne_bytes(),
+            &seq.to_ne_bytes(),
+            &[0; 4],
+            &request.payload,
+        ]);
     }
 
-    fn append(&mut self, bytes: Vec<u8>) {
+    /// Appends a message. Netlink messages are aligned to four bytes; all that are made here are so by their attributes.
+    fn append(&mut self, parts: &[&[u8]]) {
+        let length = parts.iter().fold(0usize, |sum, part| sum.saturating_add(part.len()));
         match self.writes.last_mut() {
-            Some(last) if last.len().saturating_add(bytes.len()) <= WRITE_LIMIT => {
-                // Netlink messages are aligned to four bytes; all that are made here are so by their attributes.
-                last.extend_from_slice(&bytes);
+            Some(last) if last.len().saturating_add(length) <= WRITE_LIMIT => {
+                parts.iter().for_each(|part| last.extend_from_slice(part));
             }
-            _ => self.writes.push(bytes),
+            _ => self.writes.push(parts.concat()),
         }
     }
 

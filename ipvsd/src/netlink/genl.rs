@@ -1,21 +1,23 @@
 //! The controller of generic netlink: which number the kernel gave to a family.
 
+use super::attr::Attrs;
+use super::paths::Request;
 use alloc::string::{String, ToString};
 use netlink_packet_core::NlasIterator;
-use netlink_packet_generic::GenlMessage;
-use netlink_packet_generic::constants::{CTRL_ATTR_FAMILY_ID, GENL_HDRLEN};
-use netlink_packet_generic::ctrl::nlas::GenlCtrlAttrs;
-use netlink_packet_generic::ctrl::{GenlCtrl, GenlCtrlCmd};
+use netlink_packet_generic::constants::{CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME, GENL_HDRLEN};
+use netlink_packet_generic::ctrl::GenlCtrlCmd;
 
 /// GENL_ID_CTRL, the controller's own number.
 pub const CONTROL: u16 = 16;
 
+/// Its version, which the kernel does not look at.
+const VERSION: u8 = 1;
+
 /// Asks for the number of a family.
-pub fn ask(name: &str) -> GenlMessage<GenlCtrl> {
-    GenlMessage::from_payload(GenlCtrl {
-        cmd: GenlCtrlCmd::GetFamily,
-        nlas: alloc::vec![GenlCtrlAttrs::FamilyName(name.to_string())],
-    })
+pub fn ask(name: &str) -> Request {
+    let mut attrs = Attrs::behind(&[GenlCtrlCmd::GetFamily.into(), VERSION, 0, 0]);
+    attrs.put_text(CTRL_ATTR_FAMILY_NAME, name);
+    Request { kind: CONTROL, flags: 0, payload: attrs.into_bytes() }
 }
 
 /// The number in the controller's answer. Reads that one attribute and steps over the others, which newer kernels add to.

@@ -11,6 +11,7 @@ pub mod request;
 pub mod service;
 pub mod stats;
 
+use super::attr::Attrs;
 use super::reply::Fact;
 use crate::observed::Timeouts;
 use alloc::string::{String, ToString};
@@ -22,12 +23,15 @@ use netlink_packet_core::{
     DecodeError, DefaultNla, Emitable, NLA_F_NESTED, Nla, NlaBuffer, NlasIterator, Parseable, ParseableParametrized,
     emit_u32, parse_u32,
 };
-use netlink_packet_generic::{GenlFamily, GenlHeader, GenlMessage};
+use netlink_packet_generic::{GenlHeader, GenlMessage};
 use service::ServiceAttr;
 
 /// The family's name. Asking the controller for its number loads the module `ip_vs`, by its alias
 /// `net-pf-16-proto-16-family-IPVS` (seen on Debian's Linux 6.1).
 pub const FAMILY: &str = "IPVS";
+
+/// IPVS_GENL_VERSION
+const VERSION: u8 = 1;
 
 /// IPVS_CMD_*
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +177,18 @@ impl Nla for Attribute {
     }
 }
 
+impl Attribute {
+    /// Writes it.
+    fn put(&self, to: &mut Attrs) {
+        match self {
+            Attribute::Service(attributes) => to.put_all(self.kind(), attributes),
+            Attribute::Dest(attributes) => to.put_all(self.kind(), attributes),
+            Attribute::Daemon(attributes) => to.put_all(self.kind(), attributes),
+            other => to.put_one(other),
+        }
+    }
+}
+
 /// One message of the family.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -180,30 +196,6 @@ pub struct Message {
     pub command: Command,
     /// About what.
     pub attributes: Vec<Attribute>,
-}
-
-impl GenlFamily for Message {
-    fn family_name() -> &'static str {
-        FAMILY
-    }
-
-    fn command(&self) -> u8 {
-        self.command.into()
-    }
-
-    fn version(&self) -> u8 {
-        1
-    }
-}
-
-impl Emitable for Message {
-    fn buffer_len(&self) -> usize {
-        self.attributes.as_slice().buffer_len()
-    }
-
-    fn emit(&self, buffer: &mut [u8]) {
-        self.attributes.as_slice().emit(buffer);
-    }
 }
 
 impl ParseableParametrized<[u8], GenlHeader> for Message {

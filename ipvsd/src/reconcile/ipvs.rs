@@ -282,7 +282,7 @@ impl Reconciler {
         let mut batch = Batch::new(Bus::Generic);
         let count = self.ipvs.queue.len().min(BATCH_LIMIT);
         for (n, op) in self.ipvs.queue.drain(..count).collect::<Vec<_>>().into_iter().enumerate() {
-            let message = match &op {
+            let request = match &op {
                 IpvsOp::AddService(fact) => request::add_service(family, fact),
                 IpvsOp::EditService(fact) => request::edit_service(family, fact),
                 IpvsOp::RemoveService(key) => request::remove_service(family, key),
@@ -296,7 +296,7 @@ impl Reconciler {
             };
             let seq = self.seq();
             let kind = if n.saturating_add(1) == count { Kind::Change } else { Kind::Quiet };
-            batch.push(seq, kind, message);
+            batch.push_request(seq, kind, &request);
             self.ipvs.in_flight.insert(seq, op);
         }
         if !batch.is_empty() {

@@ -4,6 +4,7 @@ use super::request::*;
 use super::*;
 use crate::netlink::Bus;
 use crate::netlink::batch::{Batch, Kind};
+use crate::netlink::paths::Request;
 use crate::netlink::reply::{self, Fact, Socket};
 use crate::observed::{Counts, DaemonFact, DaemonState, DestFact, ServiceFact};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,9 +21,9 @@ fn bytes(hex: &str) -> Vec<u8> {
 }
 
 /// What is behind the netlink header of a request.
-fn sent(message: GenlMessage<Message>) -> Vec<u8> {
+fn sent(request: Request) -> Vec<u8> {
     let mut batch = Batch::new(Bus::Generic);
-    batch.push(1, Kind::Change, message);
+    batch.push_request(1, Kind::Change, &request);
     batch.writes.concat().split_off(16)
 }
 
@@ -180,7 +181,7 @@ fn every_attribute_of_the_kernel_is_known_and_written_back_as_it_was() {
     for hex in [SERVICE_ENTRY, DEST_ENTRY] {
         let message = parsed(hex);
         // The kernel does not mark its nested attributes, we do: the mark is no part of what is read.
-        let again = sent(new(NUMBER, message.command, message.attributes.clone()));
+        let again = sent(new(NUMBER, message.command, &message.attributes));
         assert_eq!(again.len(), bytes(hex).len());
         assert_eq!(GenlMessage::<Message>::parse_with_param(&again, NUMBER).unwrap().payload, message);
         for attribute in &message.attributes {
@@ -280,28 +281,28 @@ proptest! {
     #[test]
     fn a_service_is_read_as_it_was_written(service in any_service()) {
         let mut batch = Batch::new(Bus::Generic);
-        batch.push(5, Kind::Change, add_service(NUMBER, &service));
+        batch.push_request(5, Kind::Change, &add_service(NUMBER, &service));
         prop_assert_eq!(read_back(&batch), vec![Fact::ServiceSeen { seq: 5, service, counts: Counts::default() }]);
     }
 
     #[test]
     fn a_destination_is_read_as_it_was_written(key in any_key(), dest in any_dest()) {
         let mut batch = Batch::new(Bus::Generic);
-        batch.push(6, Kind::Change, add_dest(NUMBER, &key, &dest));
+        batch.push_request(6, Kind::Change, &add_dest(NUMBER, &key, &dest));
         prop_assert_eq!(read_back(&batch), vec![Fact::DestSeen { seq: 6, dest, counts: Counts::default() }]);
     }
 
     #[test]
     fn a_daemon_is_read_as_it_was_written(daemon in any_daemon()) {
         let mut batch = Batch::new(Bus::Generic);
-        batch.push(7, Kind::Change, start_daemon(NUMBER, &daemon));
+        batch.push_request(7, Kind::Change, &start_daemon(NUMBER, &daemon));
         prop_assert_eq!(read_back(&batch), vec![Fact::DaemonSeen { seq: 7, daemon }]);
     }
 
     #[test]
     fn timeouts_are_read_as_they_were_written(timeouts in any_timeouts()) {
         let mut batch = Batch::new(Bus::Generic);
-        batch.push(8, Kind::Change, set_timeouts(NUMBER, &timeouts));
+        batch.push_request(8, Kind::Change, &set_timeouts(NUMBER, &timeouts));
         prop_assert_eq!(read_back(&batch), vec![Fact::TimeoutsAre { seq: 8, timeouts }]);
     }
 

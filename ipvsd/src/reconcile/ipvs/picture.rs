@@ -5,6 +5,7 @@ use super::{Purpose, Stage};
 use crate::event::Action;
 use crate::netlink::batch::{Batch, Kind};
 use crate::netlink::ipvs::{self, request};
+use crate::netlink::paths::Request;
 use crate::netlink::reply::{Dump, Fact};
 use crate::netlink::{Bus, Errno, genl};
 use crate::observed::{Table, Timeouts};
@@ -33,7 +34,7 @@ impl Reconciler {
     pub(super) fn ask_family(&mut self, out: &mut Vec<Action>) {
         let seq = self.seq();
         self.ipvs.stage = Stage::Asking(seq);
-        self.send_one(seq, Kind::Ask, genl::ask(ipvs::FAMILY), out);
+        self.send_one(seq, Kind::Ask, &genl::ask(ipvs::FAMILY), out);
     }
 
     fn dump_services(&mut self, out: &mut Vec<Action>) {
@@ -49,7 +50,7 @@ impl Reconciler {
             // What was planned was planned from the old picture.
             self.ipvs.queue.clear();
         }
-        self.send_one(seq, Kind::Dump, request::dump_services(self.ipvs.family), out);
+        self.send_one(seq, Kind::Dump, &request::dump_services(self.ipvs.family), out);
     }
 
     /// The destinations of the next service of ours; after the last one the daemons, if they matter.
@@ -57,10 +58,10 @@ impl Reconciler {
         let seq = self.seq();
         if let Some(key) = self.ipvs.unseen.pop() {
             self.ipvs.stage = Stage::Dests(seq, key);
-            self.send_one(seq, Kind::Dump, request::dump_dests(self.ipvs.family, &key), out);
+            self.send_one(seq, Kind::Dump, &request::dump_dests(self.ipvs.family, &key), out);
         } else if whole::is_wanted(self.ledger.lvs()) || self.ipvs.original.is_some() {
             self.ipvs.stage = Stage::Daemons(seq);
-            self.send_one(seq, Kind::Dump, request::dump_daemons(self.ipvs.family), out);
+            self.send_one(seq, Kind::Dump, &request::dump_daemons(self.ipvs.family), out);
         } else {
             self.picture_taken(out);
         }
@@ -69,7 +70,7 @@ impl Reconciler {
     fn ask_timeouts(&mut self, out: &mut Vec<Action>) {
         let seq = self.seq();
         self.ipvs.stage = Stage::Timeouts(seq);
-        self.send_one(seq, Kind::Ask, request::ask_timeouts(self.ipvs.family), out);
+        self.send_one(seq, Kind::Ask, &request::ask_timeouts(self.ipvs.family), out);
     }
 
     fn timeouts_are(&mut self, timeouts: Timeouts, out: &mut Vec<Action>) {
@@ -97,13 +98,9 @@ impl Reconciler {
         self.report_foreign(out);
     }
 
-    fn send_one<M>(&mut self, seq: u32, kind: Kind, message: M, out: &mut Vec<Action>)
-    where
-        netlink_packet_core::NetlinkMessage<M>: From<M>,
-        M: netlink_packet_core::NetlinkSerializable,
-    {
+    fn send_one(&mut self, seq: u32, kind: Kind, request: &Request, out: &mut Vec<Action>) {
         let mut batch = Batch::new(Bus::Generic);
-        batch.push(seq, kind, message);
+        batch.push_request(seq, kind, request);
         self.ipvs.answers_until = Some(self.now + ANSWER_LIMIT);
         out.push(Action::Send(batch));
     }

@@ -48,7 +48,7 @@ impl Kernel {
         connect(socket.as_raw_fd(), &NetlinkAddr::new(0, 0))?;
         let mut kernel = Kernel { socket, family: 0 };
         let mut batch = Batch::new(Bus::Generic);
-        batch.push(SEQ, Kind::Ask, genl::ask(FAMILY));
+        batch.push_request(SEQ, Kind::Ask, &genl::ask(FAMILY));
         let family = kernel.ask(&batch)?.into_iter().find_map(|fact| match fact {
             Fact::FamilyIs { id, .. } => Some(id),
             _ => None,
@@ -67,7 +67,7 @@ impl Kernel {
     /// The weights of the destinations of a service; none if it is not there.
     fn weights_of(&self, key: &ServiceKey) -> Outcome<Vec<u32>> {
         let mut batch = Batch::new(Bus::Generic);
-        batch.push(SEQ, Kind::Dump, request::dump_dests(self.family, key));
+        batch.push_request(SEQ, Kind::Dump, &request::dump_dests(self.family, key));
         let facts = self.ask(&batch)?.into_iter();
         Ok(facts
             .filter_map(|fact| if let Fact::DestSeen { dest, .. } = fact { Some(dest.weight) } else { None })
