@@ -1,6 +1,7 @@
 //! Bad input: malformed packets, floods, interfaces that are not there.
 
 mod counters;
+mod rivals;
 
 use socket2::{Domain, Protocol, SockAddr, SockFilter, Socket, Type};
 use std::net::{Ipv4Addr, SocketAddrV4};
