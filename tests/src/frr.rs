@@ -1,4 +1,4 @@
-//! FRR's vrrpd on a host: zebra and vrrpd with their own sockets, below a directory of the test.
+//! FRR's vrrpd or bfdd on a host: zebra and it with their own sockets, below a directory of the test.
 
 use crate::cleanup::Directory;
 use crate::failure::{Context, Outcome, wait_until};
@@ -18,7 +18,7 @@ const PROGRAMS: &str = "/usr/lib/frr";
 /// A virtual router that speaks version 3 over both families, as a user of FRR sets it up: one macvlan interface for each.
 #[derive(Debug)]
 pub struct Frr {
-    /// zebra, vrrpd.
+    /// zebra, and vrrpd or bfdd.
     processes: Vec<Child>,
     directory: Directory,
     netns: String,
@@ -56,6 +56,18 @@ impl Frr {
         Ok(frr)
     }
 
+    /// Starts zebra and bfdd with this configuration.
+    pub fn bfd(host: &Host, config: &str) -> Outcome<Frr> {
+        let directory = Directory::new()?;
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o777))?;
+        let (empty, config) = (directory.write("zebra.conf", "")?, directory.write("bfdd.conf", config)?);
+        let mut frr = Frr { processes: Vec::new(), directory, netns: host.netns.name().to_owned() };
+        frr.run(host, "zebra", &empty)?;
+        wait_until("zebra listens", Duration::from_secs(10), || Ok(frr.directory.file("zserv.api").exists()))?;
+        frr.run(host, "bfdd", &config)?;
+        Ok(frr)
+    }
+
     fn run(&mut self, host: &Host, program: &str, config: &Path) -> Outcome {
         let at = self.directory.path();
         let process = host
@@ -70,6 +82,7 @@ impl Frr {
             .arg("--vty_socket")
             .arg(at)
             .args(["-u", "frr", "-g", "frr"])
+            .args((program == "bfdd").then(|| format!("--bfdctl={}", at.join("bfdctl.sock").display())))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

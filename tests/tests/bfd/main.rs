@@ -1,6 +1,9 @@
 //! BFD with Debian's keepalived, each at both ends: the session comes up, what is on the wire is what RFC 5880 and keepalived say, and an
 //! instance that tracks it follows within the Detection Time.
 
+mod weights;
+mod wire;
+
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 use tests::capture::Frame;
