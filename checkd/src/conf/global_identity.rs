@@ -272,14 +272,20 @@ pub static IDENTITY: &[Keyword<Global>] = &[
     )
     .or("off")
     .not_yet(),
-    path!("state_dump_file", "PATH", "the file that SIGUSR1 writes", state_dump_file, text)
-        .or("/tmp/keepalived.data")
+    Keyword::new("state_dump_file", Args::Count(1, 1), "PATH", "the file that SIGUSR1 writes; those of checkd, ipvsd and the supervisor are beside it, with _check, _ipvs and _parent in their names", |r, s, d: &mut Global| {
+        fill(&mut d.identity.state_dump_file, absolute(r, s));
+    })
+        .or("/run/holdfast/keepalived.data")
         .since("2.3.3"),
-    path!("stats_dump_file", "PATH", "the file that SIGUSR2 writes", stats_dump_file, text)
-        .or("/tmp/keepalived.stats")
+    Keyword::new("stats_dump_file", Args::Count(1, 1), "PATH", "the file that SIGUSR2 writes", |r, s, d: &mut Global| {
+        fill(&mut d.identity.stats_dump_file, absolute(r, s));
+    })
+        .or("/run/holdfast/keepalived.stats")
         .since("2.3.3"),
-    path!("json_dump_file", "PATH", "the file that the JSON signal writes", json_dump_file, text)
-        .or("/tmp/keepalived.json")
+    Keyword::new("json_dump_file", Args::Count(1, 1), "PATH", "the file that the JSON signal writes", |r, s, d: &mut Global| {
+        fill(&mut d.identity.json_dump_file, absolute(r, s));
+    })
+        .or("/run/holdfast/keepalived.json")
         .since("2.3.3"),
     Keyword::new(
         "json_version",

@@ -2,6 +2,7 @@
 //! others may write to, never through a link.
 
 use super::regular::{self, LastLink};
+use ipc::config::identity::Identity;
 use ipc::log::syslog;
 use ipc::msg::control::DumpKind;
 use nix::errno::Errno;
@@ -69,9 +70,28 @@ fn dump_name(whose: Option<Daemon>, kind: DumpKind) -> &'static str {
 }
 
 /// A new, empty dump file. `None` is the supervisor's own.
-pub fn dump(whose: Option<Daemon>, kind: DumpKind) -> Result<(File, Unfinished), String> {
-    let name = dump_name(whose, kind);
-    begin(&run_dir()?.join(name), Mode::S_IRUSR | Mode::S_IWUSR)
+pub fn dump(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Result<(File, Unfinished), String> {
+    let path = match asked_for(whose, kind, asked) {
+        Some(path) => path,
+        None => run_dir()?.join(dump_name(whose, kind)),
+    };
+    begin(&path, Mode::S_IRUSR | Mode::S_IWUSR)
+}
+
+/// Where the configuration wants a dump: `state_dump_file` is vrrpd's, and the others' are beside it.
+fn asked_for(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Option<PathBuf> {
+    let path = match kind {
+        DumpKind::Data => &asked.state_dump_file,
+        DumpKind::Stats | DumpKind::StatsClear => &asked.stats_dump_file,
+        DumpKind::Json => &asked.json_dump_file,
+    };
+    let path = Path::new(path.as_ref()?);
+    Some(match whose {
+        Some(Daemon::Vrrp) => path.to_owned(),
+        Some(Daemon::Check) => beside(path, "_check"),
+        Some(Daemon::Ipvs) => beside(path, "_ipvs"),
+        None => beside(path, "_parent"),
+    })
 }
 
 /// A file that is being written, under a name that nobody looks for. It goes when this is dropped.
@@ -161,12 +181,16 @@ pub fn syslog_socket() -> Result<OwnedFd, Errno> {
 }
 
 fn with_suffix(path: &Path, whose: Option<Daemon>) -> PathBuf {
-    let suffix = match whose {
-        None => return path.to_owned(),
-        Some(Daemon::Vrrp) => "_vrrp",
-        Some(Daemon::Check) => "_check",
-        Some(Daemon::Ipvs) => "_ipvs",
-    };
+    match whose {
+        None => path.to_owned(),
+        Some(Daemon::Vrrp) => beside(path, "_vrrp"),
+        Some(Daemon::Check) => beside(path, "_check"),
+        Some(Daemon::Ipvs) => beside(path, "_ipvs"),
+    }
+}
+
+/// The same with something before the extension.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_owned();
     name.push(suffix);
     if let Some(extension) = path.extension() {

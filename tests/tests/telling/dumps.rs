@@ -1,10 +1,15 @@
 //! What programs read in the dumps: one configuration with something of everything under keepalived and under Holdfast.
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
+use std::fs;
+use std::process::Command;
 use std::time::Duration;
+use tests::cleanup::Directory;
+use tests::config::Vrrp;
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Context as _, Failure, Outcome, wait_until};
-use tests::pair::{Pair, with_log};
+use tests::pair::{Pair, SOON, with_log};
 
 /// Something of everything that a dump shows. keepalived 2.2.7 corrects none of it, and both are master of all of it.
 const RICH: &str = include_str!("../../conf/dumps/rich.conf");
@@ -142,4 +147,55 @@ fn the_data_has_the_lines_of_keepalived_and_the_stats_are_the_same() -> Outcome 
     assert_eq!(counted(&our_stats), counted(&their_stats));
     assert!(!our_data.contains("secret"), "no password");
     Ok(())
+}
+
+/// The file says where, and a link that somebody has put there is replaced, not followed. Whoever reads finds all of a dump or the one
+/// before, however often one is asked for.
+#[test]
+fn dumps_go_where_the_file_says_and_are_whole() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let (json, stats, victim) = (directory.file("j"), directory.file("s"), directory.write("victim", "untouched")?);
+    std::os::unix::fs::symlink(&victim, &json)?;
+    let settings = format!(
+        "global_defs {{\n    json_version 2\n    json_dump_file {}\n    stats_dump_file {}\n}}\n\
+         bfd_instance silent {{\n    neighbor_ip 192.168.154.11\n    source_ip 192.168.154.10\n}}\n",
+        json.display(),
+        stats.display()
+    );
+    let conf = Vrrp::backup(100).line("track_bfd {\n        silent weight 1\n    }");
+    let one = Daemon::start(Program::Holdfast, &pair.a, &format!("{settings}{conf}"))?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    let number = Signals::json()?;
+    number.send(&one)?;
+    let is_file = || Ok(fs::symlink_metadata(&json).is_ok_and(|meta| meta.is_file()));
+    wait_until("the JSON is there", SOON, is_file).map_err(|failure| with_log(&failure, &one))?;
+    assert_eq!(fs::read_to_string(&victim)?, "untouched");
+    for round in 0..100 {
+        if round % 5 == 0 {
+            number.send(&one)?;
+        }
+        let text = fs::read_to_string(&json)?;
+        let dump: Value = serde_json::from_str(&text).context(|| format!("not whole: {text:?}"))?;
+        let state = dump.pointer("/bfd/0/state").and_then(Value::as_str);
+        assert_eq!((dump["vrrp"][0]["data"]["iname"].as_str(), state), (Some("VI_1"), Some("Down")), "{text}");
+    }
+    one.signal(Signal::SIGUSR2);
+    wait_until("the counters are there", SOON, || Ok(stats.is_file()))?;
+    let left = fs::read_dir(directory.path())?.count();
+    wait_until("nothing else is left there", SOON, || Ok(fs::read_dir(directory.path())?.count() == 3))
+        .map_err(|failure| Failure::new(format!("{failure}: {left} files")))
+}
+
+/// The number of the JSON signal.
+struct Signals(String);
+
+impl Signals {
+    fn json() -> Outcome<Self> {
+        let mut command = Command::new(Program::Holdfast.executable()?);
+        Ok(Signals(tests::netns::run(command.arg("--signum=JSON"))?.trim().to_owned()))
+    }
+
+    fn send(&self, daemon: &Daemon) -> Outcome {
+        tests::netns::run(Command::new("kill").arg(format!("-{}", self.0)).arg(daemon.pid().to_string())).map(drop)
+    }
 }

@@ -9,6 +9,7 @@ use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_to
 use ipc::channel::{ChannelError, pair};
 use ipc::child::DUMPS_LIMIT;
 use ipc::config::Generation;
+use ipc::config::identity::Identity;
 use ipc::msg::Role;
 use ipc::msg::compile::{CompileMode, MessageFormat};
 use ipc::msg::control::{Down, DumpKind, Dumped, LogSetup, Outcome, Sink};
@@ -293,11 +294,12 @@ impl Driver {
     }
 
     fn dump(&mut self, daemon: Daemon, kind: DumpKind) {
+        let asked = self.dump_files();
         let Some(running) = self.children.get_mut(&daemon) else { return };
         if running.dumps.len() >= DUMPS_LIMIT {
             return; // whoever asks that often does not read them
         }
-        match files::dump(Some(daemon), kind) {
+        match files::dump(Some(daemon), kind, &asked) {
             Ok((file, unfinished)) => {
                 running.dumps.push_back(unfinished);
                 self.send(daemon, self.generation(), Down::Dump(kind), vec![file.into()]);
@@ -323,15 +325,22 @@ impl Driver {
         }
     }
 
+    /// Where the running configuration wants dumps.
+    fn dump_files(&self) -> Identity {
+        self.machine.scripts().table(self.generation()).map(|table| table.identity.clone()).unwrap_or_default()
+    }
+
     fn dump_self(&mut self) {
-        let written = files::dump(None, DumpKind::Data).and_then(|(mut file, unfinished)| {
+        let asked = self.dump_files();
+        let written = files::dump(None, DumpKind::Data, &asked).and_then(|(mut file, unfinished)| {
             file.write_all(self.describe().as_bytes()).map_err(|e| e.to_string())?;
             unfinished.finish()
         });
         match written {
             Ok(()) => {
-                let directory = files::run_dir().unwrap_or(std::path::Path::new("")).display();
-                self.setup.logger.info(format!("Dumps are written to {directory}"));
+                let directory = files::run_dir().unwrap_or(std::path::Path::new("")).display().to_string();
+                let whereto = asked.state_dump_file.unwrap_or(directory);
+                self.setup.logger.info(format!("Dumps are written to {whereto}"));
             }
             Err(why) => self.setup.logger.error(format!("no dump of the supervisor: {why}")),
         }
