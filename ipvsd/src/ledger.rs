@@ -18,7 +18,7 @@ use ipc::config::ipvs::{
 };
 use ipc::config::lvs::Lvs;
 use ipc::config::probe::Marked;
-use ipc::config::route::{Route, Rule, StaticAddr};
+use ipc::config::route::{Route, Rule};
 use ipc::config::{InstanceIdx, LinkIdx, MarkedIdx, RealIdx, ServiceIdx, TrackGroupIdx};
 
 /// IFNAMSIZ and IP_VS_SCHEDNAME_MAXLEN without their closing zero.
@@ -77,7 +77,7 @@ impl Ledger {
         for (_, link) in config.links.iter() {
             name(&link.name).map_err(|why| format!("{}: interface name {:?} {why}", link.origin, link.name))?;
         }
-        ledger.statics = config.statics.addrs.iter().map(spec_of).collect();
+        ledger.statics = config.statics.addrs.iter().map(|addr| addr.spec.clone()).collect();
         let statics = [(Owner::Statics, "static_ipaddress", &ledger.statics)];
         let instances = config.instances.iter().map(|(idx, i)| (Owner::Instance(idx), i.name.as_str(), &i.addrs));
         for (owner, name, addrs) in statics.into_iter().chain(instances) {
@@ -362,19 +362,6 @@ fn address(config: &IpvsConfig, spec: &AddrSpec) -> Result<(), String> {
     match &spec.label {
         Some(label) => name(label).map_err(|why| format!("label {label:?} {why}")),
         None => Ok(()),
-    }
-}
-
-/// A static address in the words of an instance's.
-fn spec_of(addr: &StaticAddr) -> AddrSpec {
-    AddrSpec {
-        prefix: addr.prefix,
-        link: addr.link,
-        broadcast: addr.broadcast,
-        scope: addr.scope,
-        label: addr.label.clone(),
-        more: addr.more,
-        origin: addr.origin.clone(),
     }
 }
 

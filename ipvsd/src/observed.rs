@@ -12,7 +12,7 @@ use ipc::msg::vips::Forwarding;
 use ipc::net::Mac;
 
 /// An interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LinkFact {
     /// Kernel index.
     pub ifindex: u32,

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::vips::{applied, config, set, spec, synced};
+use common::vips::{applied, config, set, spec, synced, table};
 use common::{Ipvsd, Line, eventually, ip, link, namespace, run};
 use ipc::config::filter::{Filter, MarkTable, VipTable};
 use ipc::config::ipvs::{AddrSpec, Granularity, IpvsConfig, Protocol, Service, ServiceGroup, ServiceKey};
@@ -22,10 +22,6 @@ use std::time::Duration;
 
 fn ruleset() -> String {
     run("nft", "list ruleset")
-}
-
-fn table() -> VipTable {
-    VipTable { name: "keepalived".into(), priority: -1, counters: Switch::Off, outgoing: Switch::On, igmp: Switch::On }
 }
 
 /// Instances that do not accept packets for their addresses.

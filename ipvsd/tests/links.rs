@@ -5,30 +5,12 @@
 
 mod common;
 
-use common::vips::{config, links, origin};
+use common::vips::{config, links, vmac};
 use common::{Ipvsd, eventually, ip, link, namespace};
-use ipc::config::LinkIdx;
-use ipc::config::ipvs::{IpvsConfig, MadeKind, MadeLink};
-use ipc::config::vrrp::Switch;
-use ipc::net::{Family, Mac};
+use ipc::config::ipvs::IpvsConfig;
 use std::fs::{File, read_to_string};
 use std::process::{Command, Stdio};
 use std::time::Duration;
-
-/// `use_vmac` on `v0`: a macvlan `vrrp.7`.
-fn vmac() -> IpvsConfig {
-    let made = MadeLink {
-        link: LinkIdx(1),
-        parent: LinkIdx(0),
-        kind: MadeKind::Macvlan(Mac([0, 0, 0x5e, 0, 1, 7])),
-        family: Family::V4,
-        group: None,
-        link_local: Switch::Off,
-        addr: None,
-        origin: origin(),
-    };
-    IpvsConfig { links: links(&["v0", "vrrp.7"]), made: vec![made], ..config(&[]) }
-}
 
 fn value(name: &str) -> String {
     read_to_string(format!("/proc/sys/net/ipv4/conf/{name}")).unwrap_or_default()
@@ -54,7 +36,8 @@ fn a_stranger_that_bears_the_name_as_well_is_not_touched() {
     let before = settings();
 
     let mut ipvsd = Ipvsd::start();
-    ipvsd.activate(1, &vmac());
+    let config = IpvsConfig { links: links(&["v0", "vrrp.7"]), made: vec![vmac()], ..config(&[]) };
+    ipvsd.activate(1, &config);
     // The first two tries: at once, and a second later.
     std::thread::sleep(Duration::from_millis(1_500));
     let changes = read_to_string(&path).expect("the changes");

@@ -2,65 +2,24 @@
 // What a test needs and has not got ends it.
 #![allow(clippy::expect_used)]
 
+mod common;
 mod memory;
 
-use ipc::config::filter::VipTable;
-use ipc::config::ipvs::{AddrMore, AddrSpec, InstanceAddrs, IpvsConfig, MadeKind, MadeLink};
-use ipc::config::vrrp::{Link, Switch};
+use common::vips::{config, links, spec, table, vmac};
+use ipc::config::InstanceIdx;
+use ipc::config::ipvs::IpvsConfig;
 use ipc::config::vrrp_options::Accept;
-use ipc::config::{LinkIdx, Origin};
-use ipc::net::{Family, Mac, Prefix};
 use ipvsd::event::{Action, Event};
 use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::reply::Fact;
 use ipvsd::netlink::{Bus, Errno};
 use memory::{World, numbers};
-use std::time::Duration;
 
 /// An instance that does not accept packets, on an interface with a virtual MAC address.
-fn config() -> IpvsConfig {
-    let link = |name: &str| Link { name: name.into(), origin: Origin::default() };
-    let addr = AddrSpec {
-        prefix: Prefix { addr: [10, 9, 0, 50].into(), len: 32 },
-        link: LinkIdx(0),
-        broadcast: None,
-        scope: 0,
-        label: None,
-        more: AddrMore::default(),
-        origin: Origin::default(),
-    };
-    let instance = InstanceAddrs {
-        name: "V".into(),
-        addrs: vec![addr],
-        routes: Vec::new(),
-        rules: Vec::new(),
-        hold: Duration::from_secs(3),
-        accept: Accept::Drop,
-    };
-    let made = MadeLink {
-        link: LinkIdx(1),
-        parent: LinkIdx(0),
-        kind: MadeKind::Macvlan(Mac([0, 0, 0x5e, 0, 1, 7])),
-        family: Family::V4,
-        group: None,
-        link_local: Switch::Off,
-        addr: None,
-        origin: Origin::default(),
-    };
-    let (links, instances) = (["e0", "vrrp.7"].map(link), [instance]);
-    let mut config = IpvsConfig {
-        links: links.into_iter().collect(),
-        instances: instances.into_iter().collect(),
-        made: vec![made],
-        ..IpvsConfig::default()
-    };
-    config.filter.vips = Some(VipTable {
-        name: "keepalived".into(),
-        priority: -1,
-        counters: Switch::Off,
-        outgoing: Switch::On,
-        igmp: Switch::On,
-    });
+fn deaf() -> IpvsConfig {
+    let mut config = config(&[("V", vec![spec("10.9.0.50/32")])]);
+    (config.links, config.made, config.filter.vips) = (links(&["v0", "vrrp.7"]), vec![vmac()], Some(table()));
+    config.instances.at_mut(InstanceIdx(0)).expect("the instance").accept = Accept::Drop;
     config
 }
 
@@ -115,7 +74,7 @@ fn settle(world: &mut World, mut out: Vec<Action>, kernel: Asked) -> (Vec<Asked>
 
 #[test]
 fn without_nft_dup_packets_are_dropped_all_the_same() {
-    let mut world = World::new(config());
+    let mut world = World::new(deaf());
     let first = std::mem::take(&mut world.first);
     let (asked, lines) = settle(&mut world, first, Asked::Drops);
     assert_eq!(asked, [Asked::Whole, Asked::Drops]);

@@ -2,47 +2,18 @@
 // What a test needs and has not got ends it.
 #![allow(clippy::expect_used)]
 
+mod common;
 mod memory;
 
-use ipc::config::ipvs::{AddrMore, AddrSpec, InstanceAddrs, IpvsConfig};
-use ipc::config::vrrp::Link;
-use ipc::config::{InstanceIdx, LinkIdx, Origin};
+use common::vips::{config, spec};
+use ipc::config::InstanceIdx;
+use ipc::config::ipvs::AddrSpec;
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
-use ipc::net::Prefix;
 use ipvsd::event::{Action, Event};
 use ipvsd::netlink::reply::Fact;
 use memory::{World, requests};
-use std::time::Duration;
 
 const INSTANCES: u16 = 70;
-
-fn config() -> IpvsConfig {
-    let link = Link { name: "e0".into(), origin: Origin::default() };
-    let mut config = IpvsConfig { links: [link].into_iter().collect(), ..IpvsConfig::default() };
-    for n in 0..INSTANCES {
-        let [high, low] = n.to_be_bytes();
-        let addr = AddrSpec {
-            prefix: Prefix { addr: [10, 9, high, low].into(), len: 32 },
-            link: LinkIdx(0),
-            broadcast: None,
-            scope: 0,
-            label: None,
-            more: AddrMore::default(),
-            origin: Origin::default(),
-        };
-        let (name, hold) = (format!("VI_{n}"), Duration::from_secs(3));
-        let instance = InstanceAddrs {
-            name,
-            addrs: vec![addr],
-            routes: Vec::new(),
-            rules: Vec::new(),
-            hold,
-            accept: Default::default(),
-        };
-        config.instances.push(instance).expect("room");
-    }
-    config
-}
 
 fn applied(out: &[Action]) -> Vec<u16> {
     let words = out.iter().filter_map(|action| match action {
@@ -58,7 +29,11 @@ fn applied(out: &[Action]) -> Vec<u16> {
 
 /// A vrrpd has said that every instance is backup.
 fn backups() -> World {
-    let mut world = World::new(config());
+    let named: Vec<(String, Vec<AddrSpec>)> =
+        (0..INSTANCES).map(|n| (format!("VI_{n}"), vec![spec(&format!("10.9.0.{n}/32"))])).collect();
+    let instances: Vec<(&str, Vec<AddrSpec>)> =
+        named.iter().map(|(name, addrs)| (name.as_str(), addrs.clone())).collect();
+    let mut world = World::new(config(&instances));
     let backup = (0..INSTANCES).map(|n| VrrpToIpvs::SetVips { instance: InstanceIdx(n), want: Presence::Absent });
     world.step(Event::FromVrrp([VrrpToIpvs::Resync].into_iter().chain(backup).chain([VrrpToIpvs::Synced]).collect()));
     world

@@ -29,18 +29,9 @@ pub(super) fn tracked(w: &mut Writer<'_>, p: Printer<'_>, Tracked { no_track, gr
     w.maybe("track_group", group.map(|group| Value::Text(name(group))))
 }
 
-/// What all address records have.
-struct Parts<'a> {
-    prefix: Prefix,
-    link: Option<Value<'a>>,
-    broadcast: Option<core::net::Ipv4Addr>,
-    scope: u8,
-    label: Option<&'a str>,
-    more: AddrMore,
-}
-
-fn parts(w: &mut Writer<'_>, parts: &Parts<'_>) -> fmt::Result {
-    let Parts { prefix, link, broadcast, scope: scope_number, label, more } = parts;
+/// What all address records have; `dev` is another interface than the record's where that was made.
+fn record(w: &mut Writer<'_>, spec: &AddrSpec, dev: Value<'_>) -> fmt::Result {
+    let AddrSpec { prefix, link: _, broadcast, scope: scope_number, label, more, origin: _ } = spec;
     let AddrMore { peer, home, mngtmpaddr, noprefixroute, autojoin, dad, preferred_lft, use_vmac } = more;
     match peer {
         // The length is the peer's.
@@ -51,11 +42,11 @@ fn parts(w: &mut Writer<'_>, parts: &Parts<'_>) -> fmt::Result {
         None => w.bare("address", Value::Shown(prefix))?,
     }
     w.maybe("brd", broadcast.as_ref().map(|ip| Value::Shown(ip)))?;
-    w.maybe("dev", *link)?;
+    w.field("dev", dev)?;
     if prefix.addr.is_ipv4() {
         w.field("scope", Value::Shown(&scope(*scope_number)))?;
     }
-    w.maybe("label", label.map(Value::Text))?;
+    w.maybe("label", label.as_deref().map(Value::Text))?;
     w.flag("home", *home)?;
     w.flag("mngtmpaddr", *mngtmpaddr)?;
     w.flag("noprefixroute", *noprefixroute)?;
@@ -71,11 +62,9 @@ fn parts(w: &mut Writer<'_>, parts: &Parts<'_>) -> fmt::Result {
 impl Printer<'_> {
     /// A line of `virtual_ipaddress`.
     pub(super) fn address(self, w: &mut Writer<'_>, address: &AddrSpec, no_track: Switch) -> fmt::Result {
-        let AddrSpec { prefix, link, broadcast, scope, label, more, origin: _ } = address;
         // `dev` of an interface that was made is that of its parent.
-        let made = self.ipvs.made.iter().find(|made| made.link == *link);
-        let (link, label) = (Some(self.link(made.map_or(*link, |made| made.parent))), label.as_deref());
-        parts(w, &Parts { prefix: *prefix, link, broadcast: *broadcast, scope: *scope, label, more: *more })?;
+        let made = self.ipvs.made.iter().find(|made| made.link == address.link);
+        record(w, address, self.link(made.map_or(address.link, |made| made.parent)))?;
         w.flag("no_track", no_track)
     }
 
@@ -88,9 +77,7 @@ impl Printer<'_> {
     }
 
     fn static_address(self, w: &mut Writer<'_>, address: &StaticAddr) -> fmt::Result {
-        let StaticAddr { prefix, link, broadcast, scope, label, more, tracked: track, origin: _ } = address;
-        let (link, label) = (Some(self.link(*link)), label.as_deref());
-        parts(w, &Parts { prefix: *prefix, link, broadcast: *broadcast, scope: *scope, label, more: *more })?;
-        tracked(w, self, track)
+        record(w, &address.spec, self.link(address.spec.link))?;
+        tracked(w, self, &address.tracked)
     }
 }

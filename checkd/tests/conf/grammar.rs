@@ -328,7 +328,7 @@ static_rules {\nfrom 10.0.0.0/8 table 100\nto 10.0.0.0/8 table 101\n}\n";
     let bundle = bundle(text);
     let statics = &bundle.ipvs.statics;
     let link = |idx| bundle.ipvs.links.at(idx).unwrap().name.as_str();
-    assert_eq!((link(statics.addrs[0].link), statics.addrs[0].prefix.len), ("eth0", 30));
+    assert_eq!((link(statics.addrs[0].spec.link), statics.addrs[0].spec.prefix.len), ("eth0", 30));
     let [hole, six, four, two] = &statics.routes[..] else { panic!("{:?}", statics.routes) };
     assert_eq!((hole.kind, hole.protocol), (RouteType::Blackhole, None));
     assert_eq!((six.family, six.to.addr.is_ipv6(), six.to.len, six.protocol), (ipc::net::Family::V6, true, 0, None));

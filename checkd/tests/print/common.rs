@@ -63,7 +63,7 @@ pub fn canonical(mut bundle: Bundle) -> Bundle {
     ipvs.reals.iter_mut().for_each(|(_, r)| here(&mut r.origin));
     ipvs.groups.iter_mut().for_each(|(_, g)| here(&mut g.origin));
     ipvs.made.iter_mut().for_each(|made| here(&mut made.origin));
-    ipvs.statics.addrs.iter_mut().for_each(|a| here(&mut a.origin));
+    ipvs.statics.addrs.iter_mut().for_each(|a| here(&mut a.spec.origin));
     ipvs.statics.routes.iter_mut().for_each(|a| here(&mut a.origin));
     ipvs.statics.rules.iter_mut().for_each(|a| here(&mut a.origin));
     for (_, i) in ipvs.instances.iter_mut() {
@@ -141,7 +141,7 @@ fn sort_links(Bundle { ipvs, vrrp, .. }: &mut Bundle) {
         used.extend(i.addrs.iter_mut().map(|a| &mut a.link));
         routed(&mut i.routes, &mut i.rules, &mut used);
     }
-    used.extend(ipvs.statics.addrs.iter_mut().map(|a| &mut a.link));
+    used.extend(ipvs.statics.addrs.iter_mut().map(|a| &mut a.spec.link));
     routed(&mut ipvs.statics.routes, &mut ipvs.statics.rules, &mut used);
     let name = |index: &LinkIdx| old.at(*index).unwrap().name.clone();
     let mut names: Vec<String> = used.iter().map(|index| name(index)).collect();

@@ -4,11 +4,11 @@
 //! Tables, protocols and realms are the numbers the kernel wants. `L` is an interface and `G` a track group: indices here, names with
 //! their places while the compiler has not resolved them.
 
-use super::ipvs::AddrMore;
+use super::ipvs::AddrSpec;
 use super::vrrp::Switch;
 use super::{LinkIdx, Origin, TrackGroupIdx};
 use crate::net::{Family, Prefix};
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 /// `static_ipaddress`, `static_routes`, `static_rules`.
@@ -25,22 +25,10 @@ pub struct Statics {
 /// A line of `static_ipaddress`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaticAddr {
-    /// Address and prefix.
-    pub prefix: Prefix,
-    /// `dev`, else `default_interface`.
-    pub link: LinkIdx,
-    /// `brd`
-    pub broadcast: Option<Ipv4Addr>,
-    /// `scope`
-    pub scope: u8,
-    /// `label`
-    pub label: Option<String>,
-    /// The rest.
-    pub more: AddrMore,
+    /// The address; without `dev` it is on `default_interface`.
+    pub spec: AddrSpec,
     /// `no_track`, `track_group`
     pub tracked: Tracked,
-    /// The line.
-    pub origin: Origin,
 }
 
 /// Whose state an address, a route or a rule has a say in.

@@ -164,19 +164,9 @@ fn link(payload: &[u8]) -> Result<Option<LinkFact>, String> {
     }
     let mut fact = LinkFact {
         ifindex: header.index,
-        name: String::new(),
         flags: header.flags.bits(),
         kind: u16::from(header.link_layer_type),
-        mac: Mac::default(),
-        mtu: 0,
-        forwarding: Forwarding::No,
-        link_kind: LinkKind::Other,
-        parent: 0,
-        master: None,
-        group: 0,
-        alias: String::new(),
-        conf: BTreeMap::new(),
-        addr_gen_mode: None,
+        ..LinkFact::default()
     };
     for attribute in NlasIterator::new(payload.get(LINK_HEADER..).unwrap_or_default()) {
         let attribute = attribute.map_err(|e| e.to_string())?;
@@ -228,10 +218,8 @@ fn conf_of(families: &[u8]) -> BTreeMap<u16, u32> {
 
 /// The first of the IPv6 settings of an interface (DEVCONF_FORWARDING of linux/ipv6.h).
 fn forwarding(families: &[u8]) -> Forwarding {
-    let six = NlasIterator::new(families).flatten().find(|nla| nla.kind() == AF_INET6);
-    let Some(six) = six else { return Forwarding::No };
-    let conf = NlasIterator::new(six.value()).flatten().find(|nla| nla.kind() == IFLA_INET6_CONF);
-    match conf.and_then(|conf| conf.value().first_chunk().map(|b| u32::from_ne_bytes(*b))) {
+    let conf = find(families, AF_INET6).and_then(|six| find(six, IFLA_INET6_CONF));
+    match conf.and_then(u32_of) {
         None | Some(0) => Forwarding::No,
         Some(_) => Forwarding::Yes,
     }

@@ -2,11 +2,12 @@
 
 use super::ip;
 use ipc::config::InstanceIdx;
-use ipc::config::ipvs::{AddrMore, AddrSpec, InstanceAddrs, IpvsConfig};
-use ipc::config::vrrp::Link;
+use ipc::config::filter::VipTable;
+use ipc::config::ipvs::{AddrMore, AddrSpec, InstanceAddrs, IpvsConfig, MadeKind, MadeLink};
+use ipc::config::vrrp::{Link, Switch};
 use ipc::config::{LinkIdx, Origin};
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
-use ipc::net::Prefix;
+use ipc::net::{Family, Mac, Prefix};
 use ipc::table::Table;
 use std::io::Read;
 use std::time::Duration;
@@ -44,6 +45,25 @@ pub fn config(instances: &[(&str, Vec<AddrSpec>)]) -> IpvsConfig {
         accept: Default::default(),
     });
     IpvsConfig { links: links(&["v0"]), instances: instances.collect(), ..IpvsConfig::default() }
+}
+
+/// `use_vmac` on `v0`: a macvlan `vrrp.7`.
+pub fn vmac() -> MadeLink {
+    MadeLink {
+        link: LinkIdx(1),
+        parent: LinkIdx(0),
+        kind: MadeKind::Macvlan(Mac([0, 0, 0x5e, 0, 1, 7])),
+        family: Family::V4,
+        group: None,
+        link_local: Switch::Off,
+        addr: None,
+        origin: origin(),
+    }
+}
+
+/// The table of `no_accept`.
+pub fn table() -> VipTable {
+    VipTable { name: "keepalived".into(), priority: -1, counters: Switch::Off, outgoing: Switch::On, igmp: Switch::On }
 }
 
 pub fn set(instance: u16, want: Presence) -> VrrpToIpvs {

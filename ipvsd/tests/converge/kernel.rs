@@ -2,13 +2,12 @@
 //! answers, tear dumps, and be changed behind the reconciler's back.
 
 use ipc::config::ipvs::ServiceKey;
-use ipc::msg::vips::Forwarding;
 use ipc::net::Mac;
 use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::ipvs::{Attribute, Command, Message, dest, service};
 use ipvsd::netlink::reply::{Dump, Fact, Heard, Socket, read};
 use ipvsd::netlink::{Bus, Errno};
-use ipvsd::observed::{AddrFact, AddrKey, Counts, DestFact, LinkFact, LinkKind, ServiceFact};
+use ipvsd::observed::{AddrFact, AddrKey, Counts, DestFact, LinkFact, ServiceFact};
 use netlink_packet_core::{NLM_F_ACK, ParseableParametrized};
 use netlink_packet_generic::GenlMessage;
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,14 +68,7 @@ impl Kernel {
             kind: 1,
             mac: Mac([2, 0, 0, 0, 0, 1]),
             mtu: 1500,
-            forwarding: Forwarding::No,
-            link_kind: LinkKind::Other,
-            parent: 0,
-            master: None,
-            group: 0,
-            alias: String::new(),
-            conf: BTreeMap::new(),
-            addr_gen_mode: None,
+            ..LinkFact::default()
         })
     }
 

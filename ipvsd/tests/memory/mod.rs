@@ -6,15 +6,13 @@
 use ipc::config::Generation;
 use ipc::config::ipvs::IpvsConfig;
 use ipc::machine::Machine;
-use ipc::msg::vips::Forwarding;
 use ipc::net::Mac;
 use ipc::time::Mono;
 use ipvsd::event::{Action, Event};
 use ipvsd::netlink::batch::Batch;
 use ipvsd::netlink::reply::{Dump, Fact, Heard};
-use ipvsd::observed::{LinkFact, LinkKind};
+use ipvsd::observed::LinkFact;
 use ipvsd::reconcile::Reconciler;
-use std::collections::BTreeMap;
 
 /// The sequence numbers of the requests in the last batch of `out`; the batch must come after everything that is told.
 pub fn requests(out: &[Action]) -> Vec<u32> {
@@ -55,27 +53,13 @@ impl World {
         out
     }
 
-    /// An interface `e0` without addresses, a configuration, and a vrrpd that has yet to speak.
+    /// An interface `v0` without addresses, a configuration, and a vrrpd that has yet to speak.
     pub fn new(config: IpvsConfig) -> World {
         let mut world = World { machine: Reconciler::new(), now: 1_000_000_000, first: Vec::new() };
         let mut ask = world.step(Event::Start);
         let mac = Mac([2, 0, 0, 0, 0, 1]);
-        let link = LinkFact {
-            ifindex: 5,
-            name: "e0".into(),
-            flags: 0x1043,
-            kind: 1,
-            mac,
-            mtu: 1500,
-            forwarding: Forwarding::No,
-            link_kind: LinkKind::Other,
-            parent: 0,
-            master: None,
-            group: 0,
-            alias: String::new(),
-            conf: BTreeMap::new(),
-            addr_gen_mode: None,
-        };
+        let link =
+            LinkFact { ifindex: 5, name: "v0".into(), flags: 0x1043, kind: 1, mac, mtu: 1500, ..LinkFact::default() };
         for what in [Some(link), None] {
             let seq = requests(&ask)[0];
             let seen = what.map(|link| Fact::LinkSeen(link, Heard::InDump(seq)));

@@ -9,6 +9,7 @@ use crate::conf::keyword::At;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use ipc::config::ipvs::AddrSpec;
 use ipc::config::route::{Route, Rule, StaticAddr, Statics, Tracked};
 use ipc::config::vrrp::{Switch, TrackLink, VrrpConfig};
 use ipc::config::vrrp_track::TrackGroup;
@@ -44,16 +45,16 @@ impl Resolver<'_, '_> {
                 self.r.diags.push(Diagnostic::error(Code::CONFLICT, name.span, message).label("ignored"));
             }
         }
-        Some(StaticAddr {
+        let spec = AddrSpec {
             prefix: a.prefix,
             link: self.link(&link)?,
             broadcast: a.broadcast,
             scope: a.scope,
             label: a.label.clone(),
             more: a.more,
-            tracked: Tracked { no_track: a.no_track, group },
             origin: self.r.sources.origin(a.span),
-        })
+        };
+        Some(StaticAddr { spec, tracked: Tracked { no_track: a.no_track, group } })
     }
 
     /// The index of a track group: its place in the file.
@@ -98,7 +99,7 @@ impl Resolver<'_, '_> {
 
 /// COMPAT: keepalived 2.2.7, measured: the instances of a group are in FAULT while the interface of an address or a route of it is down.
 pub(super) fn follow(statics: &Statics, vrrp: &mut VrrpConfig) {
-    let addrs = statics.addrs.iter().map(|a| (a.tracked.group(), a.link, &a.origin));
+    let addrs = statics.addrs.iter().map(|a| (a.tracked.group(), a.spec.link, &a.spec.origin));
     let hops = |route: &Route| -> Vec<LinkIdx> {
         route.hop.link.into_iter().chain(route.hops.iter().filter_map(|hop| hop.link)).collect()
     };
