@@ -390,8 +390,22 @@ pub static DIFFERENCES: &[Difference] = &[
         "place-of-dumps",
         "what SIGUSR1 and SIGUSR2 write",
         "files in /tmp",
-        "files in /run/holdfast that only root can read",
+        "files in /run/holdfast that only root can read; state_dump_file, stats_dump_file and json_dump_file say otherwise",
         "predictable names in /tmp have been misused, and dumps hold what is nobody's business",
+    ),
+    running(
+        "passwords-in-dumps",
+        "passwords in dumps",
+        "written down (2.2.7)",
+        "stars",
+        "dumps are handed around when something does not work",
+    ),
+    running(
+        "dump-at-start",
+        "-d, --dump-conf",
+        "logs the dump of SIGUSR1 at the start",
+        "writes its files, once, as soon as everything runs",
+        "a log is kept for long, and read by more people than a dump",
     ),
     running(
         "bfd-goodbye",

@@ -117,7 +117,7 @@ pub struct Cli {
     /// -n: stay in the foreground
     #[arg(long)]
     pub dont_fork: bool,
-    /// -d: log the configuration (not built yet; see --print-config)
+    /// -d: write the dumps of SIGUSR1 once everything runs
     #[arg(long)]
     pub dump_conf: bool,
     /// -p: pid file [default: /run/holdfast.pid]
@@ -306,7 +306,7 @@ impl Cli {
 
     /// One sentence for each option that is accepted and does nothing.
     pub fn without_effect(&self) -> Vec<String> {
-        let table: [(bool, &str); 13] = [
+        let table: [(bool, &str); 12] = [
             (self.snmp, "-x/--snmp: there is no SNMP"),
             (self.snmp_agent_socket.is_some(), "-A/--snmp-agent-socket: there is no SNMP"),
             (self.core_dump || self.core_dump_pattern.is_some(), "-m/-M: no core is dumped, it would hold secrets"),
@@ -316,7 +316,6 @@ impl Cli {
             (self.openssl_mem_check, "-O/--openssl-mem-check does nothing"),
             (self.no_mem_check, "--no-mem-check does nothing"),
             (self.address_monitoring, "-a/--address-monitoring is not built"),
-            (self.dump_conf, "-d/--dump-conf is not built; SIGUSR1 writes what the processes hold"),
             (self.config_fd.is_some(), "--config-fd does nothing"),
             (self.perf.is_some(), "--perf does nothing"),
             (self.debug.is_some(), "--debug does nothing; use -D -D"),

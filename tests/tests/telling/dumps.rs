@@ -186,6 +186,24 @@ fn dumps_go_where_the_file_says_and_are_whole() -> Outcome {
         .map_err(|failure| Failure::new(format!("{failure}: {left} files")))
 }
 
+/// `-d`: what SIGUSR1 writes, without being asked, once everything runs.
+#[test]
+fn a_start_with_d_dumps_once() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let state = directory.file("state.data");
+    let conf = format!("global_defs {{\n    state_dump_file {}\n}}\n{}", state.display(), Vrrp::backup(100));
+    let one = Daemon::start_with(Program::Holdfast, &pair.a, &conf, &["-d"])?;
+    for name in ["state.data", "state_ipvs.data", "state_parent.data"] {
+        let path = directory.file(name);
+        wait_until(&format!("{name} is there"), SOON, || Ok(path.is_file())).map_err(|f| with_log(&f, &one))?;
+    }
+    let text = fs::read_to_string(&state)?;
+    assert!(text.contains(" VRRP Instance = VI_1\n"), "{text}");
+    pair.wait_master(&pair.a)?;
+    assert_eq!(fs::read_to_string(&state)?, text, "once");
+    Ok(())
+}
+
 /// The number of the JSON signal.
 struct Signals(String);
 

@@ -21,7 +21,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::process::Stdio;
 use supervisor::daemon::Daemon;
-use supervisor::lifecycle::{Action, Event};
+use supervisor::lifecycle::{Action, Event, Signal, Told};
 use supervisor::reload::Compiled;
 use supervisor::script::RunId;
 
@@ -121,6 +121,9 @@ impl Driver {
                 self.manager.tell(self.now, told);
                 // A configuration has been handed on.
                 ipc::sys::give_memory_back();
+                if told == Told::Ready && std::mem::take(&mut self.setup.cli.dump_conf) {
+                    self.pending.push_back(Event::Signal(Signal::Dump(DumpKind::Data)));
+                }
             }
             Action::Log(line) => self.setup.logger.log(&line),
             Action::Exit(code) => {
