@@ -125,7 +125,7 @@ impl Reconciler {
         match fact {
             Fact::Lost(Bus::Route) => self.route.lost(self.now),
             Fact::Lost(Bus::Generic) => self.ipvs.lost(self.now),
-            Fact::Lost(Bus::Filter) => self.filter_lost(),
+            Fact::Lost(Bus::Filter | Bus::Marks) => self.filter_lost(),
             Fact::Unreadable { bus, why } => self.unreadable(bus, &why, out),
             fact => {
                 // Sequence numbers are unique over all buses, so each lane knows its own.

@@ -51,7 +51,9 @@ impl Hosts {
     }
 
     /// The whole name of a machine: the first of the line that has it. COMPAT: keepalived 2.2.7, measured: in subjects and in HELO.
+    /// One without a name is localhost there.
     pub fn whole(&self, name: &str) -> String {
+        let name = if matches!(name, "" | "(none)") { "localhost" } else { name };
         let is = |known: &String| known.eq_ignore_ascii_case(name);
         let line = self.lines.iter().find(|(_, names)| names.iter().any(is));
         line.and_then(|(_, names)| names.first()).map_or_else(|| name.to_string(), Clone::clone)

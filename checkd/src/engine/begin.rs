@@ -94,7 +94,8 @@ impl Engine {
         let Some(sorry) = &service.sorry else { return };
         lines::starting_without_quorum(service, state.weight, out);
         self.notify_quorum(idx, Quorum::Down, out);
-        self.mail_service(idx, Quorum::Down, &format!("Starting with quorum down, alive weight {}", state.weight), out);
+        let how = lines::lost(service, state.weight);
+        self.mail_service(idx, Quorum::Down, &format!("Starting with quorum down {how}"), out);
         lines::sorry_serves(service, sorry, out);
     }
 

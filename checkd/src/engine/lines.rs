@@ -52,8 +52,7 @@ pub(super) fn quorum(service: &Service, after: Quorum, weight: u64) -> String {
     match after {
         Quorum::Up => format!("Gained quorum {}", gained(service, weight)),
         Quorum::Down => {
-            let Service { quorum, hysteresis, .. } = service;
-            format!("Lost quorum {quorum}-{hysteresis}={} > {weight}", lose_below(service))
+            format!("Lost quorum {}", lost(service, weight))
         }
     }
 }
@@ -64,15 +63,15 @@ pub(super) fn gained(service: &Service, weight: u64) -> String {
     format!("{quorum}+{hysteresis}={} <= {weight}", gain_at(service))
 }
 
+/// By what a quorum is missed.
+pub(super) fn lost(service: &Service, weight: u64) -> String {
+    let Service { quorum, hysteresis, .. } = service;
+    format!("{quorum}-{hysteresis}={} > {weight}", lose_below(service))
+}
+
 /// A service with a sorry server begins without its quorum.
 pub(super) fn starting_without_quorum(service: &Service, weight: u64, out: &mut Vec<Action>) {
-    let Service { quorum, hysteresis, label, .. } = service;
-    let limit = lose_below(service);
-    say(
-        Level::Notice,
-        format!("Starting with quorum down {quorum}-{hysteresis}={limit} > {weight} for VS {label}"),
-        out,
-    );
+    say(Level::Notice, format!("Starting with quorum down {} for VS {}", lost(service, weight), service.label), out);
 }
 
 /// The sorry server comes in.

@@ -10,7 +10,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::CheckerIdx;
-use ipc::config::check::{Checker, Url};
+use ipc::config::check::{Checker, CheckerKind, Url};
 use ipc::time::Mono;
 
 impl Engine {
@@ -222,7 +222,7 @@ impl Engine {
                 }
             }
         }
-        let real = checker.real;
+        let (real, of_misc) = (checker.real, matches!(checker.kind, CheckerKind::Misc(_)));
         let stays_down = verdict != Verdict::Pass && step.change == Change::Stays;
         if stays_down && step.judgement == Judgement::First {
             // COMPAT: keepalived 2.2.7, measured: the first failure of a server that began down runs notify_down as well.
@@ -230,7 +230,8 @@ impl Engine {
         }
         let before = self.real_health(real);
         self.checker_changed(real, step.change, out);
-        if step.change != Change::Stays || stays_down && step.judgement == Judgement::First {
+        // COMPAT: keepalived 2.2.7, measured: MISC_CHECK alone writes a mail about it.
+        if step.change != Change::Stays || stays_down && of_misc && step.judgement == Judgement::First {
             self.mail_checker(idx, verdict, out);
         }
         if let Some(after) = self.real_health(real).filter(|after| before != Some(*after)) {

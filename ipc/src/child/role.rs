@@ -98,6 +98,8 @@ pub enum Ipvs {}
 pub enum IpvsOwn {
     /// The socket of the IPVS table; it came with it.
     Table,
+    /// That of the packet filter there; it came with it.
+    Marks,
 }
 
 impl Protocol for Ipvs {
@@ -112,6 +114,7 @@ impl Protocol for Ipvs {
         match message {
             ToIpvs::Control(down) => Ok(down),
             ToIpvs::Table => Err(IpvsOwn::Table),
+            ToIpvs::Marks => Err(IpvsOwn::Marks),
         }
     }
 

@@ -115,6 +115,8 @@ pub enum ToIpvs {
     /// One descriptor: a generic netlink socket of the network namespace that has the IPVS table (`net_namespace_ipvs`). It may hold
     /// answers to an earlier ipvsd. Right after [`Down::Hello`].
     Table,
+    /// One descriptor: likewise a netfilter netlink socket, for `nftables_ipvs`. Right after [`ToIpvs::Table`], if that kernel has nftables.
+    Marks,
 }
 
 /// ipvsd to the supervisor.

@@ -25,6 +25,8 @@ pub enum Bus {
     Generic,
     /// NETLINK_NETFILTER: nftables.
     Filter,
+    /// NETLINK_NETFILTER where the IPVS table is, which may be another network namespace: nftables of `nftables_ipvs`.
+    Marks,
 }
 
 impl core::fmt::Display for Bus {
@@ -32,7 +34,7 @@ impl core::fmt::Display for Bus {
         f.write_str(match self {
             Bus::Route => "rtnetlink",
             Bus::Generic => "generic netlink",
-            Bus::Filter => "netfilter netlink",
+            Bus::Filter | Bus::Marks => "netfilter netlink",
         })
     }
 }

@@ -227,7 +227,7 @@ fn message_facts(
                 }
                 Bus::Generic => facts.extend(ipvs::fact(header.seq, payload)?),
                 // Nothing is asked for there.
-                Bus::Filter => {}
+                Bus::Filter | Bus::Marks => {}
             }
         }
     }

@@ -300,7 +300,11 @@ impl Reconciler {
         };
         self.filter.in_flight.push_back(Flight { first, last, table, two_parts, result: Ok(()) });
         self.filter.answers_until = Some(self.now + ANSWER_LIMIT);
-        out.push(Action::Send(Batch::written(Bus::Filter, transaction.finish())));
+        let bus = match table.purpose {
+            Purpose::Vips => Bus::Filter,
+            Purpose::Marks => Bus::Marks,
+        };
+        out.push(Action::Send(Batch::written(bus, transaction.finish())));
         Transaction::new(self.next_seq.wrapping_add(1))
     }
 

@@ -175,8 +175,12 @@ impl Driver {
                     // Whatever was asked of the other one is not answered.
                     self.step(Event::Kernel(vec![Fact::Lost(Bus::Generic)]));
                 }
-                child::Event::Other(_, IpvsOwn::Table, None) => {
-                    return Err(io::Error::other("the socket of the IPVS table did not come"));
+                child::Event::Other(_, IpvsOwn::Marks, Some(socket)) => {
+                    self.sockets.add_marks(socket, &mut self.events)?;
+                    self.step(Event::Kernel(vec![Fact::Lost(Bus::Marks)]));
+                }
+                child::Event::Other(_, IpvsOwn::Table | IpvsOwn::Marks, None) => {
+                    return Err(io::Error::other("a socket of the IPVS table did not come"));
                 }
                 child::Event::Stop(mode) => {
                     self.end = End::Begun;

@@ -1,5 +1,5 @@
 //! The netlink sockets: one for requests of links, addresses and routes, one for what changes them, one for generic netlink, one for
-//! the packet filter.
+//! the packet filter, and one for the packet filter of another network namespace where `net_namespace_ipvs` asks for it.
 //!
 //! Requests and notifications are kept apart so that a storm of notifications never costs an acknowledgement.
 
@@ -18,7 +18,7 @@ use super::{notices, sys};
 use ipc::evloop::EventLoop;
 
 /// Tokens of the sockets in the event loop.
-pub const TOKENS: [Token; 4] = [Token(10), Token(11), Token(12), Token(13)];
+pub const TOKENS: [Token; 5] = [Token(10), Token(11), Token(12), Token(13), Token(14)];
 
 /// Receive buffer in bytes. An acknowledgement takes about 1 KiB of it, and at most
 /// [`ipvsd::reconcile::BATCH_LIMIT`] are under way; notifications of a whole router's interfaces fit.
@@ -41,6 +41,8 @@ pub struct Sockets {
     generic: Socket,
     /// `None`: this kernel has no such sockets.
     filter: Option<Socket>,
+    /// The packet filter of the network namespace that has the IPVS table, if that is another one.
+    marks: Option<Socket>,
     own_port: u32,
     buffer: Vec<u8>,
 }
@@ -64,12 +66,12 @@ impl Sockets {
         SockRef::from(&monitor).attach_filter(&notices::program())?;
         let (generic, _) = open(NETLINK_GENERIC, 0)?;
         let filter = open(NETLINK_NETFILTER, 0).ok().map(|(socket, _)| socket);
-        Ok(Sockets { route, monitor, generic, filter, own_port, buffer: vec![0; DATAGRAM] })
+        Ok(Sockets { route, monitor, generic, filter, marks: None, own_port, buffer: vec![0; DATAGRAM] })
     }
 
     /// Adds them to the event loop.
     pub fn register(&mut self, events: &mut EventLoop) -> io::Result<()> {
-        for (socket, token) in self.all().zip(TOKENS) {
+        for (socket, token) in self.all() {
             events.add(socket, token)?;
         }
         Ok(())
@@ -77,7 +79,20 @@ impl Sockets {
 
     /// Takes another socket for IPVS into use, of another network namespace. What it holds are answers to somebody else.
     pub fn replace_generic(&mut self, socket: OwnedFd, events: &mut EventLoop) -> io::Result<()> {
-        let [_, _, token, _] = TOKENS;
+        let [_, _, token, _, _] = TOKENS;
+        self.generic = self.taken(socket)?;
+        events.add(&mut self.generic, token)
+    }
+
+    /// Takes a socket for the packet filter of that network namespace into use.
+    pub fn add_marks(&mut self, socket: OwnedFd, events: &mut EventLoop) -> io::Result<()> {
+        let [_, _, _, _, token] = TOKENS;
+        let socket = self.taken(socket)?;
+        events.add(self.marks.insert(socket), token)
+    }
+
+    /// A socket that an earlier process of this kind had before, emptied.
+    fn taken(&mut self, socket: OwnedFd) -> io::Result<Socket> {
         // Not bound: the kernel binds it with the first request, and a second time it cannot be.
         let mut socket = sys::netlink(socket);
         prepare(&mut socket)?;
@@ -86,31 +101,34 @@ impl Sockets {
                 break;
             }
         }
-        self.generic = socket;
-        events.add(&mut self.generic, token)
+        Ok(socket)
     }
 
     /// Makes the event loop report again what is left to read.
     pub fn rearm(&mut self, events: &mut EventLoop) -> io::Result<()> {
-        for (socket, token) in self.all().zip(TOKENS) {
+        for (socket, token) in self.all() {
             events.rearm(socket, token)?;
         }
         Ok(())
     }
 
-    fn all(&mut self) -> impl Iterator<Item = &mut Socket> {
-        [&mut self.monitor, &mut self.route, &mut self.generic].into_iter().chain(&mut self.filter)
+    fn all(&mut self) -> impl Iterator<Item = (&mut Socket, Token)> {
+        let [monitor, route, generic, filter, marks] = TOKENS;
+        let three = [(&mut self.monitor, monitor), (&mut self.route, route), (&mut self.generic, generic)];
+        let filter = self.filter.as_mut().map(|socket| (socket, filter));
+        three.into_iter().chain(filter).chain(self.marks.as_mut().map(|socket| (socket, marks)))
     }
 
     /// Writes requests. The kernel carries them out before the write returns; their answers are there to read then.
     /// What cannot be written is lost like an answer.
     pub fn send(&mut self, batch: &Batch, facts: &mut Vec<Fact>) {
-        let socket = match (batch.bus, &self.filter) {
-            (Bus::Route, _) => &self.route,
-            (Bus::Generic, _) => &self.generic,
-            (Bus::Filter, Some(filter)) => filter,
-            (Bus::Filter, None) => return facts.push(Fact::Lost(batch.bus)),
+        let socket = match batch.bus {
+            Bus::Route => Some(&self.route),
+            Bus::Generic => Some(&self.generic),
+            Bus::Filter => self.filter.as_ref(),
+            Bus::Marks => self.marks.as_ref().or(self.filter.as_ref()),
         };
+        let Some(socket) = socket else { return facts.push(Fact::Lost(batch.bus)) };
         let kernel = SocketAddr::new(0, 0);
         for write in &batch.writes {
             match socket.send_to(write, &kernel, libc::MSG_DONTWAIT) {
@@ -134,10 +152,13 @@ impl Sockets {
     pub fn receive_answers(&mut self, facts: &mut Vec<Fact>) -> Drained {
         let route = receive(&self.route, reply::Socket::Command(Bus::Route), &mut self.buffer, facts);
         let generic = receive(&self.generic, reply::Socket::Command(Bus::Generic), &mut self.buffer, facts);
-        let filter = self.filter.as_ref().map_or(Drained::Yes, |socket| {
-            receive(socket, reply::Socket::Command(Bus::Filter), &mut self.buffer, facts)
-        });
-        if [route, generic, filter].contains(&Drained::No) { Drained::No } else { Drained::Yes }
+        let mut packets = |socket: &Option<Socket>, bus| {
+            socket
+                .as_ref()
+                .map_or(Drained::Yes, |socket| receive(socket, reply::Socket::Command(bus), &mut self.buffer, facts))
+        };
+        let (filter, marks) = (packets(&self.filter, Bus::Filter), packets(&self.marks, Bus::Marks));
+        if [route, generic, filter, marks].contains(&Drained::No) { Drained::No } else { Drained::Yes }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The three long-lived children as processes: their channels, which differ in type, behind one face.
 
 use super::files::Unfinished;
+use super::namespaces::TableSockets;
 use super::spawn::Process;
 use ipc::channel::{Channel, ChannelError, Received};
 use ipc::chunk;
@@ -95,10 +96,13 @@ impl Control {
         }
     }
 
-    /// Hands ipvsd the socket of the IPVS table.
-    pub fn table(&mut self, generation: Generation, socket: OwnedFd) -> Result<(), ChannelError> {
+    /// Hands ipvsd the sockets of the network namespace that has the IPVS table.
+    pub fn table(&mut self, generation: Generation, sockets: TableSockets) -> Result<(), ChannelError> {
         match self {
-            Control::Ipvs(c) => c.send_with_fds(generation, ToIpvs::Table, vec![socket]),
+            Control::Ipvs(c) => {
+                c.send_with_fds(generation, ToIpvs::Table, vec![sockets.ipvs])?;
+                sockets.marks.map_or(Ok(()), |socket| c.send_with_fds(generation, ToIpvs::Marks, vec![socket]))
+            }
             Control::Vrrp(_) | Control::Check(_) => Ok(()),
         }
     }

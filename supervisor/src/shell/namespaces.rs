@@ -40,8 +40,25 @@ pub struct Namespaces {
     names: Names,
     /// The one that was entered.
     own: Option<OsString>,
-    /// The generic netlink socket of the namespace that has the IPVS table, if it is another one.
-    pub table: Option<OwnedFd>,
+    /// The sockets of the namespace that has the IPVS table, if it is another one.
+    pub table: Option<TableSockets>,
+}
+
+/// The netlink sockets that ipvsd needs in a namespace that has the IPVS table.
+#[derive(Debug)]
+pub struct TableSockets {
+    /// Generic netlink.
+    pub ipvs: OwnedFd,
+    /// Netfilter, for `nftables_ipvs`; a kernel without nftables has none.
+    pub marks: Option<OwnedFd>,
+}
+
+impl TableSockets {
+    /// The same sockets once more.
+    pub fn try_clone(&self) -> std::io::Result<TableSockets> {
+        let marks = self.marks.as_ref().map(OwnedFd::try_clone).transpose()?;
+        Ok(TableSockets { ipvs: self.ipvs.try_clone()?, marks })
+    }
 }
 
 /// The two settings.
@@ -74,7 +91,7 @@ impl Namespaces {
             IpvsNamespace::Named(name) => Some(open(OsStr::new(name))?),
         };
         let table = match other {
-            Some(namespace) => Some(socket_in(&namespace)?),
+            Some(namespace) => Some(sockets_in(&namespace)?),
             None => None,
         };
         Ok(Namespaces { names, own, table })
@@ -140,17 +157,20 @@ fn enter(name: &OsStr) -> Result<(), String> {
     Ok(())
 }
 
-/// Opens ipvsd's socket in a namespace, and comes back.
-fn socket_in(namespace: &File) -> Result<OwnedFd, String> {
+/// Opens ipvsd's sockets in a namespace, and comes back.
+fn sockets_in(namespace: &File) -> Result<TableSockets, String> {
     let why =
         |e: nix::errno::Errno| format!("the network namespace of net_namespace_ipvs cannot be entered: {}", e.desc());
     let back = File::open(OWN).map_err(|e| format!("{OWN}: {e}"))?;
     setns(namespace.as_fd(), CloneFlags::CLONE_NEWNET).map_err(why)?;
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, SockProtocol::NetlinkGeneric);
+    let open = |protocol| socket(AddressFamily::Netlink, SockType::Raw, flags, protocol);
+    let (ipvs, marks) = (open(SockProtocol::NetlinkGeneric), open(SockProtocol::NetlinkNetFilter));
     setns(back, CloneFlags::CLONE_NEWNET).map_err(why)?;
-    socket
-        .map_err(|e| format!("there is no netlink socket in the network namespace of net_namespace_ipvs: {}", e.desc()))
+    let ipvs = ipvs.map_err(|e| {
+        format!("there is no netlink socket in the network namespace of net_namespace_ipvs: {}", e.desc())
+    })?;
+    Ok(TableSockets { ipvs, marks: marks.ok() })
 }
 
 /// Has the second run say the names. What is wrong with the configuration is said later, by who uses it.

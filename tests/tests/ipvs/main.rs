@@ -7,7 +7,9 @@
 mod apart;
 mod connections;
 mod files;
+mod policy;
 mod same;
+mod synced;
 mod timing;
 mod told;
 mod traffic;
@@ -27,7 +29,7 @@ const SETTLED: Duration = Duration::from_secs(90);
 const STABLE: Duration = Duration::from_secs(2);
 
 /// Two directors and two web servers.
-struct Stage {
+pub struct Stage {
     theirs: Host,
     ours: Host,
     hosts: [Host; 2],

@@ -51,14 +51,14 @@ fn port(n: usize) -> u16 {
 type Course = Vec<(Instant, String)>;
 
 /// Two directors with an oracle each.
-struct Trial {
-    stage: Stage,
-    directories: [Directory; 2],
-    notes: [Notes; 2],
+pub struct Trial {
+    pub stage: Stage,
+    pub directories: [Directory; 2],
+    pub notes: [Notes; 2],
 }
 
 impl Trial {
-    fn new() -> Outcome<Trial> {
+    pub fn new() -> Outcome<Trial> {
         let trial = Trial {
             stage: Stage::new()?,
             directories: [Directory::new()?, Directory::new()?],
@@ -72,7 +72,7 @@ impl Trial {
     }
 
     /// Whom a director asks.
-    fn oracle(&self, side: usize) -> &Host {
+    pub fn oracle(&self, side: usize) -> &Host {
         &self.stage.hosts[side]
     }
 

@@ -65,7 +65,7 @@ fn config(directory: &Directory, which: &str) -> Outcome<String> {
 }
 
 /// The lines of each subject, in order.
-fn by_subject(text: &str) -> BTreeMap<String, Vec<String>> {
+pub fn by_subject(text: &str) -> BTreeMap<String, Vec<String>> {
     let mut subjects: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in text.lines() {
         let (subject, state) = line.rsplit_once(' ').unwrap_or((line, ""));

@@ -4,6 +4,7 @@ use super::super::accounts::Whom;
 use super::super::children::{Control, Running, program};
 use super::super::compile::{Compiler, Order};
 use super::super::files;
+use super::super::namespaces::TableSockets;
 use super::take::breach;
 use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_token};
 use ipc::channel::{ChannelError, pair};
@@ -243,19 +244,19 @@ impl Driver {
         let (log, fds) = self.log_for(Some(daemon));
         self.send(daemon, self.generation(), Down::Hello { log }, fds);
         let generation = self.generation();
-        if let Some(socket) = table
+        if let Some(sockets) = table
             && let Some(running) = self.children.get_mut(&daemon)
         {
-            let sent = running.control.table(generation, socket);
+            let sent = running.control.table(generation, sockets);
             self.note(daemon, sent);
         }
         Ok(())
     }
 
-    /// The socket for ipvsd of the network namespace that has the IPVS table, if that is another than this.
-    fn table(&self) -> Result<Option<OwnedFd>, String> {
-        let table = self.setup.namespaces.table.as_ref().map(OwnedFd::try_clone);
-        table.transpose().map_err(|e| format!("the socket of net_namespace_ipvs: {e}"))
+    /// The sockets for ipvsd of the network namespace that has the IPVS table, if that is another than this.
+    fn table(&self) -> Result<Option<TableSockets>, String> {
+        let table = self.setup.namespaces.table.as_ref().map(TableSockets::try_clone);
+        table.transpose().map_err(|e| format!("the sockets of net_namespace_ipvs: {e}"))
     }
 
     /// Makes a channel between ipvsd and another child, and gives each its end.
