@@ -134,23 +134,24 @@ impl Engine {
                     lines::removing(service, real, out);
                     last_of_real(old, *real_idx, out);
                     if real.smtp_alert == Switch::On {
-                        out.extend(removal(old, &words::about_real(service, real, "DOWN")));
+                        out.extend(removal(old, &words::about_real(service, real, "DOWN"), "Removing"));
                     }
                 }
             }
             if goes && state.quorum == Quorum::Up {
                 last_of_service(old, idx, out);
                 if service.smtp_alert == Switch::On {
-                    out.extend(removal(old, &words::about_service(service, "DOWN")));
+                    let how = lines::quorum(service, Quorum::Down, 0);
+                    out.extend(removal(old, &words::about_service(service, "DOWN"), &how));
                 }
             }
         }
     }
 }
 
-/// A mail about what a reload removes.
-fn removal(old: &Live, about: &str) -> Option<Action> {
-    Letter::new(&old.config, about, "It is not in the configuration any more").map(Action::Compose)
+/// A mail about what a reload removes. COMPAT: keepalived 2.2.7, measured: the words.
+fn removal(old: &Live, about: &str, how: &str) -> Option<Action> {
+    Letter::new(&old.config, about, how).map(Action::Compose)
 }
 
 impl CheckerState {

@@ -65,7 +65,6 @@ fn rules(host: &Host) -> Outcome<String> {
 fn marks_are_given_where_the_table_is() -> Outcome {
     let stage = Stage::new()?;
     let client = stage.lan.host("client", "192.168.154.100/24")?;
-    // keepalived 2.2.7 puts them where the daemon is, where no such packet comes.
     let other = &stage.theirs;
     other.netns.ip(&format!("addr add 192.168.154.188/24 dev {INTERFACE}"))?;
     let config = service("lb_algo rr\n    lb_kind DR", "", TCP)
