@@ -126,6 +126,8 @@ impl Driver {
             }
             now = self.events.wait(Some(now), ready)?;
         }
+        // What came last: the edges of its sources have been seen.
+        self.read_connections(now, ready);
         Ok(now)
     }
 

@@ -1,13 +1,13 @@
 //! Files that the supervisor opens: dumps, the log file, pid files of children. Never a predictable name in a directory that
 //! others may write to, never through a link.
 
-use super::regular::{self, LastLink};
+use super::regular::{self, Found, LastLink};
 use ipc::config::identity::Identity;
 use ipc::log::syslog;
 use ipc::msg::control::DumpKind;
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, SFlag};
 use nix::unistd::{Pid, geteuid};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -21,6 +21,9 @@ use supervisor::daemon::Daemon;
 
 /// Where dumps and the children's pid files go. keepalived's dumps go to /tmp, where two of its CVEs came from.
 const RUN_DIR: &str = "/run/holdfast";
+
+/// How the names of files begin that are being written.
+const UNFINISHED: &str = ".unfinished-";
 
 /// Longer than any pid file of a child.
 const PID_FILE_LIMIT: usize = 16;
@@ -72,7 +75,7 @@ fn dump_name(whose: Option<Daemon>, kind: DumpKind) -> &'static str {
 /// A new, empty dump file. `None` is the supervisor's own.
 pub fn dump(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Result<(File, Unfinished), String> {
     let path = match asked_for(whose, kind, asked) {
-        Some(path) => path,
+        Some(path) => replaceable(path)?,
         None => run_dir()?.join(dump_name(whose, kind)),
     };
     begin(&path, Mode::S_IRUSR | Mode::S_IWUSR)
@@ -92,6 +95,32 @@ fn asked_for(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Option<
         Some(Daemon::Ipvs) => beside(path, "_ipvs"),
         None => beside(path, "_parent"),
     })
+}
+
+/// A path that a dump may take: a device, a pipe or a directory of that name is not for us to remove.
+fn replaceable(path: PathBuf) -> Result<PathBuf, String> {
+    match Found::at(&path, LastLink::Itself) {
+        Ok(found) if matches!(found.kind(), SFlag::S_IFREG | SFlag::S_IFLNK) => Ok(path),
+        Ok(_) => Err(format!("{} is there and is no regular file; name another", path.display())),
+        Err(Errno::ENOENT) => Ok(path),
+        Err(e) => Err(format!("{} cannot be looked at: {}", path.display(), e.desc())),
+    }
+}
+
+/// Removes what dumps that were never finished have left in the run directory: the supervisor was killed meanwhile.
+pub fn remove_unfinished() {
+    let entries = run_dir().ok().and_then(|directory| std::fs::read_dir(directory).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(is_left_over) {
+            let _ = std::fs::remove_file(entry.path()); // the next start tries again
+        }
+    }
+}
+
+/// Whether a file of that name is unfinished and will remain so: the process whose number it has is gone.
+fn is_left_over(name: &str) -> bool {
+    let pid = name.strip_prefix(UNFINISHED).and_then(|name| name.rsplit('.').nth(1));
+    pid.is_some_and(|pid| pid.parse::<u32>().is_ok_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()))
 }
 
 /// A file that is being written, under a name that nobody looks for. It goes when this is dropped.
@@ -120,7 +149,7 @@ impl Drop for Unfinished {
 fn begin(path: &Path, mode: Mode) -> Result<(File, Unfinished), String> {
     /// So that two of the same name do not meet.
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let mut name = std::ffi::OsString::from(".");
+    let mut name = std::ffi::OsString::from(UNFINISHED);
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.{}", Pid::this(), NUMBER.fetch_add(1, Ordering::Relaxed)));
     let new = path.with_file_name(name);
@@ -227,6 +256,30 @@ mod tests {
         assert!(link.exists());
         forget_child_pid(&link, Pid::from_raw(5));
         assert!(!link.exists());
+    }
+
+    #[test]
+    fn a_dump_takes_the_place_of_files_and_links_only() {
+        let dir = TestDir::new("dumps");
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("file"), "old").unwrap();
+        symlink("/nowhere", path("link")).unwrap();
+        nix::unistd::mkfifo(&path("fifo"), Mode::S_IRUSR).unwrap();
+        for name in ["file", "link", "missing"] {
+            assert_eq!(replaceable(path(name)), Ok(path(name)));
+        }
+        for not in [path("fifo"), path("."), PathBuf::from("/dev/null")] {
+            assert!(replaceable(not).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_being_written_is_no_left_over() {
+        let name = |pid: i32| format!("{UNFINISHED}keepalived.data.{pid}.3");
+        assert!(!is_left_over(&name(Pid::this().as_raw())));
+        // More than the kernel gives.
+        assert!(is_left_over(&name(i32::MAX)));
+        assert!(!is_left_over("keepalived.data") && !is_left_over("sysctl.5.6"));
     }
 
     #[test]

@@ -90,6 +90,7 @@ pub fn run(mut cli: Cli) -> u8 {
     if let Err(e) = pid_file.write(Pid::this()) {
         return refuse(1, &e.to_string());
     }
+    files::remove_unfinished();
     // 6. What needs the name service, the time zone's file or a capability that is given up next.
     learn_time_zone();
     own_console();

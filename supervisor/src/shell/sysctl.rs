@@ -64,10 +64,22 @@ impl Sysctls {
         let wanted = self.values(wanted);
         let gone: Vec<String> = self.changed.keys().filter(|name| !wanted.contains_key(*name)).cloned().collect();
         gone.iter().for_each(|name| lines.extend(self.put_back(name)));
-        for (name, now) in wanted {
-            if let Some(found) = self.read(&name).filter(|found| *found != now) {
-                let before = self.changed.get(&name).map_or(found, |changed| changed.before);
-                self.changed.insert(name, Changed { before, now });
+        lines.extend(self.set(wanted));
+        lines
+    }
+
+    /// Sets what is not as wanted, and notes what it was.
+    fn set(&mut self, wanted: BTreeMap<String, i32>) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (name, now) in &wanted {
+            match self.read(name) {
+                // Its interface is gone. Another one of that name has its own before.
+                None => drop(self.changed.remove(name)),
+                Some(found) if found != *now => {
+                    let before = self.changed.get(name).map_or(found, |changed| changed.before);
+                    self.changed.insert(name.clone(), Changed { before, now: *now });
+                }
+                Some(_) => {}
             }
         }
         if let Err(why) = self.write_down() {
@@ -77,7 +89,8 @@ impl Sysctls {
             ));
         }
         // `conf/all/rp_filter` comes last of the filters: none is less strict meanwhile. What is put back goes the other way.
-        let mut all: Vec<(&String, &Changed)> = self.changed.iter().collect();
+        let changed = self.changed.iter().filter(|(name, _)| wanted.contains_key(*name));
+        let mut all: Vec<(&String, &Changed)> = changed.collect();
         all.sort_by_key(|(name, _)| name.starts_with("conf/all/"));
         for (name, Changed { before, now }) in all {
             if self.read(name) == Some(*now) {
@@ -107,13 +120,14 @@ impl Sysctls {
         self.due
     }
 
-    /// Looks at everything again, if it is time.
+    /// Looks again at what interfaces bring with them, if it is time. Other settings are whoever's who has changed them since.
     pub fn turn(&mut self, now: Mono) -> Vec<Line> {
-        let Some(wanted) = self.wanted.clone().filter(|_| self.due.is_some_and(|at| at <= now)) else {
+        if self.due.is_none_or(|at| at > now) {
             return Vec::new();
-        };
+        }
         (self.due, self.looked) = (None, now);
-        self.settle(&wanted)
+        let wanted = self.wanted.as_ref().map(promoted).unwrap_or_default();
+        self.set(wanted)
     }
 
     /// The end: everything as it was, unless somebody else has changed it.
@@ -133,10 +147,7 @@ impl Sysctls {
         if wanted.no_local_igmp == Switch::On {
             values.insert(REPORTS.to_owned(), 0);
         }
-        // The compiler says the names, and it is not root.
-        for link in wanted.promote.iter().filter(|link| is_interface(link)) {
-            values.insert(format!("conf/{link}/promote_secondaries"), 1);
-        }
+        values.extend(promoted(wanted));
         if wanted.own_rp_filter == Switch::On {
             self.filters(&mut values);
         }
@@ -209,6 +220,12 @@ impl Sysctls {
         let lines = self.changed.iter().map(|(name, Changed { before, now })| format!("{name} {before} {now}\n"));
         files::note(note, &lines.collect::<String>())
     }
+}
+
+/// `promote_secondaries` of interfaces. The compiler says the names, and it is not root.
+fn promoted(wanted: &KernelSettings) -> BTreeMap<String, i32> {
+    let links = wanted.promote.iter().filter(|link| is_interface(link));
+    links.map(|link| (format!("conf/{link}/promote_secondaries"), 1)).collect()
 }
 
 /// Whether an interface may have that name: no path leads anywhere else.

@@ -318,7 +318,7 @@ impl Driver {
         match (unfinished, how) {
             (None, _) => {
                 let what = "Dumped without being told to".to_owned();
-                self.happens(Event::Broken(daemon, supervisor::lifecycle::Breach::Protocol(what)));
+                self.pending.push_back(Event::Broken(daemon, supervisor::lifecycle::Breach::Protocol(what)));
             }
             (Some(_), Dumped::Lost) => {}
             (Some(file), Dumped::Whole) => {
