@@ -64,7 +64,11 @@ impl Printer<'_> {
         }
         w.field("version", int(if *version == Version::V2 { 2 } else { 3 }))?;
         w.field("state", Value::Text(if *wanted == Wanted::Master { "MASTER" } else { "BACKUP" }))?;
-        w.field("interface", self.link(*link))?;
+        match options.vrf {
+            None => w.field("interface", self.link(*link))?,
+            // A file has one or the other.
+            Some(_) => w.json_only("interface", self.link(*link))?,
+        }
         w.field("virtual_router_id", int(*vrid))?;
         w.field("priority", int(*priority))?;
         w.field("advert_int", Value::Seconds(*advert_int))?;

@@ -4,6 +4,7 @@ use checkd::conf::{Compiled, compile};
 use checkd::print::print;
 use ipc::config::check::CheckerKind;
 use ipc::config::route::{Route, Rule};
+use ipc::config::shown::Commands;
 use ipc::config::vrrp::{Link, Notify, Switch};
 use ipc::config::vrrp_options::NotifyDeleted;
 use ipc::config::{Bundle, LinkIdx, Origin, ScriptIdx};
@@ -122,8 +123,10 @@ fn sort_commands(Bundle { script, vrrp, check, .. }: &mut Bundle) {
     }
 }
 
-/// Numbers the interfaces in use by their names.
+/// Numbers the interfaces in use by their names. What dumps say of them follows from the rest.
 fn sort_links(Bundle { ipvs, vrrp, .. }: &mut Bundle) {
+    vrrp.options.iter_mut().for_each(|(_, options)| options.shown.track_links.clear());
+    vrrp.commands = Commands::default();
     let old = vrrp.links.clone();
     let mut used: Vec<&mut LinkIdx> = Vec::new();
     for (_, i) in vrrp.instances.iter_mut() {

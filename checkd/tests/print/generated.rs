@@ -75,6 +75,17 @@ virtual_ipaddress {
 192.0.2.3
 }
 }
+vrrp_instance C {
+vrf blue
+virtual_router_id 2
+unicast_src_ip 192.0.2.9
+unicast_peer {
+192.0.2.8
+}
+virtual_ipaddress {
+192.0.2.4 dev eth2
+}
+}
 vrrp_sync_group G {
 group {
 A
