@@ -308,6 +308,11 @@ fn vrf_is_in_the_place_of_an_interface() {
     assert!(all(format!("vrf red\n{vips}")).contains("but is not unicast or has no source"));
     let made = all(format!("vrf red\nuse_vmac\n{unicast}{vips}"));
     assert!(made.contains("only `vrf`"), "{made}");
+    // The source is an address of one of the VRF's interfaces: looked for on the VRF, it would never be there.
+    let tracked = format!("vrf red\ntrack_src_ip\n{unicast}{vips}");
+    let warned = all(tracked.clone());
+    assert!(warned.contains("warning[R005] `track_src_ip` looks for the source on one interface"), "{warned}");
+    assert_eq!(self::bundle(text(&tracked)).vrrp.instances.rows()[0].track_source, Switch::Off);
     let nowhere = vips.replace(" dev eth0", "");
     assert!(all(format!("vrf red\n{unicast}{nowhere}")).contains("no `dev`"));
 }

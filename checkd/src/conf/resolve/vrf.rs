@@ -11,7 +11,7 @@ use ipc::config::vrrp::Switch;
 
 impl Resolver<'_, '_> {
     /// The instance with the VRF's own device in the place of an interface: a socket that is bound to it sends by the VRF's routes and
-    /// hears what comes in on its interfaces. COMPAT: keepalived 2.4.3, keywords §5; 2.2.7, measured, refuses to run without `interface`,
+    /// hears what comes in on its interfaces. COMPAT: keepalived 2.4.3; 2.2.7, measured, refuses to run without `interface`,
     /// whatever `vrf` says, and has no `vrf` beside an `interface`.
     pub(super) fn in_vrf(&mut self, draft: &Draft, g: &Global) -> Draft {
         let mut d = draft.clone();
@@ -39,6 +39,11 @@ impl Resolver<'_, '_> {
                 .push(Diagnostic::warning(Code::CONFLICT, span, message).label("ignored").also(vrf.span, "this"));
         }
         d.more.vmac_addr = Switch::Off;
+        if let Some(span) = d.track_source.take() {
+            let message = "`track_src_ip` looks for the source on one interface, which `vrf` is not";
+            let warning = Diagnostic::warning(Code::CONFLICT, span, message).label("ignored");
+            self.r.diags.push(warning.also(vrf.span, "this"));
+        }
         for address in d.vips.iter_mut().chain(&mut d.excluded) {
             self.placed(address, vrf.span, g);
         }
