@@ -325,12 +325,19 @@ fn active_a_lower_priority_just_after_the_beginning_is_no_rival() {
 fn active_a_flood_of_lower_priority_is_answered_four_times_an_interval() {
     let mut bench = Bench::one(instance(1, 100));
     bench.to_master();
-    let mut sent = 0;
-    for _ in 0..1000 {
-        sent += adverts(bench.hear(99, 9)).len();
-        bench.pass(ms(1));
+    bench.run(ms(500));
+    let (mut answers, mut bursts) = (0, 0);
+    for _ in 0..2000 {
+        let heard = bench.hear(99, 9);
+        answers += adverts(heard).len();
+        bursts += announcements(heard);
+        bursts += announcements(bench.run(ms(1)));
     }
-    assert_eq!(sent, 4);
+    assert_eq!(answers, 8);
+    assert!(
+        (35..=45).contains(&bursts),
+        "{bursts} announcements, 5 at once: not one burst in a quarter of an interval"
+    );
 }
 
 // --- keepalived's additions -------------------------------------------------------------------------------------------------

@@ -98,7 +98,7 @@ fn it_gives_way_to_a_higher_rival_as_keepalived_does() -> Outcome {
     Ok(())
 }
 
-/// COMPAT: keepalived 2.4.3, behaviour §4: of two owners the one with the lower address gives way, and owns its addresses again when it is
+/// COMPAT: keepalived 2.4.3: of two owners the one with the lower address gives way, and owns its addresses again when it is
 /// master again. 2.2.7, measured: each gives way, and has priority 254 from then on. They are silent for as long.
 #[test]
 fn an_owner_gives_way_to_one_with_a_higher_address() -> Outcome {

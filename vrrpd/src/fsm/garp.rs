@@ -27,6 +27,8 @@ pub struct Garp {
     refresh: Option<Mono>,
     lower_prio: Option<Mono>,
     again: Option<Mono>,
+    /// Before this, `again` makes up for a rival: one burst in a quarter of an interval.
+    spent: Option<Mono>,
     extra: Option<Mono>,
 }
 
@@ -109,9 +111,12 @@ impl Instance {
         if timing.lower_prio_repeat == 0 {
             return;
         }
+        self.garp.lower_prio = after(scene.now, timing.lower_prio_delay);
+        if let Some(at) = self.garp.spent.filter(|at| scene.now < *at) {
+            return self.garp_again(at);
+        }
         self.garp.again = None;
         self.burst(timing.lower_prio_repeat, scene);
-        self.garp.lower_prio = after(scene.now, timing.lower_prio_delay);
     }
 
     /// The same once a moment later: of a rival that is not answered because one was just now, or that is no rival.
@@ -140,6 +145,7 @@ impl Instance {
             self.burst(timing.lower_prio_repeat, scene);
         }
         if self.garp.again.take_if(|due| *due <= now).is_some() {
+            self.garp.spent = Some(now + self.advert_int() / 4);
             self.burst(timing.lower_prio_repeat, scene);
         }
         if let Some(due) = self.garp.refresh.take_if(|due| *due <= now) {
