@@ -440,7 +440,9 @@ pub static DIFFERENCES: &[Difference] = &[
         "of two masters that hear each other again the one with the higher priority, when the other one heard it first",
         "does not know that there was another, and neighbours keep the address of that one, unless `higher_prio_send_advert` is set there",
         "hears one more advert of the other, for `higher_prio_send_advert` is on, and announces the addresses again; it takes that advert for \
-         no rival within a quarter of an interval after it became master itself",
+         no rival within a quarter of an interval after it became master itself. A keepalived with the higher priority does take it for \
+         one: whenever it takes over from Holdfast it logs \"lower priority ... forcing new election\", announces once more and runs \
+         notify_master_rx_lower_pri; `higher_prio_send_advert off` here spares it that",
         "a service address that neighbours look for on a backup is an outage that lasts until their tables forget it",
     ),
     running(
