@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tests::cleanup::Directory;
 use tests::config::{VIP, Vrrp};
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
+use tests::netns::run;
 use tests::pair::{Pair, SOON, with_log};
 
 /// A `vrrp_script` that succeeds while the file `good` is in the directory.
@@ -181,5 +182,88 @@ fn notify_scripts_are_told_what_keepalived_tells_them() -> Outcome {
     let ours = notified(Program::under_test())?;
     assert!(theirs.iter().all(|(_, record)| !record.is_empty()), "each was called: {theirs:?}");
     assert_eq!(ours, theirs);
+    Ok(())
+}
+
+/// A router of lower priority that hears nothing, and so is a second master: its adverts are told to the script and to the FIFO.
+fn lower_told(program: Program) -> Outcome<[Vec<String>; 2]> {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let [called, read] = ["called", "read"].map(|name| directory.file(name));
+    let script = directory.script("lower", &format!("#!/bin/sh\necho \"$*\" >>{}\n", called.display()))?;
+    let reader = format!("#!/bin/sh\nwhile read -r line; do echo \"$line\" >>{}; done <\"$1\"\n", read.display());
+    let reader = directory.script("reader", &reader)?;
+    let config = Vrrp::master(100)
+        .global(format!("vrrp_notify_fifo {}", directory.file("fifo").display()))
+        .global(format!("vrrp_notify_fifo_script {}", reader.display()))
+        .line(format!("notify_master_rx_lower_pri \"{} 'two words'\"", script.display()))
+        .to_string();
+    let one = Daemon::start(program, &pair.a, &config)?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    let lines = |path: &std::path::Path| -> Vec<String> {
+        let text = fs::read_to_string(path).unwrap_or_default();
+        text.lines().filter(|line| !line.ends_with(" BACKUP 100")).map(str::to_owned).collect()
+    };
+    for rule in [
+        "add table ip deaf",
+        "add chain ip deaf in { type filter hook input priority 0 ; }",
+        "add rule ip deaf in ip protocol 112 drop",
+    ] {
+        run(pair.b.netns.command("nft").arg(rule))?;
+    }
+    assert!(!called.exists(), "nothing was received so far");
+    let mut two = Daemon::start(Program::Keepalived, &pair.b, &Vrrp::backup(90).to_string())?;
+    // Each of its adverts is told, not the first alone.
+    wait_until("two adverts are told", SOON * 2, || Ok(lines(&called).len() >= 2 && lines(&read).len() >= 3))
+        .map_err(|failure| with_log(&failure, &one))?;
+    assert!(pair.a.has(VIP)?);
+    // Its last one has priority 0, of which nothing is told.
+    two.terminate()?;
+    Ok([lines(&called), lines(&read)].map(|mut lines| {
+        lines.dedup();
+        lines
+    }))
+}
+
+#[test]
+fn adverts_of_lower_priority_are_told_as_keepalived_tells_them() -> Outcome {
+    let theirs = lower_told(Program::Keepalived)?;
+    let ours = lower_told(Program::under_test())?;
+    assert_eq!(ours, theirs);
+    assert!(ours[1].iter().any(|line| line == "INSTANCE \"VI_1\" MASTER_RX_LOWER_PRI 100"), "{ours:?}");
+    Ok(())
+}
+
+/// The script of one state never ends: what comes after it waits for 30 s, and is run then, the newest last.
+#[test]
+fn a_notify_script_that_never_ends_holds_up_the_next_ones_for_its_time_only() -> Outcome {
+    let (pair, directory) = (Pair::new()?, Directory::new()?);
+    let told = directory.file("told");
+    let script = directory.script(
+        "tell",
+        &format!("#!/bin/sh\necho \"$3 $$\" >>{}\n[ \"$3\" != BACKUP ] || exec sleep 1000\n", told.display()),
+    )?;
+    let other = directory.script("other", &format!("#!/bin/sh\necho >{}\n", directory.file("other_told").display()))?;
+    let config = Vrrp::backup(100).line(format!("notify {}", script.display())).block(format!(
+        "vrrp_sync_group G {{\n    group {{\n        VI_1\n    }}\n    notify_master {}\n}}",
+        other.display()
+    ));
+    let mut one = Daemon::start(Program::Holdfast, &pair.a, &config.to_string())?;
+    pair.wait_master(&pair.a).map_err(|failure| with_log(&failure, &one))?;
+    let began = Instant::now();
+    wait_until("another subject's script does not wait", SOON, || Ok(directory.file("other_told").exists()))?;
+    let states = || -> Vec<String> {
+        let text = fs::read_to_string(&told).unwrap_or_default();
+        text.lines().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect()
+    };
+    assert_eq!(states(), ["BACKUP"], "the script of MASTER waits");
+    wait_until("the script of MASTER is run", Duration::from_secs(40), || Ok(states() == ["BACKUP", "MASTER"]))
+        .map_err(|failure| with_log(&failure, &one))?;
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(20), "{took:?}");
+    one.wait_log("still runs after 30 s", SOON)?;
+    let text = fs::read_to_string(&told)?;
+    let pid = text.split_whitespace().nth(1).unwrap_or_default();
+    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists(), "it is not killed:\n{}", one.log());
+    one.terminate()?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! With Debian's keepalived on the same wire, each in both places.
 
+mod delays;
 mod groups;
 mod multicast;
 mod signed;

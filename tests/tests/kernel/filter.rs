@@ -22,7 +22,7 @@ fn config(globals: &str, vmac: &str) -> String {
 }
 
 /// The lines of all tables, without what the counters say and without an order.
-fn ruleset(alone: &Alone) -> Outcome<Vec<String>> {
+pub fn ruleset(alone: &Alone) -> Outcome<Vec<String>> {
     let text = run(alone.host.netns.command("nft").args(["list", "ruleset"]))?;
     let uncounted = |line: &str| {
         let mut words = line.split_whitespace().peekable();

@@ -8,5 +8,5 @@ mod interfaces;
 mod paths;
 mod removal;
 mod router_flag;
-
+mod strict;
 mod vmac;
