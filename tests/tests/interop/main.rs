@@ -4,6 +4,7 @@ mod delays;
 mod groups;
 mod multicast;
 mod signed;
+mod unicast;
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -394,15 +395,16 @@ fn same_bytes_authentication_header() -> Outcome {
 #[test]
 fn same_bytes_unicast_ipv6() -> Outcome {
     same_unicast_packets(&v6_unicast(Vrrp::master(100), true))?;
-    same_unicast_packets(&v6_unicast(Vrrp::master(100), true).line("unicast_ttl 20"))
+    same_unicast_packets(&v6_unicast(Vrrp::master(100), true).line("unicast_ttl 20")).map(drop)
 }
 
 #[test]
 fn same_bytes_unicast() -> Outcome {
-    same_unicast_packets(&Vrrp::master(100).unicast("192.168.154.10", "192.168.154.11").line("version 3"))
+    same_unicast_packets(&v3_unicast(Vrrp::master(100), true)).map(drop)
 }
 
-fn same_unicast_packets(config: &Vrrp) -> Outcome {
+/// The packets on the wire are the same: these.
+fn same_unicast_packets(config: &Vrrp) -> Outcome<Frames> {
     let pair = Pair::with_ipv6()?;
     // Unicast frames carry the hardware address of the peer, which is asked for by ARP: only the packets are compared.
     let config = config.to_string();
@@ -418,5 +420,5 @@ fn same_unicast_packets(config: &Vrrp) -> Outcome {
         packets.push(said);
     }
     assert_eq!(packets[1], packets[0]);
-    Ok(())
+    Ok(packets.swap_remove(0))
 }

@@ -1,12 +1,12 @@
 //! Who is told where addresses are, and at which distance.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, SystemTime};
 use tests::capture::Capture;
 use tests::config::Vrrp;
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
-use tests::frame::Arp;
+use tests::frame::{Arp, neighbour_advertisement};
 use tests::pair::{Pair, SOON, STEADY, with_log};
 
 const VIPS: [&str; 3] = ["192.168.154.188", "192.168.154.189", "192.168.154.190"];
@@ -40,6 +40,34 @@ fn announcements_keep_their_distance_and_adverts_their_time() -> Outcome {
     }
     let silence = pair.longest_silence(&pair.a)?;
     assert!(silence < STEADY, "no advert waited: {silence:?}");
+    Ok(())
+}
+
+/// The same of neighbour advertisements, by the words for all interfaces.
+#[test]
+fn announcements_of_ipv6_keep_their_distance() -> Outcome {
+    let pair = Pair::with_ipv6()?;
+    let vips = ["fe80::188", "2001:db8::188/64"];
+    let config = Vrrp::master(255)
+        .global("vrrp_gna_interval 0.15")
+        .line("garp_master_repeat 3")
+        .line("garp_master_delay 0")
+        .addresses(&vips);
+    let daemon = Daemon::start(Program::under_test(), &pair.a, &config.to_string())?;
+    let round: Vec<Ipv6Addr> = vips.iter().filter_map(|vip| vip.split('/').next()?.parse().ok()).collect();
+    let told = || -> Vec<(SystemTime, Ipv6Addr)> {
+        let frames = pair.wire.frames().into_iter();
+        let told = frames.filter_map(|frame| Some((frame.at, neighbour_advertisement(&frame.bytes)?.0)));
+        told.filter(|(_, address)| round.contains(address)).collect()
+    };
+    wait_until("six announcements", SOON, || Ok(told().len() >= 6)).map_err(|failure| with_log(&failure, &daemon))?;
+    std::thread::sleep(Duration::from_millis(500));
+    let all = told();
+    assert_eq!(all.iter().map(|(_, address)| *address).collect::<Vec<_>>(), round.repeat(3));
+    for (one, next) in all.iter().zip(all.iter().skip(1)) {
+        let gap = next.0.duration_since(one.0).unwrap_or_default();
+        assert!(gap >= Duration::from_millis(130), "{gap:?} between {} and {}", one.1, next.1);
+    }
     Ok(())
 }
 
