@@ -38,6 +38,8 @@ pub(super) struct Lane {
     tables: BTreeMap<TableKey, State>,
     /// What was there before a table of two parts was asked for: it still is when that is refused.
     before: BTreeMap<TableKey, Table>,
+    /// Why a table has one part instead of two, which is said when the kernel has taken it.
+    unsaid: BTreeMap<TableKey, Errno>,
     dirty: Dirty,
     /// Transactions in the order in which they were sent.
     in_flight: VecDeque<Flight>,
@@ -82,9 +84,19 @@ struct Flight {
     first: u32,
     last: u32,
     table: TableKey,
-    /// Whether the table is to have two parts.
-    two_parts: Switch,
+    asks: Asks,
     result: Result<(), Errno>,
+}
+
+/// What a transaction is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asks {
+    /// A change of elements, or the end of the table.
+    Change,
+    /// A table of two parts is made.
+    Both,
+    /// A table of one part is made.
+    One,
 }
 
 impl Lane {
@@ -207,7 +219,7 @@ impl Reconciler {
             (None, Some(state)) => {
                 let mut transaction = Transaction::new(self.next_seq.wrapping_add(1));
                 tables::remove(&mut transaction, key.family, state.name());
-                self.send_filter(key, transaction, out);
+                self.send_filter(key, Asks::Change, transaction, out);
             }
             (Some(layout), Some(State::There(table))) if table.layout == layout => {
                 let (wanted, there) = match (key.purpose, dirty) {
@@ -249,14 +261,14 @@ impl Reconciler {
         for some in gone.chunks(PORTION) {
             tables::take(&mut transaction, key, &name, some);
             if some.len() == PORTION {
-                transaction = self.send_filter(key, transaction, out);
+                transaction = self.send_filter(key, Asks::Change, transaction, out);
             }
         }
         for some in new.chunks(PORTION) {
             tables::add(&mut transaction, key, &name, some);
-            transaction = self.send_filter(key, transaction, out);
+            transaction = self.send_filter(key, Asks::Change, transaction, out);
         }
-        self.send_filter(key, transaction, out);
+        self.send_filter(key, Asks::Change, transaction, out);
     }
 
     /// A table with all its elements, as many as fit in the same moment.
@@ -270,6 +282,7 @@ impl Reconciler {
     ) {
         let mut transaction = Transaction::new(self.next_seq.wrapping_add(1));
         let name = layout.name.clone();
+        let asks = if layout.has_two_parts() { Asks::Both } else { Asks::One };
         if let Some(before) = before.as_ref().filter(|state| state.name() != name) {
             tables::remove(&mut transaction, key.family, before.name());
         }
@@ -281,24 +294,26 @@ impl Reconciler {
         self.filter.tables.insert(key, State::There(Table { layout, elements }));
         for some in all.chunks(PORTION) {
             tables::add(&mut transaction, key, &name, some);
-            transaction = self.send_filter(key, transaction, out);
+            transaction = self.send_filter(key, asks, transaction, out);
         }
-        self.send_filter(key, transaction, out);
+        self.send_filter(key, asks, transaction, out);
     }
 
     /// Sends a transaction unless it is empty; gives an empty one to go on with.
-    fn send_filter(&mut self, table: TableKey, transaction: Transaction, out: &mut Vec<Action>) -> Transaction {
+    fn send_filter(
+        &mut self,
+        table: TableKey,
+        asks: Asks,
+        transaction: Transaction,
+        out: &mut Vec<Action>,
+    ) -> Transaction {
         if transaction.is_empty() {
             return transaction;
         }
         // 0 is skipped by whoever takes the next number, and is no number of a transaction's middle that would matter.
         self.next_seq = transaction.end();
         let (first, last) = (transaction.first(), transaction.last());
-        let two_parts = match self.filter.tables.get(&table) {
-            Some(State::There(table)) if table.layout.has_two_parts() => Switch::On,
-            _ => Switch::Off,
-        };
-        self.filter.in_flight.push_back(Flight { first, last, table, two_parts, result: Ok(()) });
+        self.filter.in_flight.push_back(Flight { first, last, table, asks, result: Ok(()) });
         self.filter.answers_until = Some(self.now + ANSWER_LIMIT);
         let bus = match table.purpose {
             Purpose::Vips => Bus::Filter,
@@ -337,16 +352,15 @@ impl Reconciler {
             self.filter.answers_until = None;
         }
         let item = Item::Filter(flight.table);
-        let before = if flight.two_parts == Switch::On { self.filter.before.remove(&flight.table) } else { None };
+        if flight.asks == Asks::Both {
+            return self.both_answered(flight, out);
+        }
         let Err(errno) = flight.result else {
-            if flight.two_parts == Switch::On {
-                self.patience.settled(&Item::Reports(flight.table));
+            if flight.asks == Asks::One {
+                self.say_one_part(flight.table, out);
             }
             return self.patience.settled(&item);
         };
-        if flight.two_parts == Switch::On && self.filter.tables.contains_key(&flight.table) {
-            return self.reports_refused(flight.table, before, errno, out);
-        }
         let name = match self.filter.tables.get(&flight.table) {
             Some(state) => state.name().to_string(),
             // It was to go, and perhaps there are no such tables at all.
@@ -361,16 +375,46 @@ impl Reconciler {
 }
 
 impl Reconciler {
-    /// A table of two parts is refused: it is to have one, for now.
+    /// An answer to a table of two parts. When that is refused it is to have one, for now.
+    fn both_answered(&mut self, flight: Flight, out: &mut Vec<Action>) {
+        let (key, before) = (flight.table, self.filter.before.remove(&flight.table));
+        let is_asked_for =
+            matches!(self.filter.tables.get(&key), Some(State::There(table)) if table.layout.has_two_parts());
+        match flight.result {
+            Ok(()) if is_asked_for => {
+                self.filter.unsaid.remove(&key);
+                self.patience.settled(&Item::Reports(key));
+                self.patience.settled(&Item::Filter(key));
+            }
+            // More elements of one whose beginning was refused: they are in the table that was there before.
+            Ok(()) => {
+                self.filter.unknown(key);
+                self.filter.replan();
+            }
+            Err(errno) if is_asked_for => self.reports_refused(key, before, errno, out),
+            // The same, and nothing has come of them.
+            Err(_) => {}
+        }
+    }
+
     fn reports_refused(&mut self, key: TableKey, before: Option<Table>, errno: Errno, out: &mut Vec<Action>) {
-        match before {
-            Some(table) => drop(self.filter.tables.insert(key, State::There(table))),
-            None => self.filter.unknown(key),
+        if self.patience.refused(self.now, Item::Reports(key)) == Complaint::First {
+            self.filter.unsaid.insert(key, errno);
         }
         self.filter.replan();
-        if self.patience.refused(self.now, Item::Reports(key)) == Complaint::First {
-            let name = filter::name(&self.ledger, key.purpose).unwrap_or_default();
-            log(out, ipc::report::Level::Error, words::without_reports(key, name, errno));
+        let Some(table) = before else { return self.filter.unknown(key) };
+        let has_one = !table.layout.has_two_parts();
+        self.filter.tables.insert(key, State::There(table));
+        if has_one {
+            self.say_one_part(key, out);
+        }
+    }
+
+    /// A table is there that has one part. That is no news where no more is asked for.
+    fn say_one_part(&mut self, key: TableKey, out: &mut Vec<Action>) {
+        let Some(errno) = self.filter.unsaid.remove(&key) else { return };
+        if let Some(layout) = filter::layout(&self.ledger, key).filter(Layout::has_two_parts) {
+            log(out, ipc::report::Level::Error, words::without_reports(key, &layout.name, errno));
         }
     }
 }

@@ -61,7 +61,8 @@ pub(super) enum LinkMessage {
 }
 
 impl Reconciler {
-    /// `promote_secondaries` of an interface that was not there when the supervisor looked. Said once, until it was seen as it is to be.
+    /// `promote_secondaries` of an interface that was not there when the supervisor looked. Said once of an interface: the kernel reports no
+    /// change of this setting by itself, and what it says later of the interface is the next that is known of it.
     fn ask_to_settle(&mut self, out: &mut Vec<Action>) {
         let unset = |name| {
             let link = self.route.network.link(name)?;
