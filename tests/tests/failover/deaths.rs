@@ -1,7 +1,7 @@
 //! Who is master when processes die, stop and return, between two routers on a real LAN.
 
 use nix::sys::signal::{SIGCONT, SIGKILL, SIGSTOP};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tests::config::{VIP, Vrrp};
 use tests::daemon::{Daemon, Program};
 use tests::failure::{Outcome, wait_until};
@@ -176,6 +176,35 @@ fn a_process_that_hangs_is_replaced() -> Outcome {
         one.wait_log(&format!("{name} does not answer; it is killed and started again"), SOON)?;
         wait_until("another one is there", SOON, || Ok(one.process(name).is_ok_and(|new| new.pid != hung.pid)))?;
         pair.wait_master(&pair.a)?;
+    }
+    Ok(())
+}
+
+/// A master that was held up while another one took over: with `timer_expired_backup` it is a backup without a word, without it says
+/// at once that it is master.
+#[test]
+fn a_master_that_was_held_up_listens_first_if_that_is_asked_for() -> Outcome {
+    for (line, listens) in [("timer_expired_backup 90", true), ("", false)] {
+        let pair = Pair::new()?;
+        // One that is backup does not come back to be master, and one that stayed master does not give way.
+        let held_up = Vrrp::backup(100).line("nopreempt").line(line).to_string();
+        let [one, two] = pair.start([Program::Holdfast; 2], &held_up, &Vrrp::backup(90).to_string())?;
+        let vrrpd = one.process("vrrpd")?;
+        pair.wire.clear();
+        vrrpd.signal(SIGSTOP);
+        pair.wait_master(&pair.b)?;
+        let woken = SystemTime::now();
+        vrrpd.signal(SIGCONT);
+        if listens {
+            one.wait_log("backing off", SOON)?;
+            pair.wait_released(&pair.a)?;
+            std::thread::sleep(Duration::from_millis(4_500));
+            assert!(pair.b.has(VIP)?, "it stays where it is:\n{}", two.log());
+        } else {
+            pair.wait_released(&pair.b)?;
+        }
+        let said = pair.adverts_of(&pair.a).iter().any(|(at, _)| *at > woken);
+        assert_eq!(said, !listens, "{line}:\n{}", one.log());
     }
     Ok(())
 }
