@@ -8,5 +8,6 @@ mod interfaces;
 mod paths;
 mod removal;
 mod router_flag;
+mod source;
 mod strict;
 mod vmac;
