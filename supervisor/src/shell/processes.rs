@@ -20,14 +20,14 @@ use std::os::fd::{OwnedFd, RawFd};
 /// Processes that are told anew at most, and as much again may happen meanwhile; beyond it everything is forgotten and told anew.
 const WAITING: usize = 65_536;
 
-/// From one look at the records to the next. Within it they gather, so that a copy that becomes another program is one thing.
+/// From one look at the records to the next. Within it they gather, so that a copy that becomes another program at once is seen as that.
 const HOLD: Duration = Duration::from_millis(2);
 
 /// Records taken in one look.
 const RECORDS: usize = 4_096;
 
-/// Copies in a second whose files are opened. The kernel says of a copy whose child it is, not whose copy: with CLONE_PARENT that is another
-/// process. Of more than these what it says has to do.
+/// Copies in a second, of all processes of the machine, whose files are opened. The kernel says of a copy whose child it is, not whose
+/// copy: with CLONE_PARENT that is another process. Of more than these what it says has to do.
 const COPIES: u32 = 200;
 
 /// How often all processes are told anew where the kernel does not say what happens, and at most when records are lost.
@@ -54,11 +54,13 @@ enum Source {
     Hearing(Connector),
 }
 
-/// What there is to tell, in order; [`ProcessSeen::Runs`] is opened when it is told.
+/// What there is to tell, in order; [`ProcessSeen::Runs`] is opened when it is told. A copy and what it is are told in one message: between
+/// two, it would count for a process that it may not belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiting {
     Told(ProcessSeen),
     Open(u32),
+    Copied { parent: u32, child: u32 },
 }
 
 /// See the module's text.
@@ -240,12 +242,9 @@ impl Processes {
     }
 
     fn happened(&mut self, now: Mono, happened: Happened, logger: &mut Logger) {
-        let mut copy = None;
         let waiting = match happened {
-            Happened::Forked { parent, child } => {
-                copy = self.may_open_copy(now).then_some(Waiting::Open(child));
-                Waiting::Told(ProcessSeen::Forked { parent, child })
-            }
+            Happened::Forked { parent, child } if self.may_open_copy(now) => Waiting::Copied { parent, child },
+            Happened::Forked { parent, child } => Waiting::Told(ProcessSeen::Forked { parent, child }),
             Happened::Changed(pid) => Waiting::Open(pid),
             Happened::Ended(pid) => Waiting::Told(ProcessSeen::Ended(pid)),
             Happened::Answer(0) => {
@@ -272,7 +271,6 @@ impl Processes {
         }
         if self.waiting.len() < WAITING.saturating_mul(2) {
             self.waiting.push_back(waiting);
-            self.waiting.extend(copy);
         } else {
             self.waiting.clear();
             self.lost(now);
@@ -296,20 +294,28 @@ impl Processes {
     /// The next message, with at most as many descriptors as one may have.
     fn message(&mut self, logger: &mut Logger) -> Option<(Vec<ProcessSeen>, Vec<OwnedFd>)> {
         let (mut seen, mut fds) = (Vec::new(), Vec::new());
-        while seen.len() < PROCESSES && fds.len().saturating_add(self.files.count()) <= FILES {
+        while seen.len() < PROCESSES - 1 && fds.len().saturating_add(self.files.count()) <= FILES {
             let Some(next) = self.waiting.pop_front() else { break };
-            seen.push(match next {
-                Waiting::Told(told) => told,
-                Waiting::Open(pid) => match open(pid, self.files) {
-                    Some(files) => {
-                        fds.extend(files);
-                        ProcessSeen::Runs(pid, self.files)
-                    }
-                    None => {
-                        self.is_hidden(pid, logger);
-                        ProcessSeen::Ended(pid)
-                    }
-                },
+            let pid = match next {
+                Waiting::Told(told) => {
+                    seen.push(told);
+                    continue;
+                }
+                Waiting::Copied { parent, child } => {
+                    seen.push(ProcessSeen::Forked { parent, child });
+                    child
+                }
+                Waiting::Open(pid) => pid,
+            };
+            seen.push(match open(pid, self.files) {
+                Some(files) => {
+                    fds.extend(files);
+                    ProcessSeen::Runs(pid, self.files)
+                }
+                None => {
+                    self.is_hidden(pid, logger);
+                    ProcessSeen::Ended(pid)
+                }
             });
         }
         (!seen.is_empty()).then_some((seen, fds))
