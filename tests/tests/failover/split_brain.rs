@@ -1,13 +1,16 @@
 //! Two masters that cannot hear each other, and a third host that hears both: when they hear each other again, it must look for the service
 //! address at the one that stays.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tests::config::{VIP, Vrrp};
 use tests::daemon::Program;
-use tests::failure::{Outcome, wait_until};
+use tests::failure::{Failure, Outcome, wait_until};
 use tests::lan::{Host, INTERFACE};
 use tests::netns::run;
 use tests::pair::{Pair, SOON};
+
+/// How often the end of the split brain may come too late on a machine that has much to do.
+const ATTEMPTS: u32 = 3;
 
 /// Which adverts do not arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,18 +30,18 @@ enum First {
 
 /// What a rule in the host's own packet filter keeps from it: all adverts.
 fn deafen(host: &Host) -> Outcome {
-    for rule in [
-        "add table ip cut",
-        "add chain ip cut in { type filter hook input priority 0 ; }",
-        "add rule ip cut in ip protocol 112 drop",
-    ] {
-        run(host.netns.command("nft").arg(rule))?;
-    }
-    Ok(())
+    let rules = "table ip cut { chain in { type filter hook input priority 0 ; ip protocol 112 drop ; } ; }";
+    run(host.netns.command("nft").arg(rules)).map(drop)
 }
 
-fn mend(host: &Host) -> Outcome {
-    run(host.netns.command("nft").arg("delete table ip cut")).map(drop)
+/// The end of it, for all of them at the same time.
+fn mend(hosts: &[&Host]) -> Outcome {
+    let begun: Result<Vec<_>, _> =
+        hosts.iter().map(|host| host.netns.command("nft").arg("delete table ip cut").spawn()).collect();
+    for mut nft in begun? {
+        assert!(nft.wait()?.success(), "nft removes its table");
+    }
+    Ok(())
 }
 
 /// Where `host` looks for the service address.
@@ -51,8 +54,19 @@ fn mac(host: &Host) -> String {
     host.mac.map(|byte| format!("{byte:02x}")).join(":")
 }
 
-/// A pair whose winner is Holdfast and whose loser is `loser`, with a split brain and its end.
+/// Where the third host looks for the address after a split brain, and the winner's address.
 fn split(loser: Program, more: &str, cut: Cut, first: First) -> Outcome<[String; 2]> {
+    for _ in 0..ATTEMPTS {
+        if let Some(found) = split_once(loser, more, cut, first)? {
+            return Ok(found);
+        }
+    }
+    Err(Failure::new(format!("{ATTEMPTS} times the link was not mended before the next advert, 0.3 s later")))
+}
+
+/// A pair whose winner is Holdfast and whose loser is `loser`, with a split brain and its end; nothing if the link was mended too late,
+/// so that the other one may have been heard first.
+fn split_once(loser: Program, more: &str, cut: Cut, first: First) -> Outcome<Option<[String; 2]>> {
     let pair = Pair::new()?;
     let third = pair.lan.host("third", "192.168.154.20/24")?;
     // A router's neighbour table: every announcement counts.
@@ -76,18 +90,19 @@ fn split(loser: Program, more: &str, cut: Cut, first: First) -> Outcome<[String;
         wait_until("the loser is believed", SOON, || Ok(looks_at(&third)? == mac(&pair.b)))?;
     }
     std::thread::sleep(Duration::from_millis(1500));
-    let other = if first == First::Winner { &pair.b } else { &pair.a };
+    let (sooner, later) = if first == First::Winner { (&pair.a, &pair.b) } else { (&pair.b, &pair.a) };
     pair.wire.clear();
-    pair.wait_advert(other)?;
-    if cut == Cut::BothWays {
-        mend(&pair.a)?;
-    }
-    mend(&pair.b)?;
+    let before = pair.wait_advert(later)?.at;
+    let deaf: &[&Host] = if cut == Cut::BothWays { &[&pair.a, &pair.b] } else { &[&pair.b] };
+    mend(deaf)?;
+    let mended = SystemTime::now();
     wait_until("the loser gives way", SOON, || Ok(two.log().matches("Entering BACKUP STATE").count() == 2))?;
     pair.wait_released(&pair.b)?;
     std::thread::sleep(Duration::from_millis(500));
     assert_eq!(one.log().matches("Entering BACKUP STATE").count(), 1, "{}", one.log());
-    Ok([looks_at(&third)?, mac(&pair.a)])
+    // A winner that is not deaf answers the loser at once: there it is all the same.
+    let late = cut == Cut::BothWays && pair.adverts_of(sooner).iter().any(|(at, _)| before < *at && *at <= mended);
+    Ok((!late).then_some([looks_at(&third)?, mac(&pair.a)]))
 }
 
 #[test]

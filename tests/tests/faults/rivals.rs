@@ -63,17 +63,29 @@ fn answer(program: Program, priority: u8, line: &str, rival: Rival, seconds: u64
     Ok(Answer { adverts, announcements })
 }
 
-/// Both at the same time, each on a LAN of its own.
-fn alike(priority: u8, line: &str, rival: Rival, seconds: u64) -> Outcome<Answer> {
-    let (theirs, ours) = std::thread::scope(|scope| {
+/// Both at the same time, each on a LAN of its own: keepalived's answer and ours.
+fn both(priority: u8, line: &str, rival: Rival, seconds: u64) -> Outcome<[Answer; 2]> {
+    let (ours, theirs) = std::thread::scope(|scope| {
         let theirs =
             scope.spawn(|| answer(Program::Keepalived, priority, line, rival, seconds).map_err(|e| e.to_string()));
-        (theirs.join(), answer(Program::Holdfast, priority, line, rival, seconds))
+        (answer(Program::Holdfast, priority, line, rival, seconds), theirs.join())
     });
-    let theirs = theirs.expect("the thread ends").map_err(tests::failure::Failure::new)?;
-    let ours = ours?;
-    assert!(ours.is_like(&theirs), "{line} against {rival:?}: {ours:?}, not {theirs:?}");
+    Ok([theirs.expect("the thread ends").map_err(tests::failure::Failure::new)?, ours?])
+}
+
+/// Ours, if it is like keepalived's. Asked for once more if it is not: on a machine that has much to do either may be late.
+fn compared(what: &str, answers: impl Fn() -> Outcome<[Answer; 2]>) -> Outcome<Answer> {
+    let mut found = answers()?;
+    if !found[1].is_like(&found[0]) {
+        found = answers()?;
+    }
+    let [theirs, ours] = found;
+    assert!(ours.is_like(&theirs), "{what}: {ours:?}, not {theirs:?}");
     Ok(ours)
+}
+
+fn alike(priority: u8, line: &str, rival: Rival, seconds: u64) -> Outcome<Answer> {
+    compared(&format!("{line} against {rival:?}"), || both(priority, line, rival, seconds))
 }
 
 #[test]
@@ -104,11 +116,11 @@ fn it_gives_way_to_a_higher_rival_as_keepalived_does() -> Outcome {
 fn an_owner_gives_way_to_one_with_a_higher_address() -> Outcome {
     let owner = |host| Rival { host, priority: 255 };
     let line = "higher_prio_send_advert off";
-    let theirs = answer(Program::Keepalived, 255, line, owner(66), 4)?;
-    let ours = answer(Program::Holdfast, 255, line, owner(66), 4)?;
-    let owning = |answer: Answer| answer.adverts.into_iter().map(|(at, _)| (at, 255)).collect();
-    let theirs = Answer { announcements: theirs.announcements, adverts: owning(theirs) };
-    assert!(ours.is_like(&theirs), "{ours:?}, not {theirs:?}");
+    compared("an owner", || {
+        let [mut theirs, ours] = both(255, line, owner(66), 4)?;
+        theirs.adverts.iter_mut().for_each(|(_, priority)| *priority = 255);
+        Ok([theirs, ours])
+    })?;
     let stays = answer(Program::Holdfast, 255, line, owner(5), 2)?;
     assert_eq!(stays.adverts.first(), Some(&(0, 255)), "{stays:?}");
     Ok(())
