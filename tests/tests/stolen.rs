@@ -5,7 +5,7 @@
 use ipc::codec::{FRAME_LIMIT, MESSAGES_LIMIT};
 use ipc::config::{GroupIdx, InstanceIdx, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::Role;
-use ipc::msg::control::{Cause, FromCheck, FromIpvs, FromVrrp, Health, News, NotifyState, Run, Up};
+use ipc::msg::control::{Cause, Dumped, FromCheck, FromIpvs, FromVrrp, Health, News, NotifyState, Run, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
 use nix::sys::signal::{SIGCONT, SIGKILL, SIGSTOP};
@@ -137,6 +137,8 @@ fn to_supervisor<M: Serialize + Clone>(from: &'static str, up: impl Fn(Up) -> M)
     let mut add = |what, frame, said| attack(from, "holdfast", what, frame, said).map(|one| all.push(one));
     add("an unknown generation", frame(UNKNOWN, vec![up(Up::Ready)]), "generation 1000")?;
     add("16,000 false confirmations", frame(CURRENT, vec![up(Up::Activated); 8000]), "Activated without")?;
+    add("a dump that nobody asked for", frame(CURRENT, vec![up(Up::Dumped(Dumped::Whole))]), "Dumped without")?;
+    add("dumps that nobody asked for", frame(CURRENT, vec![up(Up::Dumped(Dumped::Lost)); 17]), "Dumped without")?;
     add("a goodbye that nobody asked for", frame(CURRENT, vec![up(Up::Stopped)]), "Stopped without")?;
     add("an accusation of the compiler", frame(CURRENT, vec![up(Up::Violation(Role::Compile))]), "no peer of it")?;
     Ok(all)
@@ -509,6 +511,7 @@ fn a_flood_of_wishes_changes_only_what_the_file_lists() -> Outcome {
 fn a_flood_of_requests_executes_only_what_the_file_lists() -> Outcome {
     let stage = Stage::new()?;
     flood(&stage, "ipvsd", "holdfast", &[full(&FromIpvs::Control(Up::LogSocketLost))?])?;
+    flood(&stage, "ipvsd", "holdfast", &[full(&FromIpvs::Unsettled)?])?;
     flood(&stage, "checkd", "holdfast", &[full(&FromCheck::Control(Up::LogSocketLost))?])?;
     flood(&stage, "vrrpd", "holdfast", &[full(&FromVrrp::Control(Up::Ready))?])?;
     flood(&stage, "vrrpd", "holdfast", &[full(&FromVrrp::Run(ask(NOTIFY_MASTER, instance(0))))?])?;
