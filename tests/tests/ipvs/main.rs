@@ -9,6 +9,7 @@ mod connections;
 mod files;
 mod policy;
 mod same;
+mod stop;
 mod synced;
 mod timing;
 mod told;
@@ -24,6 +25,9 @@ use tests::web::Web;
 /// Longest time until both tables agree: every configuration here checks at least each second, but an emulated machine on
 /// a busy one has been seen to need 30 s for a start.
 const SETTLED: Duration = Duration::from_secs(90);
+
+/// From one look at a table that must not change to the next.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// For how long they must then agree.
 const STABLE: Duration = Duration::from_secs(2);
@@ -236,6 +240,7 @@ fn a_killed_ipvsd_or_checkd_leaves_the_table_alone() -> Outcome {
         let until = Instant::now() + Duration::from_secs(4);
         while Instant::now() < until {
             assert_eq!(table(&stage.ours)?, full, "{name} was killed; the log:\n{}", daemon.log());
+            std::thread::sleep(LOOK);
         }
         wait_until(&format!("{name} is started again"), SETTLED, || {
             Ok(daemon.processes().iter().any(|process| process.name == name && process.pid != victim.pid))
@@ -251,6 +256,7 @@ fn a_killed_ipvsd_or_checkd_leaves_the_table_alone() -> Outcome {
     let until = Instant::now() + Duration::from_secs(4);
     while Instant::now() < until {
         assert_eq!(table(&stage.ours)?, one, "checkd was killed; the log:\n{}", daemon.log());
+        std::thread::sleep(LOOK);
     }
     stage.start_web(1)?;
     wait_until("it is back", SETTLED, || Ok(table(&stage.ours)? == full))
