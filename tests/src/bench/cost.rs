@@ -9,21 +9,33 @@ use nix::sys::socket::{
 use std::fs;
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 use std::time::Duration;
 
 /// Processor time so far, that of children that have ended included.
-pub fn processor(daemon: &Daemon) -> Duration {
-    daemon.processes().iter().map(|process| alive(process.pid) + ended(process.pid)).sum()
+pub fn processor(daemon: &Daemon) -> Outcome<Duration> {
+    daemon.processes().iter().map(|process| Ok(alive(process.pid)? + ended(process.pid))).sum()
 }
 
 /// That of all threads of a process, to the nanosecond.
-fn alive(pid: i32) -> Duration {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Duration::ZERO };
-    let of = |thread: fs::DirEntry| -> u64 {
-        let text = fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
-        text.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0)
+fn alive(pid: i32) -> Outcome<Duration> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Ok(Duration::ZERO) };
+    let of = |thread: fs::DirEntry| {
+        let path = thread.path().join("schedstat");
+        let Some(text) = read(&path)? else { return Ok(0) };
+        text.split_whitespace().next().and_then(|n| n.parse().ok()).context(|| format!("{path:?}: {text:?}"))
     };
-    Duration::from_nanos(threads.flatten().map(of).sum())
+    Ok(Duration::from_nanos(threads.flatten().map(of).sum::<Outcome<u64>>()?))
+}
+
+/// A file of a process or a thread below /proc; `None` when that has ended.
+fn read(path: &Path) -> Outcome<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.raw_os_error() == Some(nix::libc::ESRCH) => Ok(None),
+        Err(_) if path.parent().is_some_and(|of| !of.exists()) => Ok(None),
+        Err(e) => Err(e).context(|| format!("{path:?} cannot be read")),
+    }
 }
 
 /// That of its children that have ended.
@@ -51,13 +63,19 @@ pub fn idle_between(before: (u64, u64), after: (u64, u64)) -> f64 {
 }
 
 /// Proportional memory in kB.
-pub fn memory(daemon: &Daemon) -> u64 {
-    let of = |pid: i32| -> u64 {
-        let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("Pss:"));
-        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+pub fn memory(daemon: &Daemon) -> Outcome<u64> {
+    daemon.processes().iter().map(|process| Ok(memory_of(process.pid)?.map_or(0, |(pss, _)| pss))).sum()
+}
+
+/// PSS and RSS of a process, kB; `None` when it has ended.
+pub fn memory_of(pid: i32) -> Outcome<Option<(u64, u64)>> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let Some(text) = read(Path::new(&path))? else { return Ok(None) };
+    let of = |key: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(key));
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok()).context(|| format!("{path}: no {key}"))
     };
-    daemon.processes().iter().map(|process| of(process.pid)).sum()
+    Ok(Some((of("Pss:")?, of("Rss:")?)))
 }
 
 /// Counts generic netlink messages in a namespace, both ways.

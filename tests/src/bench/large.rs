@@ -145,18 +145,18 @@ pub fn measure(program: Program, size: Size) -> Outcome<Large> {
     std::thread::sleep(Duration::from_secs(8));
 
     stage.wires.iter().for_each(Capture::pause);
-    let before = processor(&first).as_secs_f64();
+    let before = processor(&first)?.as_secs_f64();
     std::thread::sleep(WATCHED);
-    let at_rest = (processor(&first).as_secs_f64() - before) / WATCHED.as_secs_f64();
-    let memory = memory(&first) as f64 / 1024.0;
+    let at_rest = (processor(&first)?.as_secs_f64() - before) / WATCHED.as_secs_f64();
+    let memory = memory(&first)? as f64 / 1024.0;
     stage.wires.iter().for_each(Capture::resume);
 
     stage.clear();
     std::thread::sleep(Duration::from_secs(2));
-    let before = processor(&first).as_secs_f64();
+    let before = processor(&first)?.as_secs_f64();
     first.reload(&config(size, PRIORITIES[0], 1))?;
     std::thread::sleep(Duration::from_secs(8));
-    let reload = processor(&first).as_secs_f64() - before - at_rest * 8.0;
+    let reload = processor(&first)?.as_secs_f64() - before - at_rest * 8.0;
     let gap = stage.adverts(0).values().map(|sent| widest(sent)).fold(0.0, f64::max);
 
     stage.clear();

@@ -126,12 +126,12 @@ impl Stage {
         let mut daemon = Daemon::start_directly(program, &self.host, &text)?;
         let start = self.until("start", began, &daemon, reals, 1)?;
         settled(&daemon)?;
-        let memory = memory(&daemon);
+        let memory = memory(&daemon)?;
         let counted = Messages::start(&self.host.netns)?;
-        let before = processor(&daemon);
+        let before = processor(&daemon)?;
         daemon.reload(&text)?;
         settled(&daemon)?;
-        let (messages, used) = (counted.count(), processor(&daemon).saturating_sub(before));
+        let (messages, used) = (counted.count(), processor(&daemon)?.saturating_sub(before));
         drop(counted);
         self.host.netns.ip("link set messages down")?;
         let began = Instant::now();
@@ -157,14 +157,14 @@ impl Stage {
         // Every server was checked once.
         std::thread::sleep(Duration::from_secs(u64::from(delay_loop) * 2 + 2));
         self.checked.clear();
-        let (began, before, idle) = (Instant::now(), processor(&daemon), idle());
+        let (began, before, idle) = (Instant::now(), processor(&daemon)?, idle());
         let mut intervals = Vec::new();
         // On a machine that is too slow for the rate it lasts until each was checked twice, about.
         while intervals.len() < all && began.elapsed() < LIMIT {
             std::thread::sleep(Duration::from_secs(u64::from(delay_loop) * 5));
             intervals.append(&mut self.checked.intervals());
         }
-        let (took, used) = (began.elapsed(), processor(&daemon).saturating_sub(before));
+        let (took, used) = (began.elapsed(), processor(&daemon)?.saturating_sub(before));
         let count = f64::from(self.checked.connections());
         let idle = idle_between(idle, crate::bench::cost::idle());
         if intervals.is_empty() {
@@ -228,9 +228,9 @@ fn settled(daemon: &Daemon) -> Outcome {
     // Holdfast gives back what a change has used two seconds later.
     std::thread::sleep(Duration::from_secs(1));
     while began.elapsed() < LIMIT {
-        let before = processor(daemon);
+        let before = processor(daemon)?;
         std::thread::sleep(QUIET);
-        if processor(daemon).saturating_sub(before) <= QUIET / 20 {
+        if processor(daemon)?.saturating_sub(before) <= QUIET / 20 {
             return Ok(());
         }
     }
