@@ -123,7 +123,8 @@ impl Compiler {
                     FromCompile::Include { pattern, .. } if pattern.starts_with("/etc/") => {
                         self.channel.send(Generation(1), vec![ToCompile::EndOfFiles { problems: Vec::new() }]).unwrap();
                     }
-                    asked @ (FromCompile::Include { .. } | FromCompile::Environment(_)) => {
+                    asked
+                    @ (FromCompile::Include { .. } | FromCompile::Environment(_) | FromCompile::Credential(_)) => {
                         panic!("{asked:?} is not expected")
                     }
                 }

@@ -6,7 +6,6 @@ use super::source::Span;
 use super::tree::Statement;
 use super::value::secs;
 use super::vrrp::Instance;
-use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -14,6 +13,7 @@ use core::time::Duration;
 use ipc::config::Secret;
 use ipc::config::vrrp::VrrpConfig;
 use ipc::config::vrrp_options::{AntiReplay, HmacKey, HmacMode};
+use ipc::msg::compile::is_credential;
 
 /// An `auth_hmac` block.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ pub struct Hmac {
 /// Bytes of a key.
 const KEY_BYTES: core::ops::RangeInclusive<usize> = 32..=64;
 
-/// `hex:…`, `file:PATH` or the bytes themselves. Nothing of it stands in a message.
+/// `hex:…`, `file:PATH`, `credential:NAME` or the bytes themselves. Nothing of it stands in a message.
 fn key(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Hmac) {
     let (Some(id), Some(word)) = (s.word(1), s.word(2)) else { return };
     r.diags.hide(word.span);
@@ -50,6 +50,12 @@ fn key(r: &mut Reader<'_>, s: Statement<'_>, d: &mut Hmac) {
         return match core::str::from_utf8(path) {
             Ok(path) if path.starts_with('/') => d.keys.push((id, HmacKey::File(path.to_string()))),
             _ => wrong("`file:` is followed by an absolute path"),
+        };
+    }
+    if let Some(name) = word.bytes.strip_prefix(b"credential:") {
+        return match core::str::from_utf8(name).ok().filter(|name| is_credential(name)) {
+            Some(name) => d.keys.push((id, HmacKey::Credential(name.to_string()))),
+            None => wrong("`credential:` is followed by a name of letters, digits, `.`, `_` and `-`"),
         };
     }
     match value(word.bytes) {
@@ -70,22 +76,24 @@ fn value(text: &[u8]) -> Result<Secret, String> {
     Ok(Secret::new(bytes))
 }
 
-/// The files that keys are in; vrrpd, which needs them, has no file system.
-pub fn files(config: &VrrpConfig) -> BTreeSet<String> {
+/// The files and credentials that keys are in; vrrpd, which needs them, has no file system.
+pub fn elsewhere(config: &VrrpConfig) -> Vec<HmacKey> {
     let keys = config.options.rows().iter().filter_map(|o| o.hmac.as_ref()).flat_map(|hmac| &hmac.keys);
-    let path = |(_, key): &(u8, HmacKey)| match key {
-        HmacKey::File(path) => Some(path.clone()),
-        HmacKey::Bytes(_) => None,
-    };
-    keys.filter_map(path).collect()
+    let mut found = Vec::new();
+    for (_, key) in keys.filter(|(_, key)| !matches!(key, HmacKey::Bytes(_))) {
+        if !found.contains(key) {
+            found.push(key.clone());
+        }
+    }
+    found
 }
 
-/// Puts what is in a file where the file is named. COMPAT: line ends after the key do not count.
-pub fn fill(config: &mut VrrpConfig, path: &str, content: &[u8]) -> Result<(), String> {
+/// Puts what is in a file or credential where that is named. COMPAT: line ends after the key do not count.
+pub fn fill(config: &mut VrrpConfig, from: &HmacKey, content: &[u8]) -> Result<(), String> {
     let end = content.iter().rposition(|b| !matches!(b, b'\r' | b'\n')).map_or(0, |n| n.saturating_add(1));
     let secret = value(content.get(..end).unwrap_or_default())?;
     let all = config.options.iter_mut().filter_map(|(_, o)| o.hmac.as_mut()).flat_map(|hmac| &mut hmac.keys);
-    for (_, key) in all.filter(|(_, key)| *key == HmacKey::File(path.to_string())) {
+    for (_, key) in all.filter(|(_, key)| key == from) {
         *key = HmacKey::Bytes(secret.clone());
     }
     Ok(())
@@ -102,8 +110,9 @@ pub static HMAC: &[Keyword<Hmac>] = &[
     Keyword::new(
         "key",
         Args::Count(2, 2),
-        "1..255 hex:DIGITS|file:PATH|TEXT",
-        "a key of 32 to 64 bytes by its number: text, hexadecimal digits or the content of a file",
+        "1..255 hex:DIGITS|file:PATH|credential:NAME|TEXT",
+        "a key of 32 to 64 bytes by its number: text, hexadecimal digits, or the content of a file or of a credential of \
+         the service manager (systemd.exec(5), LoadCredential)",
         key,
     )
     .since("2.4.0"),

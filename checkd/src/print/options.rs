@@ -156,6 +156,7 @@ fn hmac(w: &mut Writer<'_>, Hmac { keys, active, anti_replay, window, mode }: &H
                     w.bare("secret", Value::Secret(alloc::format!("hex:{hex}").as_bytes()))
                 }
                 HmacKey::File(path) => w.bare("file", Value::Text(&alloc::format!("file:{path}"))),
+                HmacKey::Credential(name) => w.bare("credential", Value::Text(&alloc::format!("credential:{name}"))),
             }
         })?;
         w.field("active_key", int(*active))?;

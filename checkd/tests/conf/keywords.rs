@@ -199,14 +199,26 @@ fn keys_come_from_files_and_a_wrong_active_key_is_fatal() {
     assert_eq!(problems_of(&instance(&format!("auth_hmac {{\n{key}active_key 1\n}}"))), [""; 0]);
     let text = instance("auth_hmac {\nkey 1 file:/etc/key\nkey 2 0123456789abcdef0123456789abcdef\nactive_key 1\n}");
     let mut config = crate::common::bundle(text).vrrp;
-    assert_eq!(hmac::files(&config).into_iter().collect::<Vec<_>>(), ["/etc/key"]);
-    assert!(hmac::fill(&mut config, "/etc/key", b"short\n").is_err());
-    hmac::fill(&mut config, "/etc/key", b"hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\r\n")
+    let file = HmacKey::File("/etc/key".to_owned());
+    assert_eq!(hmac::elsewhere(&config), core::slice::from_ref(&file));
+    assert!(hmac::fill(&mut config, &file, b"short\n").is_err());
+    hmac::fill(&mut config, &file, b"hex:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\r\n")
         .unwrap();
-    assert!(hmac::files(&config).is_empty());
+    assert!(hmac::elsewhere(&config).is_empty());
     let keys = &config.options.rows()[0].hmac.as_ref().unwrap().keys;
     let HmacKey::Bytes(secret) = &keys[0].1 else { panic!("no bytes") };
     assert_eq!((keys[0].0, secret.reveal()[31]), (1, 0x1f));
+}
+
+#[test]
+fn a_credential_has_a_name_and_no_path() {
+    use crate::common::instance;
+    let text = |name: &str| instance(&format!("auth_hmac {{\nkey 1 credential:{name}\nactive_key 1\n}}"));
+    let config = crate::common::bundle(text("vrrp-key")).vrrp;
+    assert_eq!(hmac::elsewhere(&config), [HmacKey::Credential("vrrp-key".to_owned())]);
+    for name in ["", "..", "../vrrp-key", "/etc/key", "a*"] {
+        assert!(load(text(name)).bundle.is_none(), "{name}");
+    }
 }
 
 /// COMPAT: behaviour §4.

@@ -148,6 +148,8 @@ pub enum HmacKey {
     Bytes(Secret),
     /// In a file.
     File(String),
+    /// In a credential of the service manager: a name without a slash.
+    Credential(String),
 }
 
 /// How an advert that was heard before is told from a new one.

@@ -185,6 +185,9 @@ pub enum FromCompile {
     /// taken over can ask for what it can name and learns nothing of what it cannot. It could tell what it learns to nobody but the
     /// log. The supervisor keeps to itself what the service manager gave it (`NOTIFY_SOCKET`, `CREDENTIALS_DIRECTORY`, …).
     Environment(String),
+    /// A key is in the credential of that name, as the service manager calls it (systemd.exec(5), `CREDENTIALS_DIRECTORY`): 1 to 255
+    /// letters, digits, `.`, `_` and `-`. Answered as an include of one file is, and counted as one; where the file is, is not told.
+    Credential(String),
     /// A piece of a slice, in the order of [`SliceKind`].
     Slice(SliceKind, Chunk),
     /// The end. Diagnostics have been written to standard error and the log already.
@@ -202,4 +205,10 @@ pub struct Verdict {
     pub fatal: u32,
     /// How many of these are files that had to be included and were not (COMPAT: exit code 6 of `-t` if it is all of them).
     pub unread: u32,
+}
+
+/// Whether this can be the name of a credential: no way to another directory.
+pub fn is_credential(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    (1..=255).contains(&name.len()) && name.bytes().all(plain) && !matches!(name, "." | "..")
 }

@@ -4,6 +4,7 @@
 //! a slice, [`PATTERN_LIMIT`] bytes a pattern, [`FRAMES_PER_TURN`] frames before the event loop sees to others. Nothing here
 //! waits: a reload must not hold the running children up.
 
+mod credential;
 mod environment;
 mod file;
 mod main_file;
@@ -21,7 +22,7 @@ use ipc::config::script::ScriptConfig;
 use ipc::config::{Generation, Secret, SliceKind};
 use ipc::evloop::EventLoop;
 use ipc::msg::compile::{
-    CompileMode, Facts, FromCompile, Includes, Main, MessageFormat, Parts, ToCompile, Unread, Verdict,
+    CompileMode, Facts, FromCompile, Includes, Main, MessageFormat, Parts, ToCompile, Unread, Verdict, is_credential,
 };
 use ipc::msg::control::LogSetup;
 use ipc::time::Mono;
@@ -226,6 +227,7 @@ impl Compiler {
             for message in received.frame.messages {
                 match message {
                     FromCompile::Include { pattern, from } => self.include(&pattern, &from)?,
+                    FromCompile::Credential(name) => self.credential(&name)?,
                     FromCompile::Environment(name) => self.environment(&name)?,
                     FromCompile::Slice(kind, chunk) => {
                         if self.kind.is_some_and(|other| other != kind) || self.slices.contains_key(&kind) {
@@ -254,10 +256,7 @@ impl Compiler {
             None if from.is_empty() => PathBuf::from("."),
             None => return Err(violation("an include in a file that it was not given")),
         };
-        self.includes = self.includes.saturating_add(1);
-        if self.includes > INCLUDES_LIMIT {
-            return Err(violation("too many includes"));
-        }
+        self.count_include()?;
         if pattern.len() > PATTERN_LIMIT {
             return Err(violation("an include pattern that is too long"));
         }
@@ -266,6 +265,31 @@ impl Compiler {
             Err(e) => answer.problem(Unread::Refused(pattern.to_owned(), e.to_string())),
             Ok(paths) if paths.is_empty() => answer.problem(Unread::Nothing),
             Ok(paths) => answer.paths = paths.into_iter().map(main_file::as_named).collect(),
+        }
+        self.answer = Some(answer);
+        self.hand_out()
+    }
+
+    fn count_include(&mut self) -> Result<(), ChannelError> {
+        self.includes = self.includes.saturating_add(1);
+        if self.includes > INCLUDES_LIMIT { Err(violation("too many includes")) } else { Ok(()) }
+    }
+
+    /// Gives it a credential of the service manager's.
+    fn credential(&mut self, name: &str) -> Result<(), ChannelError> {
+        if self.answer.is_some() {
+            return Err(violation("a credential before the last include was answered"));
+        }
+        self.count_include()?;
+        if !is_credential(name) {
+            return Err(violation("something that is no name of a credential"));
+        }
+        let mut answer = Answer::default();
+        match credential::open(name, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref()) {
+            Ok(fd) => {
+                self.channel.send_with_fds(self.generation, ToCompile::File { path: name.to_owned() }, vec![fd])?;
+            }
+            Err(why) => answer.problem(Unread::Refused(name.to_owned(), why)),
         }
         self.answer = Some(answer);
         self.hand_out()

@@ -171,3 +171,29 @@ fn signed_adverts_between_two_of_ours() -> Outcome {
     }
     Ok(())
 }
+
+/// A credential of the service manager is a key: the backup, which has the same in its text, hears the master. Without it nothing runs.
+#[test]
+fn a_key_is_a_credential() -> Outcome {
+    let pair = Pair::new()?;
+    let begin = |name: &str| {
+        let config = v3(signed(Vrrp::master(100), &key_7(&format!("credential:{name}"))), true).to_string();
+        Daemon::start_after(&pair.a, &config, &[], |own| {
+            format!("export CREDENTIALS_DIRECTORY='{0}' && echo {KEY} >'{0}/vrrp-key' && ", own.display())
+        })
+    };
+    let mut one = begin("vrrp-key")?;
+    pair.wait_master(&pair.a)?;
+    let two = Daemon::start(Program::Holdfast, &pair.b, &v3(signed(Vrrp::backup(90), &key_7(KEY)), false).to_string())?;
+    two.wait_log("Entering BACKUP STATE", SOON)?;
+    pair.wire.clear();
+    std::thread::sleep(Duration::from_millis(4500));
+    assert_eq!(pair.adverts_of(&pair.b), [], "the backup is silent; it logged:\n{}", two.log());
+    one.terminate()?;
+    let refused = begin("another")?;
+    refused.wait_log("cannot use credential:another as a key", SOON)?;
+    pair.wire.clear();
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!(pair.adverts_of(&pair.a), []);
+    Ok(())
+}

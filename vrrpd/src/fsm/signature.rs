@@ -73,7 +73,7 @@ impl Signatures {
     fn key(&self, id: u8) -> Option<&[u8]> {
         self.conf.keys.iter().find(|(known, _)| *known == id).and_then(|(_, key)| match key {
             HmacKey::Bytes(secret) => Some(secret.reveal()),
-            HmacKey::File(_) => None,
+            HmacKey::File(_) | HmacKey::Credential(_) => None,
         })
     }
 

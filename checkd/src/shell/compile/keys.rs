@@ -1,6 +1,6 @@
 //! Files that are no configuration text and belong to one: certificates, keys.
 
-use super::link::Link;
+use super::link::{Included, Link};
 use super::{Failure, encrypted};
 use crate::shell::tls;
 use checkd::conf::Compiled;
@@ -10,6 +10,7 @@ use checkd::conf::pem::{self, Holds, Need};
 use checkd::conf::source::Span;
 use ipc::config::Secret;
 use ipc::config::probe::Pem;
+use ipc::config::vrrp_options::HmacKey;
 use ipc::msg::compile::{CompileMode, Unread};
 
 /// Reads what SSL_GET trusts and shows of itself: checkd, which needs it, has no file system.
@@ -62,22 +63,30 @@ fn unfit(content: &[u8], path: &str, holds: Holds) -> Option<String> {
 
 /// A file, or why it cannot be read.
 fn one(link: &mut Link, path: &str, from: &str) -> Result<Result<Vec<u8>, String>, Failure> {
-    let (files, unread) = link.files(path.to_owned(), from.to_owned())?;
-    Ok(match (files.into_iter().next(), unread.into_iter().next()) {
+    link.files(path.to_owned(), from.to_owned()).map(first)
+}
+
+fn first((files, unread): Included) -> Result<Vec<u8>, String> {
+    match (files.into_iter().next(), unread.into_iter().next()) {
         (Some((_, content)), _) => Ok(content),
         (None, Some(Unread::Unusable(_, why) | Unread::Refused(_, why))) => Err(why),
         (None, Some(Unread::Missing(_) | Unread::Nothing) | None) => Err("it does not exist".to_owned()),
-    })
+    }
 }
 
-/// Reads the keys of `auth_hmac` that are in files. One that is not there is fatal: the router would be deaf to its peers and a second
+/// Reads the keys of `auth_hmac` that are in files and credentials. One that is not there is fatal: the router would be deaf to its peers and a second
 /// master.
 pub(super) fn key_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
     let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
     let mut problems = Vec::new();
-    for path in hmac::files(&bundle.vrrp) {
-        let filled = one(link, &path, from)?.and_then(|content| hmac::fill(&mut bundle.vrrp, &path, &content));
-        problems.extend(filled.err().map(|why| format!("cannot use {path} as a key of `auth_hmac`: {why}")));
+    for key in hmac::elsewhere(&bundle.vrrp) {
+        let (read, shown) = match &key {
+            HmacKey::File(path) => (one(link, path, from)?, path.clone()),
+            HmacKey::Credential(name) => (first(link.credential(name)?), format!("credential:{name}")),
+            HmacKey::Bytes(_) => continue,
+        };
+        let filled = read.and_then(|content| hmac::fill(&mut bundle.vrrp, &key, &content));
+        problems.extend(filled.err().map(|why| format!("cannot use {shown} as a key of `auth_hmac`: {why}")));
     }
     if !problems.is_empty() {
         compiled.bundle = None;

@@ -119,6 +119,16 @@ impl Link {
     /// The same for a pattern in a file.
     pub(super) fn files(&mut self, pattern: String, from: String) -> Result<Included, Failure> {
         self.say(FromCompile::Include { pattern, from })?;
+        self.given()
+    }
+
+    /// Asks for a credential of the service manager.
+    pub(super) fn credential(&mut self, name: &str) -> Result<Included, Failure> {
+        self.say(FromCompile::Credential(name.to_owned()))?;
+        self.given()
+    }
+
+    fn given(&mut self) -> Result<Included, Failure> {
         let (mut files, mut unread) = (Vec::new(), Vec::new());
         let mut bytes = 0_usize;
         loop {
