@@ -1,7 +1,9 @@
 //! The dumps against what keepalived 2.2.7 writes for one instance that is master.
 
+use core::net::Ipv4Addr;
+use ipc::config::vrrp::{Instance, Version};
 use ipc::msg::control::DumpKind;
-use tests::router::{Bench, config, instance};
+use tests::router::{Bench, config, instance, peer_advert};
 use vrrpd::io::{Action, Event};
 
 fn dump(bench: &mut Bench, kind: DumpKind) -> String {
@@ -89,4 +91,33 @@ fn json_version_2_wraps_version_1() {
     let router = "{\"vrrpv3RouterChecksumErrors\":0,\"vrrpv3RouterVersionErrors\":0,\"vrrpv3RouterVrIdErrors\":0}";
     let rest = format!("\"track_process\":[],\"bfd\":[],\"router\":{router}");
     assert_eq!(two, format!("{{\"vrrp\":{},{rest}}}\n", one.trim_end()));
+}
+
+/// RFC 6527 §3: of the router, whoever the packets were for; a reload without the instance takes nothing back.
+#[test]
+fn errors_of_the_router_count_strangers_and_outlive_instances() {
+    // In version 2 another version has another length, which is what is counted then.
+    let [ours, gone, stranger] = [51, 52, 99].map(|vrid| Instance { version: Version::V3, ..instance(vrid, 100) });
+    let two = |instances| {
+        let mut conf = config(instances);
+        conf.globals.json_version = 2;
+        conf
+    };
+    let mut bench = Bench::start(two(vec![ours.clone(), gone.clone()]));
+    for conf in [&gone, &stranger] {
+        let good = peer_advert(conf, 90, Ipv4Addr::new(10, 0, 0, 2));
+        let (mut version, mut sum) = (good.clone(), good.clone());
+        version[20] = 0x71;
+        sum[26] ^= 1;
+        for bytes in [good, version, sum] {
+            bench.event(Event::Packet { ifindex: 2, bytes });
+        }
+    }
+    let expected =
+        "\"router\":{\"vrrpv3RouterChecksumErrors\":2,\"vrrpv3RouterVersionErrors\":2,\"vrrpv3RouterVrIdErrors\":3}";
+    let text = dump(&mut bench, DumpKind::Json);
+    assert!(text.contains(expected), "{text}");
+    bench.reload(two(vec![ours]));
+    let text = dump(&mut bench, DumpKind::Json);
+    assert!(text.contains(expected), "{text}");
 }

@@ -16,7 +16,7 @@ use crate::fsm::sync;
 use crate::fsm::track::Statics;
 use crate::fsm::twins::Twins;
 use crate::queue::{Queue, Who};
-use crate::stats::{Stats, Strays};
+use crate::stats::{RouterErrors, Stats, Strays};
 use crate::wire::{Route, Told, Unknown};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -82,6 +82,8 @@ pub struct Active {
     pub links: Links,
     /// Counters of packets for nobody.
     pub strays: Strays,
+    /// What was wrong with packets, whoever they were for.
+    pub errors: RouterErrors,
     /// What is said of packets for virtual routers that are not configured.
     pub unknown: Unknown,
     /// Malformed packets were last logged.
@@ -124,6 +126,7 @@ impl Active {
             bfds,
             links,
             strays: Strays::default(),
+            errors: RouterErrors::default(),
             unknown: Unknown::default(),
             malformed_told: Told::default(),
             routes: BTreeMap::new(),
@@ -175,6 +178,7 @@ impl Active {
     /// Sets all counters to zero.
     pub fn clear_stats(&mut self) {
         self.strays = Strays::default();
+        self.errors = RouterErrors::default();
         for (_, instance) in self.instances.iter_mut() {
             instance.stats = Stats::default();
         }

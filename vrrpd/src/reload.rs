@@ -126,6 +126,7 @@ pub fn activate(
     let Moment { now, quiet_until, day, chance } = at;
     let first = old.is_none();
     let left = old.as_ref().map_or_else(Generation::default, |old| old.generation);
+    let (strays, errors) = old.as_ref().map(|old| (old.strays, old.errors)).unwrap_or_default();
     let (mut old_instances, old_links, old_scripts, old_groups, old_files, old_bfds, old_processes, old_statics) =
         match old {
             Some(old) => {
@@ -194,6 +195,7 @@ pub fn activate(
         scene.out.log(Level::Info, format!("({}) removed from the configuration", gone.conf.name));
     }
     let mut active = Active::new(generation, fresh, groups, scripts, files, bfds, links);
+    (active.strays, active.errors) = (strays, errors);
     active.unknown.log = config.globals.log_unknown_vrids;
     active.paces = Paces::new(&config);
     active.delays.clone_from(&config.link_delays);

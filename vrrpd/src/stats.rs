@@ -287,6 +287,26 @@ pub fn count(counter: &mut u64) {
     *counter = counter.wrapping_add(1);
 }
 
+/// Errors of the router as a whole (RFC 6527 §3), whoever the packets were for. They never go down while it runs, whatever a reload removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouterErrors {
+    /// `vrrpv3RouterChecksumErrors`
+    pub checksum: u64,
+    /// `vrrpv3RouterVersionErrors`
+    pub version: u64,
+}
+
+impl RouterErrors {
+    /// Counts a packet that was refused.
+    pub fn refused(&mut self, why: Reject) {
+        match why {
+            Reject::Checksum => count(&mut self.checksum),
+            Reject::Version => count(&mut self.version),
+            _ => {}
+        }
+    }
+}
+
 /// Counters of packets that could not be given to an instance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Strays {

@@ -3,8 +3,8 @@
 use crate::active::{Active, Env};
 use crate::fsm::instance::State;
 use crate::io::{Listen, Way};
-use crate::packet::receive::Packet;
-use crate::stats::{Malformed, count};
+use crate::packet::receive::{self, Packet};
+use crate::stats::{Malformed, Reject, count};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
@@ -68,13 +68,20 @@ impl Active {
         };
         let Some(index) = self.receiver(ifindex, &packet) else {
             self.unknown.remark(ifindex, &packet, env);
+            self.note_refused(receive::judge_stranger(&packet));
             return count(&mut self.strays.unknown_vrid);
         };
         let Some(instance) = self.instances.at(index) else { return };
         if env.now < env.quiet_until || matches!(instance.state, State::Init | State::Fault) {
             return count(&mut self.strays.not_listening);
         }
-        self.act(index, env, |instance, scene| instance.receive(&packet, scene));
+        let mut judged = Ok(());
+        self.act(index, env, |instance, scene| judged = instance.receive(&packet, scene));
+        self.note_refused(judged);
+    }
+
+    fn note_refused(&mut self, judged: Result<(), Reject>) {
+        let _ = judged.inspect_err(|why| self.errors.refused(*why));
     }
 
     fn malformed(&mut self, ifindex: u32, len: usize, why: Malformed, env: &mut Env<'_>) {

@@ -39,8 +39,8 @@ pub(super) enum Owner {
 }
 
 impl Instance {
-    /// A packet for this instance came in: it counts, or says why not.
-    pub fn receive(&mut self, packet: &Packet<'_>, scene: &mut Scene<'_>) {
+    /// A packet for this instance came in: it counts, or is refused and says why.
+    pub fn receive(&mut self, packet: &Packet<'_>, scene: &mut Scene<'_>) -> Result<(), Reject> {
         let source = packet.header.source;
         let mut signatures = self.signatures.take();
         let mut guard = Guard { signatures: signatures.as_mut(), day: scene.day, last_ah: Some(self.ah_sequence) };
@@ -53,15 +53,12 @@ impl Instance {
         };
         let judged = receive::judge(receiver, packet, &mut guard);
         self.signatures = signatures;
-        match judged {
-            Ok(heard) => {
-                self.adopt_sum(heard.sum, source, scene);
-                self.remark_skew(source, scene);
-                self.ah_sequence = heard.sequence.map_or(self.ah_sequence, |heard| heard.max(self.ah_sequence));
-                self.step(Input::Heard(heard), scene);
-            }
-            Err(why) => self.reject(why, source, scene),
-        }
+        let heard = judged.inspect_err(|why| self.reject(*why, source, scene))?;
+        self.adopt_sum(heard.sum, source, scene);
+        self.remark_skew(source, scene);
+        self.ah_sequence = heard.sequence.map_or(self.ah_sequence, |heard| heard.max(self.ah_sequence));
+        self.step(Input::Heard(heard), scene);
+        Ok(())
     }
 
     /// How far the clock of the last sender that signed well is from ours.

@@ -147,6 +147,20 @@ pub fn judge(receiver: Receiver<'_>, packet: &Packet<'_>, guard: &mut Guard<'_>)
     })
 }
 
+/// Judges a packet for a virtual router that is not configured, as far as that can be: whether its version is one that there is, and its
+/// checksum right in any form.
+pub fn judge_stranger(packet: &Packet<'_>) -> Result<(), Reject> {
+    let header = &packet.header;
+    let advert = advert::Incoming::parse(packet.payload, header.family()).ok_or(Reject::Length)?;
+    let forms: &[Sum] = match advert.version {
+        2 => &[Sum::Plain],
+        3 => &[Sum::Pseudo, Sum::Plain, Sum::Old],
+        _ => return Err(Reject::Version),
+    };
+    let vrrp = packet.payload.get(..advert.expected_len()).ok_or(Reject::Length)?;
+    good_sum(forms, header, vrrp).map(drop)
+}
+
 fn is_multicast(conf: &Instance) -> bool {
     matches!(conf.transport, Transport::Multicast { .. })
 }
@@ -220,6 +234,10 @@ fn check_sum(receiver: Receiver<'_>, header: &ip::Incoming, vrrp: &[u8]) -> Resu
         }
         (Version::V3, Switch::Off) => &[Sum::Pseudo, Sum::Old],
     };
+    good_sum(forms, header, vrrp)
+}
+
+fn good_sum(forms: &[Sum], header: &ip::Incoming, vrrp: &[u8]) -> Result<Sum, Reject> {
     let is_good = |sum: &&Sum| sum.over(header.source, header.destination, vrrp) == 0;
     forms.iter().find(is_good).copied().ok_or(Reject::Checksum)
 }

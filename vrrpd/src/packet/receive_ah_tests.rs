@@ -9,16 +9,6 @@ fn configured() -> Instance {
 fn ah_packet(sequence: u32) -> Vec<u8> {
     let conf = configured();
     let key = auth::ah_key(&conf.auth).unwrap();
-    let advert = advert::Outgoing {
-        version: Version::V2,
-        vrid: 51,
-        priority: 150,
-        interval: conf.advert_int,
-        addrs: &OURS,
-        auth_type: auth::kind(&conf.auth),
-        auth_data: auth::data(&conf.auth),
-        checksum_as_v2: Switch::Off,
-    };
     let envelope = advert::Envelope {
         source: SENDER,
         destination: GROUP,
@@ -28,7 +18,7 @@ fn ah_packet(sequence: u32) -> Vec<u8> {
         trailer: None,
         ah: Some((&key, sequence)),
     };
-    envelope.seal(&advert.body(Family::V4))
+    envelope.seal(&advert_of(&conf).body(Family::V4))
 }
 
 fn receive_ah(bytes: &[u8], last: u32) -> Result<Heard, Reject> {

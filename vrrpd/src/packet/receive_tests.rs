@@ -69,7 +69,7 @@ fn v3() -> Instance {
     conf(Version::V3, Auth::None)
 }
 
-fn packet(conf: &Instance, destination: IpAddr) -> Vec<u8> {
+fn advert_of(conf: &Instance) -> advert::Outgoing<'_> {
     advert::Outgoing {
         version: conf.version,
         vrid: 51,
@@ -80,7 +80,10 @@ fn packet(conf: &Instance, destination: IpAddr) -> Vec<u8> {
         auth_data: auth::data(&conf.auth),
         checksum_as_v2: conf.v3_checksum_as_v2,
     }
-    .encode(SENDER, destination, 255, 1)
+}
+
+fn packet(conf: &Instance, destination: IpAddr) -> Vec<u8> {
+    advert_of(conf).encode(SENDER, destination, 255, 1)
 }
 
 fn receive(conf: &Instance, priority: u8, bytes: &[u8]) -> Result<Heard, Reject> {

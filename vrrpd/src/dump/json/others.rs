@@ -80,12 +80,7 @@ pub(super) fn bfd(text: &mut String, session: &Session, at: Moment) {
 
 /// Errors of the router as a whole (RFC 6527 §3, vrrpv3Statistics).
 pub(super) fn router(text: &mut String, active: &Active) {
-    let (mut checksum, mut version) = (0_u64, 0_u64);
-    for instance in active.instances.rows() {
-        checksum = checksum.wrapping_add(instance.stats.checksum_err);
-        version = version.wrapping_add(instance.stats.version_err);
-    }
-    member(text, "vrrpv3RouterChecksumErrors", checksum);
-    member(text, "vrrpv3RouterVersionErrors", version);
+    member(text, "vrrpv3RouterChecksumErrors", active.errors.checksum);
+    member(text, "vrrpv3RouterVersionErrors", active.errors.version);
     member(text, "vrrpv3RouterVrIdErrors", active.strays.unknown_vrid);
 }
