@@ -8,7 +8,7 @@
 //! It is opened for reading too, as keepalived does: a line waits in it for a reader to come. Nothing blocks: what does not fit waits
 //! here, at most [`WAITING_LIMIT`] lines, the oldest go first, so that the newest state is always told.
 
-use super::regular::{Found, LastLink};
+use super::regular::{Found, LastLink, is_roots};
 use super::users::Identity;
 use ipc::report::{Level, Line};
 use nix::errno::Errno;
@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, Permissions};
 use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Most lines that wait for one reader, besides the 64 KiB that the kernel keeps.
@@ -119,15 +119,6 @@ impl Fifo {
     }
 }
 
-/// Whether nobody but root can put something else in the place of a directory or of what is in it.
-fn is_roots(directory: &Path) -> bool {
-    directory.ancestors().all(|part| {
-        // In a sticky directory nobody can replace what is root's.
-        let is_safe = |mode: u32| mode & 0o022 == 0 || mode & 0o1000 != 0;
-        part.symlink_metadata().is_ok_and(|meta| meta.is_dir() && meta.uid() == 0 && is_safe(meta.mode()))
-    })
-}
-
 /// Makes it in a directory of its own and moves it. Whoever else writes into that directory in between cannot replace what the owner
 /// made there (sticky), and what is opened afterwards is looked at.
 fn make_beside(path: &Path, owner: &Identity) -> Result<Made, Errno> {
@@ -169,7 +160,7 @@ mod tests {
     use super::*;
     use crate::shell::testdir::TestDir;
     use std::io::Read as _;
-    use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _, symlink};
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, symlink};
 
     fn reader(path: &Path) -> fs::File {
         fs::OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).unwrap()

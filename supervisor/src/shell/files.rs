@@ -1,7 +1,7 @@
 //! Files that the supervisor opens: dumps, the log file, pid files of children. Never a predictable name in a directory that
 //! others may write to, never through a link.
 
-use super::regular::{self, Found, LastLink};
+use super::regular::{self, Found, LastLink, is_roots};
 use ipc::config::identity::Identity;
 use ipc::log::syslog;
 use ipc::msg::control::DumpKind;
@@ -72,9 +72,9 @@ fn dump_name(whose: Option<Daemon>, kind: DumpKind) -> &'static str {
     }
 }
 
-/// A new, empty dump file. `None` is the supervisor's own.
-pub fn dump(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Result<(File, Unfinished), String> {
-    let path = match asked_for(whose, kind, asked) {
+/// A new, empty dump file: where the configuration wants it, else in the run directory. `None` is the supervisor's own.
+pub fn dump(whose: Option<Daemon>, kind: DumpKind, asked: Option<PathBuf>) -> Result<(File, Unfinished), String> {
+    let path = match asked {
         Some(path) => replaceable(path)?,
         None => run_dir()?.join(dump_name(whose, kind)),
     };
@@ -82,7 +82,7 @@ pub fn dump(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Result<(
 }
 
 /// Where the configuration wants a dump: `state_dump_file` is vrrpd's, and the others' are beside it.
-fn asked_for(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Option<PathBuf> {
+pub fn asked_for(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Option<PathBuf> {
     let path = match kind {
         DumpKind::Data => &asked.state_dump_file,
         DumpKind::Stats | DumpKind::StatsClear => &asked.stats_dump_file,
@@ -97,8 +97,17 @@ fn asked_for(whose: Option<Daemon>, kind: DumpKind, asked: &Identity) -> Option<
     })
 }
 
-/// A path that a dump may take: a device, a pipe or a directory of that name is not for us to remove.
+/// A path that a dump may take: a device, a pipe or a directory of that name is not for us to remove, and whoever may put a link in the
+/// place of a directory would choose which file is replaced.
 fn replaceable(path: PathBuf) -> Result<PathBuf, String> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    if !directory.is_dir() {
+        return Err(format!("{} is no directory that is there; make it, or name another", directory.display()));
+    }
+    if !is_roots(directory) {
+        let shown = directory.display();
+        return Err(format!("{shown} is not used: others than root may write to a part of that path; name another"));
+    }
     match Found::at(&path, LastLink::Itself) {
         Ok(found) if matches!(found.kind(), SFlag::S_IFREG | SFlag::S_IFLNK) => Ok(path),
         Ok(_) => Err(format!("{} is there and is no regular file; name another", path.display())),
@@ -133,6 +142,11 @@ pub struct Unfinished {
 }
 
 impl Unfinished {
+    /// Where it belongs.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// All of it is there: it takes the place of what has its name.
     pub fn finish(self) -> Result<(), String> {
         std::fs::rename(&self.new, &self.path).map_err(|e| format!("{} cannot be replaced: {e}", self.path.display()))

@@ -10,7 +10,6 @@ use super::{COMPILER, COMPILER_ENDED, Driver, SCRIPTS, channel_token, process_to
 use ipc::channel::{ChannelError, pair};
 use ipc::child::DUMPS_LIMIT;
 use ipc::config::Generation;
-use ipc::config::identity::Identity;
 use ipc::msg::Role;
 use ipc::msg::compile::{CompileMode, MessageFormat};
 use ipc::msg::control::{Down, DumpKind, Dumped, LogSetup, Outcome, Sink};
@@ -20,6 +19,7 @@ use mio::unix::SourceFd;
 use std::collections::VecDeque;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::process::Stdio;
 use supervisor::daemon::Daemon;
 use supervisor::lifecycle::{Action, Event, Signal, Told};
@@ -298,12 +298,12 @@ impl Driver {
     }
 
     fn dump(&mut self, daemon: Daemon, kind: DumpKind) {
-        let asked = self.dump_files();
+        let asked = self.dump_file(Some(daemon), kind);
         let Some(running) = self.children.get_mut(&daemon) else { return };
         if running.dumps.len() >= DUMPS_LIMIT {
             return; // whoever asks that often does not read them
         }
-        match files::dump(Some(daemon), kind, &asked) {
+        match files::dump(Some(daemon), kind, asked) {
             Ok((file, unfinished)) => {
                 running.dumps.push_back(unfinished);
                 self.send(daemon, self.generation(), Down::Dump(kind), vec![file.into()]);
@@ -329,23 +329,21 @@ impl Driver {
         }
     }
 
-    /// Where the running configuration wants dumps.
-    fn dump_files(&self) -> Identity {
-        self.machine.scripts().table(self.generation()).map(|table| table.identity.clone()).unwrap_or_default()
+    /// Where the running configuration wants a dump.
+    fn dump_file(&self, whose: Option<Daemon>, kind: DumpKind) -> Option<PathBuf> {
+        let table = self.machine.scripts().table(self.generation())?;
+        files::asked_for(whose, kind, &table.identity)
     }
 
     fn dump_self(&mut self) {
-        let asked = self.dump_files();
-        let written = files::dump(None, DumpKind::Data, &asked).and_then(|(mut file, unfinished)| {
+        let asked = self.dump_file(None, DumpKind::Data);
+        let written = files::dump(None, DumpKind::Data, asked).and_then(|(mut file, unfinished)| {
             file.write_all(self.describe().as_bytes()).map_err(|e| e.to_string())?;
-            unfinished.finish()
+            let path = unfinished.path().to_owned();
+            unfinished.finish().map(|()| path)
         });
         match written {
-            Ok(()) => {
-                let directory = files::run_dir().unwrap_or(std::path::Path::new("")).display().to_string();
-                let whereto = asked.state_dump_file.unwrap_or(directory);
-                self.setup.logger.info(format!("Dumps are written to {whereto}"));
-            }
+            Ok(path) => self.setup.logger.info(format!("Dumps are written to files beside {}", path.display())),
             Err(why) => self.setup.logger.error(format!("no dump of the supervisor: {why}")),
         }
     }
