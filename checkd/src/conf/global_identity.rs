@@ -272,20 +272,20 @@ pub static IDENTITY: &[Keyword<Global>] = &[
     )
     .or("off")
     .not_yet(),
-    Keyword::new("state_dump_file", Args::Count(1, 1), "PATH", "the file that SIGUSR1 writes; those of checkd, ipvsd and the supervisor are beside it, with _check, _ipvs and _parent in their names", |r, s, d: &mut Global| {
+    Keyword::new("state_dump_file", Args::Count(1, 1), "PATH", "the file that SIGUSR1 writes; those of checkd, ipvsd and the supervisor are beside it, with _check, _ipvs and _parent in their names; another for each daemon, and in a directory that nobody but root can replace", |r, s, d: &mut Global| {
         fill(&mut d.identity.state_dump_file, absolute(r, s));
     })
-        .or("/run/holdfast/keepalived.data")
+        .or("keepalived.data in /run/holdfast, with -s NAME in /run/holdfast/NAME")
         .since("2.3.3"),
     Keyword::new("stats_dump_file", Args::Count(1, 1), "PATH", "the file that SIGUSR2 writes", |r, s, d: &mut Global| {
         fill(&mut d.identity.stats_dump_file, absolute(r, s));
     })
-        .or("/run/holdfast/keepalived.stats")
+        .or("keepalived.stats there")
         .since("2.3.3"),
     Keyword::new("json_dump_file", Args::Count(1, 1), "PATH", "the file that the JSON signal writes", |r, s, d: &mut Global| {
         fill(&mut d.identity.json_dump_file, absolute(r, s));
     })
-        .or("/run/holdfast/keepalived.json")
+        .or("keepalived.json there")
         .since("2.3.3"),
     Keyword::new(
         "json_version",

@@ -1,6 +1,8 @@
 //! The compiled configuration: what `checkd compile` makes of `keepalived.conf`, cut into one slice per process.
 //!
-//! Each process gets its slice and nothing else: VRRP passwords reach vrrpd only, addresses and IPVS entries ipvsd only.
+//! Each process gets its slice and nothing else: VRRP passwords reach vrrpd only, what the kernel is told of addresses, routes, rules
+//! and IPVS ipvsd only. vrrpd has the addresses that it advertises and, for dumps, its routes, rules and the commands of its scripts as
+//! words ([`shown`]), by which nothing is set or run.
 //! Names have been resolved to indices; the same index means the same thing in every slice of one generation.
 //! No type here is recursive and no sequence has zero-sized elements (both would let a small frame cost much work).
 

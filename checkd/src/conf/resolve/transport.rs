@@ -160,16 +160,19 @@ impl Resolver<'_, '_> {
 /// Gratuitous ARP: the instance's own, else the global one, else the default. COMPAT: behaviour §7; globals count wherever they stand
 /// (keepalived: only those above the instance).
 pub(super) fn garp(d: &Draft, g: &Global) -> GarpTiming {
+    fn value<T: Copy>(written: &Option<At<T>>) -> Option<T> {
+        written.as_ref().map(|v| v.value)
+    }
     fn pick<T: Copy>(own: &Option<At<T>>, global: &Option<At<T>>) -> Option<T> {
-        own.as_ref().or(global.as_ref()).map(|v| v.value)
+        value(own).or(value(global))
     }
     let (own, global) = (&d.garp, &g.garp);
     let few = g.min_garp == Switch::On;
-    let repeat = pick(&None, &global.repeat).unwrap_or(if few { 1 } else { 5 });
-    let delay = pick(&None, &global.delay).unwrap_or(if few { Duration::ZERO } else { secs(5) });
+    let repeat = value(&global.repeat).unwrap_or(if few { 1 } else { 5 });
+    let delay = value(&global.delay).unwrap_or(if few { Duration::ZERO } else { secs(5) });
     GarpTiming {
-        repeat: pick(&own.repeat, &None).unwrap_or(repeat),
-        delay: pick(&own.delay, &None).unwrap_or(delay),
+        repeat: value(&own.repeat).unwrap_or(repeat),
+        delay: value(&own.delay).unwrap_or(delay),
         refresh: pick(&own.refresh, &global.refresh).unwrap_or(Duration::ZERO),
         refresh_repeat: pick(&own.refresh_repeat, &global.refresh_repeat).unwrap_or(1),
         // COMPAT: keepalived 2.2.7, measured: not the instance's own `garp_master_…`.
