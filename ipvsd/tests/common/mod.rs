@@ -10,7 +10,7 @@ use ipc::codec::encode_slice;
 use ipc::config::Generation;
 use ipc::config::ipvs::IpvsConfig;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, Down, DumpKind, FromIpvs, LogSetup, Sink, StopMode, ToIpvs, Up};
+use ipc::msg::control::{AtStop, Down, DumpKind, Dumped, FromIpvs, LogSetup, Sink, StopMode, ToIpvs, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use nix::sched::{CloneFlags, unshare};
@@ -190,13 +190,10 @@ impl Ipvsd {
         let theirs = file.try_clone().expect("a descriptor");
         let wanted = ToIpvs::Control(Down::Dump(DumpKind::Data));
         self.supervisor.channel.send_with_fds(Generation(0), wanted, vec![theirs.into()]).expect("ipvsd lives");
+        assert_eq!(self.answer(), Up::Dumped(Dumped::Whole));
         let mut text = String::new();
-        eventually("the dump is there", || {
-            file.rewind().expect("a file");
-            text.clear();
-            file.read_to_string(&mut text).expect("text");
-            !text.is_empty()
-        });
+        file.rewind().expect("a file");
+        file.read_to_string(&mut text).expect("text");
         text
     }
 
