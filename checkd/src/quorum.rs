@@ -1,4 +1,4 @@
-//! When a service has its quorum. COMPAT: keepalived 2.4.3, behaviour §15 "Real server life cycle".
+//! When a service has its quorum. COMPAT: keepalived 2.4.3.
 
 use ipc::config::check::Service;
 

@@ -59,7 +59,7 @@ pub struct Ledger {
 /// The `virtual_server` blocks that have one service of the kernel in common: one, unless groups share an address.
 #[derive(Clone, Debug)]
 struct Users {
-    /// The first decides what the service is like. COMPAT: keepalived 2.4.3, behaviour §15.
+    /// The first decides what the service is like. COMPAT: keepalived 2.4.3.
     first: ServiceIdx,
     others: Vec<ServiceIdx>,
 }
@@ -228,7 +228,7 @@ impl Ledger {
         &self.config.made
     }
 
-    /// Settings of `net.ipv4.conf.IF` of interfaces that are there anyway: number and value. COMPAT: keepalived 2.4.3, behaviour §9: the
+    /// Settings of `net.ipv4.conf.IF` of interfaces that are there anyway: number and value. COMPAT: keepalived 2.4.3: the
     /// parent of a virtual MAC interface answers no ARP for its addresses.
     pub fn settings(&self) -> impl Iterator<Item = (LinkIdx, u16, u32)> {
         let macvlan = |made: &&MadeLink| matches!(made.kind, MadeKind::Macvlan(_));

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// A child that ran this long starts over without delay. COMPAT: keepalived 2.4.3, behaviour §1.
+/// A child that ran this long starts over without delay. COMPAT: keepalived 2.4.3.
 pub const GOOD_RUN: Duration = Duration::from_secs(60);
 
 /// Longest delay. COMPAT: keepalived 2.4.3.

@@ -72,7 +72,7 @@ fn both_families_share_a_number_and_an_interface() {
     assert_eq!(bench.live(1).stats.advert_rcvd, 0);
 }
 
-/// COMPAT: keepalived 2.4.3, behaviour §10.
+/// COMPAT: keepalived 2.4.3.
 #[test]
 fn what_a_reload_removes_tells_its_scripts() {
     for (deleted, expected) in [

@@ -18,7 +18,7 @@ pub fn about_service(service: &Service, state: &str) -> String {
 }
 
 /// Subject, without the name of the router, and body about an instance that has entered a state; `None` where there is no mail.
-/// COMPAT: keepalived 2.2.7, captured; the last two 2.4.3, behaviour §10.
+/// COMPAT: keepalived 2.2.7, captured; the last two 2.4.3.
 pub fn about_instance(name: &str, state: NotifyState) -> Option<(String, String)> {
     let entering = |word| format!("VRRP Instance {name} - Entering {word} state");
     let (about, body) = match state {

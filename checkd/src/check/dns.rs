@@ -1,4 +1,4 @@
-//! `DNS_CHECK`: one question, and a response to it without an error. COMPAT: keepalived 2.4.3, behaviour §15: the answer itself is not
+//! `DNS_CHECK`: one question, and a response to it without an error. COMPAT: keepalived 2.4.3: the answer itself is not
 //! looked at; what is no response to the question is as if it had not come.
 
 use super::{Fault, Verdict};

@@ -1,4 +1,4 @@
-//! When a server is asked again, and when what it answers changes its state. COMPAT: keepalived 2.4.3, behaviour §15 "Timing";
+//! When a server is asked again, and when what it answers changes its state. COMPAT: keepalived 2.4.3;
 //! the timings of keepalived 2.2.7 are rows of the test table.
 
 use super::Verdict;

@@ -1,5 +1,5 @@
 //! `TCP_CHECK`: the server is well when the connection comes about; nothing is said, and it is closed at once.
-//! COMPAT: keepalived 2.4.3, behaviour §15 "Success criteria".
+//! COMPAT: keepalived 2.4.3.
 
 use super::{Fault, Verdict};
 

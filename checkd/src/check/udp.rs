@@ -13,7 +13,7 @@ pub fn payload(udp: &Udp) -> &[u8] {
 
 /// What a datagram says of the server.
 ///
-/// COMPAT: keepalived 2.4.3, behaviour §15: the limits of the length count only where bytes are given, and only as many bytes are
+/// COMPAT: keepalived 2.4.3: the limits of the length count only where bytes are given, and only as many bytes are
 /// compared as both have. That any datagram is as good as none where none is wanted is the same there.
 pub fn answer(udp: &Udp, datagram: &[u8]) -> Verdict {
     let Reply::Like { bytes, mask } = &udp.reply else { return Verdict::Pass };

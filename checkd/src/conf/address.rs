@@ -1,6 +1,6 @@
 //! Address records: the lines of `virtual_ipaddress` and `virtual_ipaddress_excluded`.
 //!
-//! COMPAT: keepalived 2.4.3, keywords §5: `IP[/PFX]`, then options in any order; /32 or /128 when no prefix is given; unknown options
+//! COMPAT: keepalived 2.4.3: `IP[/PFX]`, then options in any order; /32 or /128 when no prefix is given; unknown options
 //! are reported and ignored.
 
 use super::diag::{Code, Diagnostic};

@@ -1,4 +1,4 @@
-//! `bfd_instance` blocks. COMPAT: keepalived 2.4.3, keywords §11.
+//! `bfd_instance` blocks. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global_vrrp::{fill, put};

@@ -84,7 +84,7 @@ pub fn from_zero(r: &mut Reader<'_>, s: Statement<'_>) -> Option<Duration> {
 /// Most retries.
 const RETRIES: i64 = 1_000_000;
 
-/// Retries; `least` is 0 in a checker and 1 elsewhere. COMPAT: keepalived 2.4.3, keywords §13.
+/// Retries; `least` is 0 in a checker and 1 elsewhere. COMPAT: keepalived 2.4.3.
 pub fn retries(r: &mut Reader<'_>, s: Statement<'_>, least: i64) -> Option<u32> {
     r.number(s.word(1), least..=RETRIES)
 }

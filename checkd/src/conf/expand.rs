@@ -1,6 +1,6 @@
 //! Parameters: `$NAME=VALUE`, `$NAME`, `${NAME}` and the built-in ones.
 //!
-//! COMPAT: keepalived 2.4.3, keywords §1: a value is expanded where it is used; an undefined name stays as it is written; the bare
+//! COMPAT: keepalived 2.4.3: a value is expanded where it is used; an undefined name stays as it is written; the bare
 //! form must be followed by a blank, `,`, `)` or the end of the line.
 
 use super::diag::{Code, Diagnostic, Diagnostics};

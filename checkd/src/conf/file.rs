@@ -1,4 +1,4 @@
-//! `track_file` blocks. COMPAT: keepalived 2.4.3, keywords §4.
+//! `track_file` blocks. COMPAT: keepalived 2.4.3.
 
 use super::global_vrrp::fill;
 use super::keyword::{Args, At, Keyword, Reader};

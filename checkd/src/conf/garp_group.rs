@@ -1,4 +1,4 @@
-//! `garp_group` blocks, and the lines of `linkbeat_interfaces` and `interface_up_down_delays`. COMPAT: keepalived 2.4.3, keywords §2, §8.
+//! `garp_group` blocks, and the lines of `linkbeat_interfaces` and `interface_up_down_delays`. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global_vrrp::DAY;

@@ -22,7 +22,7 @@ use ipc::config::script::RunAs;
 use ipc::config::vrrp::{Switch, Version};
 use ipc::config::vrrp_global::VrrpGlobals;
 
-/// Gratuitous ARP knobs, of an instance or global; what is unset comes from the global ones, then from behaviour §7.
+/// Gratuitous ARP knobs, of an instance or global; what is unset comes from the global ones, then from keepalived.
 #[derive(Clone, Debug, Default)]
 pub struct Garp {
     /// `garp_master_delay`

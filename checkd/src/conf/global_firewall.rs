@@ -1,4 +1,4 @@
-//! `global_defs`: packet filter, SNMP and D-Bus. COMPAT: keepalived 2.4.3, keywords §3.4 and §3.7.
+//! `global_defs`: packet filter, SNMP and D-Bus. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;

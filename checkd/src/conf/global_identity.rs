@@ -1,4 +1,4 @@
-//! `global_defs`: names and files of the daemon. COMPAT: keepalived 2.4.3, keywords §3.1.
+//! `global_defs`: names and files of the daemon. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;

@@ -1,4 +1,4 @@
-//! `global_defs`: the IPVS table as a whole. COMPAT: keepalived 2.4.3, keywords §3.5.
+//! `global_defs`: the IPVS table as a whole. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;

@@ -1,4 +1,4 @@
-//! `global_defs`: who is told, by mail and by FIFO. COMPAT: keepalived 2.4.3, keywords §3.2.
+//! `global_defs`: who is told, by mail and by FIFO. COMPAT: keepalived 2.4.3.
 
 use super::global::Global;
 use super::global_vrrp::put;

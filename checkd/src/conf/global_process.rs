@@ -1,4 +1,4 @@
-//! `global_defs`: scheduling and buffers of the processes. COMPAT: keepalived 2.4.3, keywords §3.6.
+//! `global_defs`: scheduling and buffers of the processes. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;

@@ -1,4 +1,4 @@
-//! `global_defs`: defaults of VRRP that later work brings to life. COMPAT: keepalived 2.4.3, keywords §3.3.
+//! `global_defs`: defaults of VRRP that later work brings to life. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global::Global;

@@ -1,4 +1,4 @@
-//! `auth_hmac`: signed adverts. COMPAT: keepalived 2.4.3, keywords §10.2.
+//! `auth_hmac`: signed adverts. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::keyword::{Args, At, Keyword, Reader, set};
@@ -112,7 +112,7 @@ pub static HMAC: &[Keyword<Hmac>] = &[
         Args::Count(2, 2),
         "1..255 hex:DIGITS|file:PATH|credential:NAME|TEXT",
         "a key of 32 to 64 bytes by its number: text, hexadecimal digits, or the content of a file or of a credential of \
-         the service manager (systemd.exec(5), LoadCredential)",
+         the service manager (systemd.exec(5), LoadCredential), which changes only when the service is started again",
         key,
     )
     .since("2.4.0"),

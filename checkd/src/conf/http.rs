@@ -62,7 +62,7 @@ impl Url {
 /// Largest offset and stack of a match: no page that is looked at is larger.
 const OFFSET: i64 = i32::MAX as i64;
 
-/// Words of `regex_options`. COMPAT: keepalived 2.4.3, keywords §13; it ignores others without a word.
+/// Words of `regex_options`. COMPAT: keepalived 2.4.3; it ignores others without a word.
 const REGEX_OPTIONS: &[&str] = &[
     "allow_empty_class",
     "alt_bsux",

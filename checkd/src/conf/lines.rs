@@ -1,6 +1,6 @@
 //! Physical lines to logical text: line ends, comments, limits.
 //!
-//! COMPAT: keepalived 2.4.3, keywords §1: `#` and `!` start a comment anywhere on a line except inside `"…"`; outside double quotes
+//! COMPAT: keepalived 2.4.3: `#` and `!` start a comment anywhere on a line except inside `"…"`; outside double quotes
 //! `\#` and `\!` are literal characters; single quotes protect nothing; a line with a NUL byte or a line that is too long is ignored.
 
 use super::diag::{Code, Diagnostic, Diagnostics};

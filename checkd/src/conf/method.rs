@@ -1,4 +1,4 @@
-//! `lvs_method`: how packets reach a real server. COMPAT: keepalived 2.4.3, keywords §13.
+//! `lvs_method`: how packets reach a real server. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::keyword::{self, Reader};

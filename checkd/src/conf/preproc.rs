@@ -485,7 +485,7 @@ enum Condition {
     Fails,
 }
 
-/// `@ID rest` and `@^ID rest`. COMPAT: keepalived 2.4.3, keywords §1.
+/// `@ID rest` and `@^ID rest`. COMPAT: keepalived 2.4.3.
 fn condition(text: &Text, config_id: &str) -> Condition {
     let Some(rest) = text.bytes().strip_prefix(b"@") else { return Condition::None };
     let (wanted, negated) = match rest.strip_prefix(b"^") {

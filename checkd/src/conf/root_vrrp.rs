@@ -1,4 +1,4 @@
-//! Statements outside all blocks that concern VRRP and the processes. COMPAT: keepalived 2.4.3, keywords §2.
+//! Statements outside all blocks that concern VRRP and the processes. COMPAT: keepalived 2.4.3.
 
 use super::garp_group::{GARP_GROUP, GarpGroup, delays, linkbeats};
 use super::global_vrrp::once;

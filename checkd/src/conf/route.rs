@@ -1,4 +1,4 @@
-//! Route records: the lines of `static_routes` and `virtual_routes`. COMPAT: keepalived 2.4.3, keywords §5.
+//! Route records: the lines of `static_routes` and `virtual_routes`. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::hop::{self, Hop};

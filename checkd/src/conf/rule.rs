@@ -1,4 +1,4 @@
-//! Rule records: the lines of `static_rules` and `virtual_rules`. COMPAT: keepalived 2.4.3, keywords §5.
+//! Rule records: the lines of `static_rules` and `virtual_rules`. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::hop::any;

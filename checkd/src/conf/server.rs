@@ -104,7 +104,7 @@ pub struct Server {
     pub reals: Vec<Real>,
 }
 
-/// Schedulers. COMPAT: keepalived 2.4.3, keywords §13: other names are rejected.
+/// Schedulers. COMPAT: keepalived 2.4.3: other names are rejected.
 const SCHEDULERS: &[&str] =
     &["rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "mh", "dh", "fo", "ovf", "sed", "nq", "twos"];
 

@@ -1,4 +1,4 @@
-//! `virtual_server_group` blocks: lines of addresses, ranges and marks. COMPAT: keepalived 2.4.3, keywords §12.
+//! `virtual_server_group` blocks: lines of addresses, ranges and marks. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::keyword::{At, Reader, no_block};

@@ -1,4 +1,4 @@
-//! `SSL`: what SSL_GET shows of itself. COMPAT: keepalived 2.4.3, keywords §13: a second block replaces the first.
+//! `SSL`: what SSL_GET shows of itself. COMPAT: keepalived 2.4.3: a second block replaces the first.
 
 use super::global_vrrp::fill;
 use super::keyword::{Args, At, Keyword};

@@ -1,4 +1,4 @@
-//! `track_group`: instances that depend on static addresses, routes and rules. COMPAT: keepalived 2.4.3, keywords §5.
+//! `track_group`: instances that depend on static addresses, routes and rules. COMPAT: keepalived 2.4.3.
 
 use super::group::names;
 use super::keyword::{Args, At, Keyword};

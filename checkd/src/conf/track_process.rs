@@ -1,4 +1,4 @@
-//! `vrrp_track_process` blocks. COMPAT: keepalived 2.4.3, keywords §7.
+//! `vrrp_track_process` blocks. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::keyword::{Args, At, Keyword, Reader, set};

@@ -1,6 +1,6 @@
 //! Lines to statements: words, and blocks that hold statements.
 //!
-//! `{` and `}` stand for themselves wherever they occur outside `"…"` (COMPAT: keepalived 2.4.3, keywords §1), so `kw {`, `kw` with
+//! `{` and `}` stand for themselves wherever they occur outside `"…"` (COMPAT: keepalived 2.4.3), so `kw {`, `kw` with
 //! `{` on the next line and `kw { a }` are the same. Whether a word is a keyword is not asked here: a block always belongs to the
 //! statement before it, so that an unknown keyword is skipped with its block (keepalived takes the contents for the enclosing one's).
 //!

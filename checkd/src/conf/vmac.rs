@@ -54,7 +54,7 @@ fn mac(r: &mut Reader<'_>, word: Word<'_>) -> Option<MacChoice> {
     None
 }
 
-/// `[[name] IF] [MAC] [netlink_notify_msg] [group ID]`. COMPAT: keepalived 2.4.3, keywords §10.2.
+/// `[[name] IF] [MAC] [netlink_notify_msg] [group ID]`. COMPAT: keepalived 2.4.3.
 pub(super) fn use_vmac(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     let mut vmac = Vmac::default();
     let mut words = s.words(1);
@@ -94,7 +94,7 @@ fn prefix(r: &mut Reader<'_>, word: Word<'_>) -> Option<Prefix> {
     }
 }
 
-/// `[[name] IF] [IP[/P]] [bridge|private|vepa] [group ID]`. COMPAT: keepalived 2.4.3, keywords §10.2.
+/// `[[name] IF] [IP[/P]] [bridge|private|vepa] [group ID]`. COMPAT: keepalived 2.4.3.
 pub(super) fn use_ipvlan(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     let mut ipvlan = Ipvlan::default();
     let mut words = s.words(1);

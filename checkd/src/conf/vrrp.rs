@@ -193,7 +193,7 @@ fn priority(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     set(&mut i.priority, r.number(s.word(1), 1..=255), s);
 }
 
-/// COMPAT: keepalived 2.4.3, keywords §10.1: 0.01 to 255 s; the version rounds it later.
+/// COMPAT: keepalived 2.4.3: 0.01 to 255 s; the version rounds it later.
 fn advert_int(r: &mut Reader<'_>, s: Statement<'_>, i: &mut Instance) {
     set(&mut i.advert_int, r.timer(s.word(1), micros(10_000)..=secs(255)), s);
 }
@@ -373,7 +373,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
             set(&mut i.owner_ignore_adverts, r.switch(s), s);
         },
     ).or("that of vrrp_owner_ignore_adverts").since("2.3.3"),
-    // keepalived takes `off` as on here, which is a bug (behaviour §18); the documented meaning is implemented.
+    // keepalived takes `off` as on here, which is a bug; the documented meaning is implemented.
     Keyword::new(
         "skip_check_adv_addr",
         Args::Switch,
@@ -410,7 +410,7 @@ pub static INSTANCE: &[Keyword<Instance>] = &[
     .block(),
 ];
 
-/// What an advert interval becomes in a version, and what is said when that is another. COMPAT: keepalived 2.4.3, keywords §10.1.
+/// What an advert interval becomes in a version, and what is said when that is another. COMPAT: keepalived 2.4.3.
 pub fn fit_advert_int(asked: Duration, version: Version) -> (Duration, Option<String>) {
     let fitted = match version {
         Version::V2 => secs(asked.as_secs().saturating_add(u64::from(asked.subsec_millis() >= 500)).clamp(1, 255)),

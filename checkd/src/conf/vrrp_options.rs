@@ -1,4 +1,4 @@
-//! `vrrp_instance`: what is read, typed and checked beside the protocol itself. COMPAT: keepalived 2.4.3, keywords §10.
+//! `vrrp_instance`: what is read, typed and checked beside the protocol itself. COMPAT: keepalived 2.4.3.
 
 use super::diag::{Code, Diagnostic};
 use super::global_vrrp::extra_garp;

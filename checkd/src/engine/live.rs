@@ -55,7 +55,7 @@ impl RealState {
         if self.down == 0 { Health::Up } else { Health::Down }
     }
 
-    /// The weight that counts. COMPAT: keepalived 2.4.3, behaviour §15: the configured one and what checkers add, within bounds.
+    /// The weight that counts. COMPAT: keepalived 2.4.3: the configured one and what checkers add, within bounds.
     pub(super) fn weight(&self, real: &Real) -> u32 {
         let sum = i64::from(real.weight).saturating_add(self.parts.unwrap_or_default());
         u32::try_from(sum.clamp(0, i64::from(WEIGHT_LIMIT))).unwrap_or(WEIGHT_LIMIT)

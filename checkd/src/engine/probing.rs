@@ -108,7 +108,7 @@ impl Engine {
         self.begin_probes(now, out);
     }
 
-    /// COMPAT: keepalived 2.4.3, behaviour §15: a failed bind is rescheduled, not counted.
+    /// COMPAT: keepalived 2.4.3: a failed bind is rescheduled, not counted.
     fn not_tried(&mut self, now: Mono, idx: CheckerIdx, why: &str, out: &mut Vec<Action>) {
         self.close(idx, out);
         let Stage::Live(live) = &self.stage else { return };
@@ -154,7 +154,7 @@ impl Engine {
         }
     }
 
-    /// From when the next one is counted, if not from the end. COMPAT: keepalived 2.4.3, behaviour §15: MISC_CHECK runs every
+    /// From when the next one is counted, if not from the end. COMPAT: keepalived 2.4.3: MISC_CHECK runs every
     /// `delay_loop`, however long it takes.
     fn begun(&self, idx: CheckerIdx) -> Option<Mono> {
         let Stage::Live(live) = &self.stage else { return None };

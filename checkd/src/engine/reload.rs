@@ -1,6 +1,6 @@
 //! Another configuration replaces the one that counts; what is the same goes on as if nothing had happened, its probes included.
 //!
-//! COMPAT: keepalived 2.4.3, behaviour §11: services are matched by what identifies them, real servers by service and address,
+//! COMPAT: keepalived 2.4.3: services are matched by what identifies them, real servers by service and address,
 //! checkers by equal parameters. Its checkers all probe anew 1 s after a reload; ours keep their time.
 
 use super::live::{CheckerState, Live, Phase};

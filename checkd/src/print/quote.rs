@@ -1,6 +1,6 @@
 //! Words, commands and patterns as a configuration file writes them, so that what is read back is the same bytes.
 //!
-//! Inside `"…"` neither comments nor braces nor blanks count (keywords §1), and no word can hold a `"`. A `$` counts there too, so a
+//! Inside `"…"` neither comments nor braces nor blanks count, and no word can hold a `"`. A `$` counts there too, so a
 //! built-in parameter in a command is written with an escape; other parameters are not defined in what is printed, and stay.
 
 use super::Sink;

@@ -169,7 +169,7 @@ fn session(colour: bool) -> Result<(), Failure> {
     let mut link = Link::new(socket)?;
     let start = link.start()?;
     let mut log = Logger::new(IDENT, LogSetup { console: Sink::Off, ..start.log }, start.syslog, start.log_file);
-    let path = start.facts.path.clone();
+    let (path, credentials) = (start.facts.path.clone(), start.facts.credentials);
     let (mode, format, output) = (start.mode, start.format, start.output);
     let mut compiler = begin(&mut link, start.facts, start.main, mode)?;
     loop {
@@ -196,7 +196,7 @@ fn session(colour: bool) -> Result<(), Failure> {
         keys::pem_files(&mut link, &path, mode, &mut compiled)?;
     }
     if matches!(mode, CompileMode::Load | CompileMode::Test) {
-        keys::key_files(&mut link, &path, &mut compiled)?;
+        keys::key_files(&mut link, &path, mode, credentials, &mut compiled)?;
     }
     show(&compiled, format, colour, &mut log);
     let verdict = compiled.verdict();

@@ -341,7 +341,7 @@ static_rules {\nfrom 10.0.0.0/8 table 100\nto 10.0.0.0/8 table 101\n}\n";
     assert_eq!(statics.rules[1].action, RuleAction::Table(101));
 }
 
-/// COMPAT: keepalived 2.4.3, behaviour §5: the interfaces of tracked routes and rules matter to the instance.
+/// COMPAT: keepalived 2.4.3: the interfaces of tracked routes and rules matter to the instance.
 #[test]
 fn routes_and_rules_move_with_their_instance() {
     let text = "vrrp_instance A {\ninterface eth0\nvirtual_router_id 1\nvirtual_ipaddress {\n192.0.2.9\n}
@@ -367,7 +367,7 @@ static_routes {\n10.3.0.0/16 dev eth0 track_group G\n10.4.0.0/16 dev eth0 track_
     assert_eq!(tracked, [true, false]);
 }
 
-/// COMPAT: keepalived 2.4.3, keywords §3.2.
+/// COMPAT: keepalived 2.4.3.
 #[test]
 fn mail_is_asked_for_by_the_innermost_word() {
     let text = |global: &str, own: &str| {

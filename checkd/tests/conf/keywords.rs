@@ -221,7 +221,7 @@ fn a_credential_has_a_name_and_no_path() {
     }
 }
 
-/// COMPAT: behaviour §4.
+/// COMPAT: keepalived 2.4.3.
 #[test]
 fn strict_mode_takes_out_what_the_rfc_does_not_have() {
     use crate::common::{bundle, instance};

@@ -82,6 +82,11 @@ unicast_src_ip 192.0.2.9
 unicast_peer {
 192.0.2.8
 }
+auth_hmac {
+key 1 file:/etc/key
+key 2 credential:key
+active_key 1
+}
 virtual_ipaddress {
 192.0.2.4 dev eth2
 }

@@ -52,7 +52,7 @@ pub enum OnRemoval {
     Backup,
 }
 
-/// An interface that is made for an instance. COMPAT: keepalived 2.4.3, behaviour §9.
+/// An interface that is made for an instance. COMPAT: keepalived 2.4.3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MadeLink {
     /// Its name.
@@ -99,7 +99,7 @@ pub struct InstanceAddrs {
     pub accept: Accept,
 }
 
-/// One address record. COMPAT: keepalived 2.4.3, behaviour §8.
+/// One address record. COMPAT: keepalived 2.4.3.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AddrSpec {
     /// Address and prefix, /32 or /128 when none was written.

@@ -142,7 +142,7 @@ pub enum Auth {
     Ah(Secret),
 }
 
-/// Gratuitous ARP timing. COMPAT: keepalived 2.4.3, behaviour §7.
+/// Gratuitous ARP timing. COMPAT: keepalived 2.4.3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GarpTiming {
     /// `garp_master_repeat`, 5: how many per address in a burst.

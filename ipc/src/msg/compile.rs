@@ -136,6 +136,8 @@ pub struct Facts {
     pub parts: Parts,
     /// `-e`
     pub includes: Includes,
+    /// Whether the service manager has given this process credentials.
+    pub credentials: Switch,
 }
 
 /// What the main file is.

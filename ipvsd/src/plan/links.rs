@@ -191,7 +191,7 @@ fn is_it(made: &MadeLink, link: &LinkFact, parent: &LinkFact) -> bool {
     same && parent.bears(link)
 }
 
-/// How one that is made is set. COMPAT: keepalived 2.4.3, behaviour §9.
+/// How one that is made is set. COMPAT: keepalived 2.4.3.
 pub fn own_conf(made: &MadeLink) -> Vec<(u16, u32)> {
     match (made.kind, made.family) {
         (MadeKind::Macvlan(_), Family::V4) => Vec::from([

@@ -74,7 +74,7 @@ fn timeouts(view: &View<'_, Table>, wanted: &Timeouts, plan: &mut IpvsPlan) {
     }
 }
 
-/// COMPAT: keepalived 2.4.3, behaviour §15: without an instance both daemons run; with one the first while it is master, else the
+/// COMPAT: keepalived 2.4.3: without an instance both daemons run; with one the first while it is master, else the
 /// second; what an earlier run has left is stopped first.
 fn daemons(view: &View<'_, Table>, sync: &SyncDaemon, plan: &mut IpvsPlan) {
     let instance = sync.instance.as_ref().map(|name| view.ledger.instance_named(name));

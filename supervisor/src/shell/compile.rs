@@ -19,6 +19,7 @@ use super::spawn::{Process, Programs};
 use ipc::channel::{Channel, ChannelError, pair};
 use ipc::chunk::Assembly;
 use ipc::config::script::ScriptConfig;
+use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, Secret, SliceKind};
 use ipc::evloop::EventLoop;
 use ipc::msg::compile::{
@@ -285,7 +286,7 @@ impl Compiler {
             return Err(violation("something that is no name of a credential"));
         }
         let mut answer = Answer::default();
-        match credential::open(name, std::env::var_os("CREDENTIALS_DIRECTORY").as_deref()) {
+        match credential::open(name, credential::directory().as_deref()) {
             Ok(fd) => {
                 self.channel.send_with_fds(self.generation, ToCompile::File { path: name.to_owned() }, vec![fd])?;
             }
@@ -421,6 +422,7 @@ fn facts(order: &Order<'_>, main: Main) -> Facts {
         hostname,
         parts: order.parts,
         includes: order.includes,
+        credentials: if credential::directory().is_some() { Switch::On } else { Switch::Off },
     }
 }
 

@@ -126,10 +126,12 @@ pub fn remove_unfinished() {
     }
 }
 
-/// Whether a file of that name is unfinished and will remain so: the process whose number it has is gone.
+/// Whether a file of that name is unfinished and will remain so: the process whose number it has is gone, or it is this one, which has not
+/// begun any. (In a container each supervisor may have the number of the last.)
 fn is_left_over(name: &str) -> bool {
     let pid = name.strip_prefix(UNFINISHED).and_then(|name| name.rsplit('.').nth(1));
-    pid.is_some_and(|pid| pid.parse::<u32>().is_ok_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()))
+    let is_gone = |pid: i32| pid == Pid::this().as_raw() || !Path::new(&format!("/proc/{pid}")).exists();
+    pid.is_some_and(|pid| pid.parse().is_ok_and(is_gone))
 }
 
 /// A file that is being written, under a name that nobody looks for. It goes when this is dropped.
@@ -275,6 +277,10 @@ mod tests {
     #[test]
     fn a_dump_takes_the_place_of_files_and_links_only() {
         let dir = TestDir::new("dumps");
+        // Of somebody else's directory nothing is replaced, see `is_roots`.
+        if !is_roots(dir.path()) {
+            return assert!(replaceable(dir.path().join("file")).is_err());
+        }
         let path = |name: &str| dir.path().join(name);
         std::fs::write(path("file"), "old").unwrap();
         symlink("/nowhere", path("link")).unwrap();
@@ -290,7 +296,8 @@ mod tests {
     #[test]
     fn what_is_being_written_is_no_left_over() {
         let name = |pid: i32| format!("{UNFINISHED}keepalived.data.{pid}.3");
-        assert!(!is_left_over(&name(Pid::this().as_raw())));
+        assert!(!is_left_over(&name(Pid::parent().as_raw())));
+        assert!(is_left_over(&name(Pid::this().as_raw())));
         // More than the kernel gives.
         assert!(is_left_over(&name(i32::MAX)));
         assert!(!is_left_over("keepalived.data") && !is_left_over("sysctl.5.6"));

@@ -170,7 +170,18 @@ fn sockets_in(namespace: &File) -> Result<TableSockets, String> {
     let ipvs = ipvs.map_err(|e| {
         format!("there is no netlink socket in the network namespace of net_namespace_ipvs: {}", e.desc())
     })?;
-    Ok(TableSockets { ipvs, marks: marks.ok() })
+    let marks = match marks {
+        Ok(marks) => Some(marks),
+        // A kernel without a packet filter: whoever needs it says so.
+        Err(nix::errno::Errno::EPROTONOSUPPORT) => None,
+        Err(e) => {
+            return Err(format!(
+                "there is no packet filter in the network namespace of net_namespace_ipvs: {}",
+                e.desc()
+            ));
+        }
+    };
+    Ok(TableSockets { ipvs, marks })
 }
 
 /// Has the second run say the names. What is wrong with the configuration is said later, by who uses it.

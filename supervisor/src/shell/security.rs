@@ -1,4 +1,4 @@
-//! Whether a command may be run, and which file that is. COMPAT: keepalived 2.4.3, script security (behaviour §14).
+//! Whether a command may be run, and which file that is. COMPAT: keepalived 2.4.3, script security.
 //!
 //! The path is walked as the kernel would walk it, link by link, and every directory on the way is looked at: what runs as
 //! root must not be replaceable by anybody else. The walk is repeated before each run, so what was changed after the start counts.

@@ -27,7 +27,7 @@ const READS_PER_TURN: usize = 16;
 /// How often a directory that cannot be watched is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// The watched events. COMPAT: keepalived 2.4.3, behaviour §5 "track_file": a file counts when it has been written and closed, moved here or
+/// The watched events. COMPAT: keepalived 2.4.3: a file counts when it has been written and closed, moved here or
 /// away, or removed.
 fn mask() -> AddWatchFlags {
     AddWatchFlags::IN_CLOSE_WRITE

@@ -3,17 +3,25 @@
 use std::time::{Duration, Instant};
 use tests::config::Vrrp;
 use tests::daemon::{Daemon, Program};
-use tests::failure::Outcome;
+use tests::failure::{Failure, Outcome};
 use tests::pair::{Pair, SOON, with_log};
 
 /// How far the two may be apart, starting included.
 const APART: Duration = Duration::from_millis(500);
 
-/// Runs it with both programs, and compares how long they took, with each other and with what is to be expected.
+/// Runs it with both programs, and compares how long they took, with each other and with what is to be expected. Once more when that differs:
+/// starting is included, and other tests start programs too.
 fn same_time(least: Duration, took: impl Fn(Program) -> Outcome<Duration>) -> Outcome {
-    let (theirs, ours) = (took(Program::Keepalived)?, took(Program::under_test())?);
-    assert!(ours.abs_diff(theirs) < APART, "ours {ours:?}, theirs {theirs:?}");
-    assert!(ours >= least && ours < least + APART * 2, "{ours:?}");
+    let measured = || Ok::<_, Failure>((took(Program::Keepalived)?, took(Program::under_test())?));
+    let fits = |(theirs, ours): (Duration, Duration)| {
+        ours.abs_diff(theirs) < APART && ours >= least && ours < least + APART * 2
+    };
+    let first = measured()?;
+    if fits(first) {
+        return Ok(());
+    }
+    let again = measured()?;
+    assert!(fits(again), "theirs and ours: first {first:?}, then {again:?}, at least {least:?}");
     Ok(())
 }
 

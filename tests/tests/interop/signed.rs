@@ -195,5 +195,19 @@ fn a_key_is_a_credential() -> Outcome {
     pair.wire.clear();
     std::thread::sleep(Duration::from_millis(1500));
     assert_eq!(pair.adverts_of(&pair.a), []);
+    // A test outside of the service has none to look at; one inside has.
+    let file = tempfile::NamedTempFile::new()?;
+    std::fs::write(file.path(), v3(signed(Vrrp::master(100), &key_7("credential:another")), true).to_string())?;
+    let test = |directory: Option<&str>| -> Outcome<bool> {
+        let mut command = pair.a.netns.command(Program::Holdfast.executable()?);
+        command.arg("-t").arg("-f").arg(file.path()).env_remove("CREDENTIALS_DIRECTORY");
+        command.envs(directory.map(|directory| ("CREDENTIALS_DIRECTORY", directory)));
+        let output = command.output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("credential:another"), "{said}");
+        Ok(output.status.success())
+    };
+    assert!(test(None)?);
+    assert!(!test(Some("/nowhere"))?);
     Ok(())
 }

@@ -11,6 +11,9 @@ use tests::oracle::{self, Kind, Note, Notes};
 /// How far a time may be off: the machine is emulated, and busy.
 const OFF: Duration = Duration::from_millis(900);
 
+/// Two listeners note what is asked and what is told: what comes within so short a time is not put in the order in which it happened.
+const MOMENT: Duration = Duration::from_millis(300);
+
 /// How long all the questions of a test may take.
 const LIMIT: Duration = Duration::from_secs(200);
 
@@ -130,8 +133,9 @@ impl Trial {
         let done = |side: usize, n: usize| asked(&self.course(side, n)) >= cases[n].answers.len();
         let all =
             wait_until("every question was asked", LIMIT, || Ok((0..cases.len()).all(|n| done(0, n) && done(1, n))));
-        let courses: Vec<[Course; 2]> =
-            (0..cases.len()).map(|n| [0, 1].map(|side| until(self.course(side, n), cases[n].answers.len()))).collect();
+        let courses: Vec<[Course; 2]> = (0..cases.len())
+            .map(|n| [0, 1].map(|side| until(in_order(self.course(side, n)), cases[n].answers.len())))
+            .collect();
         let mut wrong = String::new();
         for (case, [theirs, ours]) in cases.iter().zip(&courses) {
             println!("{} {}\n  theirs {}\n  ours   {}", case.name, case.answers, shown(theirs), shown(ours));
@@ -169,6 +173,17 @@ fn is_question((_, what): &(Instant, String)) -> bool {
 
 fn asked(course: &Course) -> usize {
     course.iter().filter(|step| is_question(step)).count()
+}
+
+/// What is told follows from a question, and comes after it.
+fn in_order(mut course: Course) -> Course {
+    let late = |pair: &[(Instant, String)]| {
+        !is_question(&pair[0]) && is_question(&pair[1]) && pair[1].0.duration_since(pair[0].0) < MOMENT
+    };
+    while let Some(at) = course.windows(2).position(late) {
+        course.swap(at, at + 1);
+    }
+    course
 }
 
 /// Up to the question of this number, without it: what follows from it may not have been told.

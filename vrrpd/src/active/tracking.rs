@@ -53,7 +53,7 @@ impl Active {
 
     /// `interface_up_down_delays` of an interface, as far as its instances can afford them.
     ///
-    /// COMPAT: keepalived 2.4.3, behaviour §5: an interface that is made has the delays of the one below. A backup that does not notice in
+    /// COMPAT: keepalived 2.4.3: an interface that is made has the delays of the one below. A backup that does not notice in
     /// time that it is deaf would become master: an interface counts as down a little before that, and (2.2.7, measured) as up as well.
     fn patience(&self, index: LinkIdx) -> Patience {
         let below = |instance: &Instance| (instance.options.own_link == Some(index)).then_some(instance.conf.link);

@@ -116,6 +116,7 @@ impl Instance {
             return self.garp_again(at);
         }
         self.garp.again = None;
+        self.garp.spent = Some(scene.now + self.advert_int() / 4);
         self.burst(timing.lower_prio_repeat, scene);
     }
 

@@ -182,7 +182,7 @@ pub(super) enum Arrival {
 }
 
 impl Instance {
-    /// The interface that its adverts leave by and come in by. COMPAT: keepalived 2.4.3, behaviour §9: that of `use_vmac`, unless
+    /// The interface that its adverts leave by and come in by. COMPAT: keepalived 2.4.3: that of `use_vmac`, unless
     /// `vmac_xmit_base` says otherwise; unicast always leaves by the interface itself. 2.2.7, measured: that of `use_ipvlan` always.
     pub fn speaks_on(&self) -> LinkIdx {
         let Some(own) = self.options.own_link else { return self.conf.link };
@@ -263,7 +263,7 @@ impl Instance {
         )
     }
 
-    /// For how long its interface may be down before it would take itself for the only router. COMPAT: keepalived 2.4.3, behaviour §5.
+    /// For how long its interface may be down before it would take itself for the only router. COMPAT: keepalived 2.4.3.
     pub fn longest_deafness(&self) -> Duration {
         let intervals = u32::from(self.conf.down_timer_adverts).saturating_sub(1);
         self.master_interval.saturating_mul(intervals).saturating_sub(self.master_interval / 256)

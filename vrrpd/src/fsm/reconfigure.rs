@@ -69,7 +69,7 @@ impl Instance {
     }
 
     /// It is not in the new generation: its master says goodbye, and its scripts, which are of generation `left`, are told.
-    /// COMPAT: keepalived 2.4.3, behaviour §10: they are told of FAULT, unless `notify_deleted` says DELETED; nothing when it is in FAULT
+    /// COMPAT: keepalived 2.4.3: they are told of FAULT, unless `notify_deleted` says DELETED; nothing when it is in FAULT
     /// already.
     pub fn removed(&mut self, left: Generation, scene: &mut Scene<'_>) {
         if self.state == State::Master {

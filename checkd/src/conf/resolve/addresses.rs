@@ -17,7 +17,7 @@ use ipc::config::vrrp::{Switch, TrackLink, Vip};
 use ipc::net::Family;
 
 /// Most addresses in an advert: the count is one byte (RFC 9568 §5.2.5), and it must fit an Ethernet frame.
-/// COMPAT: keepalived 2.4.3, behaviour §2: 14 bytes less than the frame has room for.
+/// COMPAT: keepalived 2.4.3: 14 bytes less than the frame has room for.
 fn room(d: &Draft, family: Family) -> usize {
     let (header, each) = match family {
         Family::V4 => (20, 4),

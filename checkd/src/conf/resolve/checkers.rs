@@ -33,10 +33,10 @@ pub(super) struct Of<'a> {
     pub draft: &'a All,
 }
 
-/// `helo_name`. COMPAT: keepalived 2.4.3, keywords §13.
+/// `helo_name`. COMPAT: keepalived 2.4.3.
 const HELO: &str = "smtpchecker.keepalived.org";
 
-/// `weight` of a file. COMPAT: keepalived 2.4.3, keywords §4.
+/// `weight` of a file. COMPAT: keepalived 2.4.3.
 pub(super) const ONCE: FileWeight = FileWeight { value: 1, reverse: Switch::Off };
 
 impl Resolver<'_, '_> {
@@ -82,7 +82,7 @@ impl Resolver<'_, '_> {
         let target = SocketAddr::new(c.connect_ip.as_ref().map_or(of.d.addr, |ip| ip.value), port);
         let schedule = c.schedule.or(&of.d.schedule).or(&of.v.schedule);
         let delay_loop = schedule.delay_loop.map_or(secs(60), |at| at.value);
-        // COMPAT: keepalived 2.4.3, keywords §13.
+        // COMPAT: keepalived 2.4.3.
         let (retry, delay_before_retry) = match c.kind {
             Kind::Http | Kind::Ssl => (1, secs(3)),
             Kind::Dns => (3, delay_loop),

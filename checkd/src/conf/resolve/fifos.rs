@@ -16,7 +16,7 @@ use ipc::msg::compile::Parts;
 use ipc::table::Table;
 
 impl Resolver<'_, '_> {
-    /// COMPAT: keepalived 2.4.3, keywords §3.2: a FIFO of VRRP or of servers that is the common one is dropped.
+    /// COMPAT: keepalived 2.4.3: a FIFO of VRRP or of servers that is the common one is dropped.
     pub(super) fn fifos(&mut self, draft: &All) {
         let g = &draft.global.fifos;
         self.scripts.fifos.all = self.fifo(&g.all, "notify_fifo", None);

@@ -161,7 +161,7 @@ impl Resolver<'_, '_> {
         self.r.diags.push(undefined);
     }
 
-    /// COMPAT: behaviour §5: members of a group have no trackers with a weight unless `sync_group_tracking_weight`; the group's
+    /// COMPAT: keepalived 2.4.3: members of a group have no trackers with a weight unless `sync_group_tracking_weight`; the group's
     /// trackers count for each member and override its own for the same thing unless that has no weight; 255 takes no weight.
     fn group_trackers(
         &mut self,

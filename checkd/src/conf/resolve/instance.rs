@@ -197,7 +197,7 @@ impl Resolver<'_, '_> {
         self.r.diags.push(problem.help("interface eth0"));
     }
 
-    /// COMPAT: behaviour §4: no `priority` is 255 with `state MASTER`, else 100; no `state` is MASTER only with 255.
+    /// COMPAT: keepalived 2.4.3: no `priority` is 255 with `state MASTER`, else 100; no `state` is MASTER only with 255.
     fn start(&mut self, d: &Draft, auth: &Auth) -> (Wanted, u8) {
         let state = d.state.as_ref().map(|s| s.value);
         let priority = match (&d.priority, state) {
@@ -225,7 +225,7 @@ impl Resolver<'_, '_> {
         (wanted, priority)
     }
 
-    /// COMPAT: behaviour §4: `nopreempt` counts neither for MASTER nor for 255, `preempt_delay` neither for MASTER nor with it.
+    /// COMPAT: keepalived 2.4.3: `nopreempt` counts neither for MASTER nor for 255, `preempt_delay` neither for MASTER nor with it.
     fn preemption(&mut self, d: &Draft, wanted: Wanted, priority: u8) -> Preemption {
         let mut nopreempt = d.nopreempt;
         let asked = d.preempt_delay.as_ref();

@@ -1,4 +1,4 @@
-//! Interfaces that instances have made: `use_vmac`, `use_vmac_addr`, `use_ipvlan`. COMPAT: keepalived 2.4.3, behaviour §9.
+//! Interfaces that instances have made: `use_vmac`, `use_vmac_addr`, `use_ipvlan`. COMPAT: keepalived 2.4.3.
 
 use super::Resolver;
 use crate::conf::diag::{Code, Diagnostic};

@@ -1,7 +1,7 @@
 //! Drafts to the typed configuration: names become indices, defaults and keepalived's normalisations are applied, and what contradicts
 //! itself is reported.
 //!
-//! COMPAT: keepalived 2.4.3, behaviour §4, keywords §3 to §13.
+//! COMPAT: keepalived 2.4.3.
 
 mod addresses;
 mod checkers;
@@ -125,10 +125,10 @@ pub fn resolve<'a>(
     (bundle, resolver.files)
 }
 
-/// `startup_script_timeout`, `shutdown_script_timeout`. COMPAT: keepalived 2.4.3, keywords §3.1.
+/// `startup_script_timeout`, `shutdown_script_timeout`. COMPAT: keepalived 2.4.3.
 const ONCE_TIMEOUT: Duration = secs(10);
 
-/// `child_wait_time`. COMPAT: keepalived 2.4.3, keywords §2.
+/// `child_wait_time`. COMPAT: keepalived 2.4.3.
 const CHILD_WAIT: Duration = secs(5);
 
 impl Resolver<'_, '_> {
@@ -172,7 +172,7 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// Mail settings. COMPAT: keepalived 2.4.3, keywords §3.2.
+/// Mail settings. COMPAT: keepalived 2.4.3.
 fn mail(draft: &Draft) -> Mail {
     let g = &draft.global;
     Mail {

@@ -28,7 +28,7 @@ use ipc::table::Index;
 pub(super) type Processes = BTreeMap<String, (TrackProcessIdx, Weight)>;
 
 impl Resolver<'_, '_> {
-    /// `vrrp_track_process` blocks. COMPAT: the first of a name counts; keywords §7.
+    /// `vrrp_track_process` blocks. COMPAT: the first of a name counts.
     pub(super) fn process_table(&mut self, draft: &All, vrrp: &mut VrrpConfig) -> Processes {
         let mut processes = Processes::new();
         for d in &draft.vrrp.processes {
@@ -270,13 +270,13 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// Whether an instance or a group mails. COMPAT: keepalived 2.4.3, keywords §3.2: its own word, `smtp_alert_vrrp`, `smtp_alert`, no.
+/// Whether an instance or a group mails. COMPAT: keepalived 2.4.3: its own word, `smtp_alert_vrrp`, `smtp_alert`, no.
 pub(super) fn alert(own: Option<Switch>, all: &All) -> Switch {
     let mail = &all.global.mail;
     own.or(mail.alert_vrrp).or(mail.alert).unwrap_or_default()
 }
 
-/// COMPAT: keepalived 2.4.3, behaviour §5: a member of a sync group tracks its own files without weight; 1, which is what a file has that
+/// COMPAT: keepalived 2.4.3: a member of a sync group tracks its own files without weight; 1, which is what a file has that
 /// has none, counts as none, and one with another is left out.
 pub(super) fn unweigh_files(files: &mut Vec<TrackFileUse>) {
     files.retain(|used| matches!(used.weight.value, 0 | 1));

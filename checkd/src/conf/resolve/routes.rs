@@ -92,7 +92,7 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// COMPAT: keepalived 2.4.3, behaviour §5: an instance is in FAULT while the way out of a tracked route, or an interface of a tracked
+/// COMPAT: keepalived 2.4.3: an instance is in FAULT while the way out of a tracked route, or an interface of a tracked
 /// rule, is down.
 pub(super) fn watched(routes: &[Route], rules: &[Rule], own: LinkIdx, tracked: &mut Vec<TrackLink>) {
     let routes = routes.iter().filter(|r| r.tracked.no_track == Switch::Off);

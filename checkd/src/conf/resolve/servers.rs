@@ -21,7 +21,7 @@ use ipc::net::Family;
 /// `IP_VS_SVC_F_ONEPACKET`
 const ONE_PACKET: u32 = 0x04;
 
-/// What `persistence_granularity` and a missing port imply. COMPAT: keepalived 2.4.3, keywords §13.
+/// What `persistence_granularity` and a missing port imply. COMPAT: keepalived 2.4.3.
 const PERSISTENCE: u32 = 360;
 
 impl Resolver<'_, '_> {
@@ -253,7 +253,7 @@ impl Resolver<'_, '_> {
         own
     }
 
-    /// COMPAT: keepalived 2.4.3, keywords §13: quorum at most the sum of the weights, hysteresis below the quorum.
+    /// COMPAT: keepalived 2.4.3: quorum at most the sum of the weights, hysteresis below the quorum.
     fn quorum(&mut self, v: &Server, weights: u64) -> (u32, u32) {
         let most = u32::try_from(weights).unwrap_or(u32::MAX);
         let mut quorum = v.quorum.as_ref().map_or(1, |q| q.value);

@@ -26,7 +26,7 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// COMPAT: keepalived 2.4.3, keywords §5: without `dev` it is that of `default_interface`, which is eth0 when nobody says; without
+    /// COMPAT: keepalived 2.4.3: without `dev` it is that of `default_interface`, which is eth0 when nobody says; without
     /// either the line is dropped.
     fn static_addr(&mut self, a: &Address, draft: &All) -> Option<StaticAddr> {
         let eth0 = (self.mode == CompileMode::Offline || self.present.contains("eth0")).then(|| "eth0".into());

@@ -1,4 +1,4 @@
-//! `strict_mode`: what RFC 9568 does not have is taken out of an instance. COMPAT: keepalived 2.4.3, behaviour §4.
+//! `strict_mode`: what RFC 9568 does not have is taken out of an instance. COMPAT: keepalived 2.4.3.
 
 use super::Resolver;
 use crate::conf::diag::{Code, Diagnostic};

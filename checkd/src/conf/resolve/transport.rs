@@ -157,7 +157,7 @@ impl Resolver<'_, '_> {
     }
 }
 
-/// Gratuitous ARP: the instance's own, else the global one, else the default. COMPAT: behaviour §7; globals count wherever they stand
+/// Gratuitous ARP: the instance's own, else the global one, else the default. COMPAT: keepalived 2.4.3; globals count wherever they stand
 /// (keepalived: only those above the instance).
 pub(super) fn garp(d: &Draft, g: &Global) -> GarpTiming {
     fn value<T: Copy>(written: &Option<At<T>>) -> Option<T> {

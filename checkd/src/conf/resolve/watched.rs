@@ -58,7 +58,7 @@ impl Resolver<'_, '_> {
         }
     }
 
-    /// COMPAT: keepalived 2.4.3, keywords §11: `max_hops` is at most `ttl`; −1 and 255 are no limit.
+    /// COMPAT: keepalived 2.4.3: `max_hops` is at most `ttl`; −1 and 255 are no limit.
     fn bfd(&mut self, b: &BfdDraft) -> Option<Bfd> {
         const FAST: Duration = Duration::from_millis(10);
         let neighbor = b.neighbor.as_ref()?.value;

@@ -331,7 +331,7 @@ pub static SERVER: &[Keyword<Server>] = &[
     })
     .not_yet(),
     Keyword::flag("hashed", "has no effect, in keepalived either", |r, s, v: &mut Server| {
-        // COMPAT: keepalived 2.4.3, keywords §13: an error of its own unless the scheduler hashes.
+        // COMPAT: keepalived 2.4.3: an error of its own unless the scheduler hashes.
         let hashes = v.scheduler.as_ref().is_some_and(|a| matches!(a.value, "sh" | "mh"));
         let message =
             if hashes { "`hashed` is an old word without effect" } else { "`hashed` is for `lvs_sched sh` and `mh`" };

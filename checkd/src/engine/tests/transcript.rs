@@ -39,7 +39,7 @@ fn config() -> Build {
 
 /// Seconds since the start, and the line. 127.0.0.2 serves from the start, .3 and .4 from second 11.7, .2 and .3 are killed at
 /// second 20.9. One row differs: keepalived 2.2.7 tried .3 for 10.9.0.1 at 14 because it goes through its retries while a
-/// server is down as well; 2.4.3 does not (behaviour §15), so it is 13 here.
+/// server is down as well; 2.4.3 does not, so it is 13 here.
 const KEEPALIVED: &str = "\
 0 Gained quorum 1+0=1 <= 2 for VS [10.9.0.1]:tcp:80
 0 Gained quorum 3+1=4 <= 4 for VS [10.9.0.2]:tcp:80

@@ -10,6 +10,7 @@ use checkd::conf::pem::{self, Holds, Need};
 use checkd::conf::source::Span;
 use ipc::config::Secret;
 use ipc::config::probe::Pem;
+use ipc::config::vrrp::Switch;
 use ipc::config::vrrp_options::HmacKey;
 use ipc::msg::compile::{CompileMode, Unread};
 
@@ -74,14 +75,25 @@ fn first((files, unread): Included) -> Result<Vec<u8>, String> {
     }
 }
 
-/// Reads the keys of `auth_hmac` that are in files and credentials. One that is not there is fatal: the router would be deaf to its peers and a second
-/// master.
-pub(super) fn key_files(link: &mut Link, from: &str, compiled: &mut Compiled) -> Result<(), Failure> {
+/// Reads the keys of `auth_hmac` that are in files and credentials. One that is not there is fatal: the router would be deaf to its peers
+/// and a second master. A test outside of the service has no credentials to look at.
+pub(super) fn key_files(
+    link: &mut Link,
+    from: &str,
+    mode: CompileMode,
+    credentials: Switch,
+    compiled: &mut Compiled,
+) -> Result<(), Failure> {
     let Some(bundle) = &mut compiled.bundle else { return Ok(()) };
     let mut problems = Vec::new();
+    let mut unseen = None;
     for key in hmac::elsewhere(&bundle.vrrp) {
         let (read, shown) = match &key {
             HmacKey::File(path) => (one(link, path, from)?, path.clone()),
+            HmacKey::Credential(name) if mode == CompileMode::Test && credentials == Switch::Off => {
+                unseen = Some(format!("credential:{name} is not looked at: this is not the service"));
+                continue;
+            }
             HmacKey::Credential(name) => (first(link.credential(name)?), format!("credential:{name}")),
             HmacKey::Bytes(_) => continue,
         };
@@ -90,7 +102,13 @@ pub(super) fn key_files(link: &mut Link, from: &str, compiled: &mut Compiled) ->
     }
     if !problems.is_empty() {
         compiled.bundle = None;
-        compiled.diags.push(Diagnostic::fatal(Code::INCLUDE, Span::default(), problems.join("; ")));
+        compiled.diags.push(elsewhere(Diagnostic::fatal(Code::INCLUDE, Span::default(), problems.join("; "))));
     }
+    compiled.diags.extend(unseen.map(|text| elsewhere(Diagnostic::warning(Code::INCLUDE, Span::default(), text))));
     Ok(())
+}
+
+/// What is wrong is not in the text.
+fn elsewhere(problem: Diagnostic) -> Diagnostic {
+    Diagnostic { primary: None, ..problem }
 }

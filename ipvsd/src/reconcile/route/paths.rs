@@ -253,7 +253,7 @@ impl Reconciler {
         }
     }
 
-    /// COMPAT: keepalived 2.4.3, behaviour §8: one that is there already is adopted; one that is gone already is gone.
+    /// COMPAT: keepalived 2.4.3: one that is there already is adopted; one that is gone already is gone.
     pub(super) fn path_refused(&mut self, op: PathOp, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
         let item = Item::Path(op.path().clone());
         match (&op, errno.0) {

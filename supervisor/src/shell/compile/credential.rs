@@ -2,9 +2,14 @@
 //! `CREDENTIALS_DIRECTORY` names. Which one is wanted, the compiler says; where they are, it does not learn.
 
 use super::file::{Unusable, open_regular};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+
+/// Where the service manager has put them.
+pub fn directory() -> Option<OsString> {
+    std::env::var_os("CREDENTIALS_DIRECTORY")
+}
 
 /// Opens the credential of this name, which is one ([`ipc::msg::compile::is_credential`]).
 pub fn open(name: &str, directory: Option<&OsStr>) -> Result<OwnedFd, String> {
