@@ -155,6 +155,15 @@ impl Trial {
     }
 }
 
+/// Compares, and once more when that fails: on a machine that stood still meanwhile times mean nothing.
+fn compared(global: &str, cases: &[Case]) -> Outcome {
+    if let Err(failure) = Trial::new()?.compare(global, cases) {
+        println!("once more, because: {failure}");
+        return Trial::new()?.compare(global, cases);
+    }
+    Ok(())
+}
+
 /// The script of a MISC_CHECK, which notes that it ran and ends as its number among the runs says.
 fn misc(directory: &Directory, case: &Case, whose: &str) -> Outcome<String> {
     let text = format!(
@@ -175,14 +184,17 @@ fn asked(course: &Course) -> usize {
     course.iter().filter(|step| is_question(step)).count()
 }
 
-/// What is told follows from a question, and comes after it.
+/// What is told follows from a question, and comes after it; but for what is told at the start, before the first one.
 fn in_order(mut course: Course) -> Course {
+    let first = course.iter().position(is_question).unwrap_or(course.len());
+    let mut rest = course.split_off(first);
     let late = |pair: &[(Instant, String)]| {
         !is_question(&pair[0]) && is_question(&pair[1]) && pair[1].0.duration_since(pair[0].0) < MOMENT
     };
-    while let Some(at) = course.windows(2).position(late) {
-        course.swap(at, at + 1);
+    while let Some(at) = rest.windows(2).position(late) {
+        rest.swap(at, at + 1);
     }
+    course.append(&mut rest);
     course
 }
 
@@ -255,7 +267,7 @@ fn connections_and_datagrams() -> Outcome {
         case("UDP_CHECK without times", Some(Kind::Udp), BARE, UDP, "ppffffpp"),
         case("PING_CHECK", Some(Kind::Ping), TIMES, PING, "ppffffppfpp"),
     ];
-    Trial::new()?.compare("rs_init_notifies", &cases)
+    compared("rs_init_notifies", &cases)
 }
 
 /// Several pages: `fast_recovery`, and failures before all have passed. (Those while a server recovers are among the differences.)
@@ -275,7 +287,7 @@ fn pages() -> Outcome {
         case("fast_recovery that fails in its first round", Some(Kind::Http), TIMES, fast, "pffppppfppp"),
         case("fast_recovery alpha", Some(Kind::Http), ALPHA, fast, "ppppppfffppppp"),
     ];
-    Trial::new()?.compare("", &cases)
+    compared("", &cases)
 }
 
 /// Programs: starting them takes its time here, so only the order is compared.
@@ -287,7 +299,7 @@ fn commands() -> Outcome {
         case("MISC_CHECK alpha", None, ALPHA, MISC, "ppfffpp"),
         case("MISC_CHECK alpha that fails at first", None, ALPHA, MISC, "ffffpp"),
     ];
-    Trial::new()?.compare("", &cases)
+    compared("", &cases)
 }
 
 fn http(first: &str) -> String {
