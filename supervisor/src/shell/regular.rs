@@ -70,7 +70,8 @@ const LINKS_LIMIT: usize = 40;
 /// Whether nobody but root can put something else in the place of a directory or of what root makes in it. It may be reached by links that
 /// only root can change.
 pub fn is_roots(directory: &Path) -> bool {
-    is_roots_within(directory, &mut LINKS_LIMIT.clone())
+    let mut links = LINKS_LIMIT;
+    is_roots_within(directory, &mut links)
 }
 
 fn is_roots_within(directory: &Path, links: &mut usize) -> bool {

@@ -154,19 +154,15 @@ fn tracked(text: &mut String, active: &Active, instance: &Instance) -> Result {
         (active.scripts.at(tracked.script).map_or("?", |script| script.conf.name.as_str()), tracked.weight)
     });
     uses(text, "Tracked scripts :", scripts, "")?;
-    let files = options
-        .track_files
-        .iter()
-        .map(|tracked| (active.files.at(tracked.file).map_or("?", |file| file.name.as_str()), tracked.weight));
+    let file = |file| active.files.at(file).map_or("?", |file| file.name.as_str());
+    let files = options.track_files.iter().map(|tracked| (file(tracked.file), tracked.weight));
     uses(text, "Tracked files :", files, ",")?;
     let processes = options.track_processes.iter().map(|tracked| {
         (active.processes.at(tracked.process).map_or("?", |process| process.conf.name.as_str()), tracked.weight)
     });
     uses(text, "Tracked processes :", processes, ",")?;
-    let bfds = options
-        .track_bfds
-        .iter()
-        .map(|tracked| (active.bfds.at(tracked.bfd).map_or("?", |bfd| bfd.conf.name.as_str()), tracked.weight));
+    let bfd = |bfd| active.bfds.at(bfd).map_or("?", |bfd| bfd.conf.name.as_str());
+    let bfds = options.track_bfds.iter().map(|tracked| (bfd(tracked.bfd), tracked.weight));
     uses(text, "Tracked BFDs :", bfds, ":")
 }
 
