@@ -24,4 +24,5 @@ pub mod router;
 pub mod sim;
 pub mod steal;
 pub mod sys;
+pub mod tested;
 pub mod web;
