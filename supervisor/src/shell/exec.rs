@@ -2,7 +2,7 @@
 
 use super::security::{How, Runnable, judge};
 use super::spawn::Process;
-use super::sys::become_member;
+use super::sys::{become_member, unblock_signals};
 use super::users::{Identity, default_identity, look_up};
 use ipc::config::identity::Fifo;
 use ipc::config::script::{RunAs, Script, ScriptConfig, ScriptSecurity, SymlinkPaths};
@@ -271,6 +271,7 @@ fn command(script: &Script, runnable: &Runnable, identity: &Identity, tail: Vec<
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
+    unblock_signals(&mut command);
     // An unprivileged supervisor (a configuration test, a unit test) cannot change to anybody, not even to itself.
     let stays = identity.uid != 0 && (identity.uid, identity.gid) == (Identity::own().uid, Identity::own().gid);
     match identity.others.as_slice() {

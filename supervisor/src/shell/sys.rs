@@ -2,6 +2,7 @@
 #![allow(unsafe_code)]
 
 use nix::errno::Errno;
+use nix::sys::signal::SigSet;
 use nix::unistd::{Gid, Uid, setgroups, setresgid, setresuid};
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
@@ -21,6 +22,13 @@ pub fn become_member(command: &mut Command, uid: u32, gid: u32, others: &[u32]) 
     // SAFETY: between fork(2) and execve(2) only three system calls are made. The list was made before; nothing allocates, takes a
     // lock or touches what another thread may have held.
     unsafe { command.pre_exec(become_them) };
+}
+
+/// Makes a command start with no signal blocked, whatever is blocked here: `std` hands the mask on, and a command that SIGTERM and SIGALRM do
+/// not reach can neither be ended in order nor keep its own time-outs.
+pub fn unblock_signals(command: &mut Command) {
+    // SAFETY: between fork(2) and execve(2) one system call is made, with a set that lives on the stack.
+    unsafe { command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) };
 }
 
 /// A netlink socket of NETLINK_CONNECTOR, which nix has no name for; close-on-exec, non-blocking.

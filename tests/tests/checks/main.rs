@@ -130,6 +130,27 @@ fn a_misc_check_that_hangs_is_ended_with_all_that_it_started() -> Outcome {
     Ok(())
 }
 
+/// It may clean up when its time is over: the first signal is SIGTERM, and it comes through.
+#[test]
+fn a_misc_check_whose_time_is_over_may_say_goodbye() -> Outcome {
+    let (_lan, host) = host()?;
+    let directory = Directory::new()?;
+    let text = format!(
+        "#!/bin/sh\ntrap 'echo goodbye >{}; exit 0' TERM\ntimeout 1 sleep 1000\necho $? >{}\nsleep 1000 &\nwait\n",
+        directory.file("said").display(),
+        directory.file("inner").display()
+    );
+    let script = directory.script("slow", &text)?;
+    let check = format!("MISC_CHECK {{\n   misc_path {}\n   misc_timeout 3\n   user root\n  }}", script.display());
+    let mut daemon = Daemon::start(Program::Holdfast, &host, &service("192.168.154.188 80", "", &check))?;
+    daemon.wait_log("timed out", SOON)?;
+    assert_eq!(std::fs::read_to_string(directory.file("said")).unwrap_or_default(), "goodbye\n", "{}", daemon.log());
+    // timeout(1) inside could end what it ran.
+    assert_eq!(std::fs::read_to_string(directory.file("inner")).unwrap_or_default(), "124\n");
+    assert!(daemon.terminate()?.success());
+    Ok(())
+}
+
 #[test]
 fn a_misc_check_sets_the_weight() -> Outcome {
     let (_lan, host) = host()?;

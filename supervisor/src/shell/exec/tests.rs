@@ -116,6 +116,21 @@ fn a_file_without_an_interpreter_line_is_run_by_the_shell() {
     assert_eq!(bench.output("out"), format!("{}/script INSTANCE\n", bench.dir.path().display()));
 }
 
+/// The supervisor blocks nearly all signals; a command that inherited that could not be ended by SIGTERM, and `timeout 5 …` in it would wait
+/// for ever.
+#[test]
+fn no_signal_is_blocked_in_a_command() {
+    use nix::sys::signal::SigSet;
+    let (mut bench, _) =
+        Bench::new("#!/bin/sh\ngrep SigBlk /proc/self/status > DIR/mask\n", "nobody", ScriptSecurity::On);
+    let before = SigSet::thread_get_mask().unwrap();
+    SigSet::all().thread_block().unwrap();
+    bench.start();
+    before.thread_set_mask().unwrap();
+    assert_eq!(bench.end(), Outcome::Exited(0));
+    assert_eq!(bench.output("mask"), "SigBlk:\t0000000000000000\n");
+}
+
 #[test]
 fn signals_reach_the_whole_process_group() {
     let text = "#!/bin/sh\nsleep 1000 & echo $! > DIR/child; trap '' TERM; wait; wait; sleep 1000\n";
