@@ -223,7 +223,7 @@ impl Desired {
             }
         }
         for (idx, standing) in self.sorries() {
-            let same = old.service(idx).and_then(|service| new.same_service(service));
+            let same = old.service(idx).and_then(|service| new.same_service(old, service));
             if let Some(same) = same.filter(|idx| new.service(*idx).is_some_and(|s| s.sorry.is_some())) {
                 next.set_sorry(same, standing);
             }

@@ -276,22 +276,41 @@ impl Ledger {
         self.by_service.get(&idx).map_or(&[], Vec::as_slice)
     }
 
+    /// Everything that may be a destination of the kernel's service, sorry servers too.
+    pub fn dests_of(&self, key: &ServiceKey) -> BTreeSet<(IpAddr, u16)> {
+        let users = || self.users_of(key);
+        let sorry = users().filter_map(|idx| self.service(idx)?.sorry);
+        let reals = users().flat_map(|idx| self.reals_of(idx)).filter_map(|idx| Some(self.real(*idx)?.dest));
+        reals.chain(sorry).filter_map(|dest| dest.under(*key)).map(|dest| (dest.addr, dest.port)).collect()
+    }
+
     /// A real server.
     pub fn real(&self, idx: RealIdx) -> Option<&Real> {
         self.config.reals.at(idx)
     }
 
-    /// The service of an earlier ledger, here: the one with the same keys, else one that has a key of it.
-    pub fn same_service(&self, earlier: &Service) -> Option<ServiceIdx> {
-        let mut users = earlier.keys.first().into_iter().flat_map(|key| self.users_of(key));
-        let same = users.find(|idx| self.service(*idx).is_some_and(|service| service.keys == earlier.keys));
-        same.or_else(|| earlier.keys.iter().find_map(|key| self.service_with(key)))
+    /// The name of the group that gives a service its keys.
+    fn group_of(&self, service: &Service) -> Option<&str> {
+        Some(&self.config.groups.at(service.group?)?.name)
+    }
+
+    /// A service of an earlier ledger, here: one with the same keys (of the same group, if several groups have them), else one that has a
+    /// key of it.
+    pub fn same_service(&self, earlier: &Ledger, service: &Service) -> Option<ServiceIdx> {
+        let users = || service.keys.first().into_iter().flat_map(|key| self.users_of(key));
+        let is = |idx: &ServiceIdx, same: &dyn Fn(&Service) -> bool| self.service(*idx).is_some_and(same);
+        let group = earlier.group_of(service);
+        let keys = |other: &Service| other.keys == service.keys;
+        users()
+            .find(|idx| is(idx, &|other| keys(other) && self.group_of(other) == group))
+            .or_else(|| users().find(|idx| is(idx, &keys)))
+            .or_else(|| service.keys.iter().find_map(|key| self.service_with(key)))
     }
 
     /// The real server of an earlier ledger, here: one of the same service with its address and port.
     pub fn same_real(&self, earlier: &Ledger, idx: RealIdx) -> Option<RealIdx> {
         let real = earlier.real(idx)?;
-        let service = self.same_service(earlier.service(real.service)?)?;
+        let service = self.same_service(earlier, earlier.service(real.service)?)?;
         self.reals.get(&(service, real.dest.addr, real.dest.port)).copied()
     }
 

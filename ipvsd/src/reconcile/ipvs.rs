@@ -60,7 +60,7 @@ pub(super) struct Lane {
     /// Timeouts and daemons are to be planned.
     whole: Work,
     foreign: BTreeSet<ServiceKey>,
-    flush: Flush,
+    adoption: Adoption,
     /// The timeouts before they were first changed here.
     original: Option<Timeouts>,
     /// The daemons that were started here, or found as they shall be.
@@ -102,9 +102,9 @@ enum Stage {
     Ready,
 }
 
-/// `lvs_flush`: once in the life of the process, not at a reload.
+/// Whether what was there before this process has been looked through: once in its life, not at a reload.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Flush {
+enum Adoption {
     #[default]
     NotYet,
     Done,
@@ -235,7 +235,7 @@ impl Reconciler {
             return;
         }
         if end.is_none() {
-            self.flush_once();
+            self.adopt_once();
         }
         let view = View {
             ledger: &self.ledger,
@@ -266,14 +266,27 @@ impl Reconciler {
     }
 
     /// `lvs_flush`: what the configuration does not name goes as well. COMPAT: keepalived 2.2.7 empties the table and fills it
-    /// again; here what is named keeps its connections.
-    fn flush_once(&mut self) {
-        if core::mem::replace(&mut self.ipvs.flush, Flush::Done) == Flush::NotYet
-            && self.ledger.lvs().flush == Switch::On
-        {
-            let ledger = &self.ledger;
-            let foreign = self.ipvs.table.keys().filter(|key| ledger.service_with(key).is_none());
+    /// again; here what is named keeps its connections. `drain_on_removal`: real servers that an earlier run has left in a service, and
+    /// that the configuration does not name, are drained as if a reload had removed them; maybe one had, and the process died since.
+    fn adopt_once(&mut self) {
+        if core::mem::replace(&mut self.ipvs.adoption, Adoption::Done) == Adoption::Done {
+            return;
+        }
+        let (ledger, table) = (&self.ledger, &self.ipvs.table);
+        if ledger.lvs().flush == Switch::On {
+            let foreign = table.keys().filter(|key| ledger.service_with(key).is_none());
             self.desired.orphan_services.extend(foreign);
+            return;
+        }
+        for key in ledger.keys() {
+            let of = ledger.service_with(key).and_then(|idx| ledger.service(idx));
+            let (Some(time), Some(there)) = (of.and_then(|service| service.drain), table.service(key)) else {
+                continue;
+            };
+            let named = ledger.dests_of(key);
+            for (addr, port) in there.dests.keys().filter(|at| !named.contains(*at)) {
+                self.desired.draining.entry((*key, *addr, *port)).or_insert(self.now + time);
+            }
         }
     }
 

@@ -6,7 +6,8 @@
 mod kernel;
 
 use ipc::config::ipvs::{
-    AddrMore, AddrSpec, Dest, Granularity, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceKey,
+    AddrMore, AddrSpec, Dest, Granularity, InstanceAddrs, IpvsConfig, Method, Protocol, Real, Service, ServiceGroup,
+    ServiceKey,
 };
 use ipc::config::vrrp::{Link, Switch};
 use ipc::config::{Generation, InstanceIdx, LinkIdx, MarkedIdx, Origin, RealIdx, ServiceIdx};
@@ -585,6 +586,20 @@ fn ipvs_that_somebody_else_emptied_is_filled_again_when_the_kernel_contradicts()
     world.assert_untouched();
 }
 
+/// The same when the first thing to be done is a removal.
+#[test]
+fn ipvs_that_somebody_else_emptied_is_filled_again_when_a_real_server_dies() {
+    let mut world = World::new(Has::Yes);
+    let mut reals = [Standing::Serving; 4];
+    world.settle(&[Presence::Absent; 3], &reals, &[Standing::Absent; 2]);
+    world.apply(Step::FlushIpvs);
+    reals[0] = Standing::Absent;
+    world.apply(Step::SetReal(0, Standing::Absent));
+    world.pass(Duration::from_secs(5));
+    world.assert_services(&reals, &[Standing::Absent; 2]);
+    world.assert_untouched();
+}
+
 /// Its family has another number then; the old one is nobody's.
 #[test]
 fn a_module_that_was_loaded_anew_is_found() {
@@ -720,16 +735,92 @@ fn a_reload_sends_what_differs_and_nothing_else() {
     world.assert_untouched();
 }
 
+/// Two groups that have an address in common: what is said of the one is not taken for the other by a reload.
+#[test]
+fn services_with_equal_keys_are_told_apart() {
+    let config = || {
+        let mut config = config(0);
+        let names = ["A", "B"].map(|name| {
+            config
+                .groups
+                .push(ServiceGroup { name: name.into(), entries: vec![], origin: Origin::default() })
+                .expect("room")
+        });
+        let mut first = config.services.at(ServiceIdx(0)).expect("there").clone();
+        first.group = Some(names[0]);
+        let second = Service { group: Some(names[1]), sorry: Some(dest(8, 1)), ..first.clone() };
+        config.services = [first, second].into_iter().collect();
+        let real = |service, n| Real {
+            service: ServiceIdx(service),
+            dest: dest(n, 1),
+            dynamic: Switch::Off,
+            origin: Origin::default(),
+        };
+        config.reals = [real(0, 1), real(1, 1), real(1, 2)].into_iter().collect();
+        config
+    };
+    let mut world = World::new(Has::Yes);
+    world.reload_and_say(config());
+    let says = |world: &mut World| {
+        let real = |n, want| CheckToIpvs::SetReal { real: RealIdx(n), want };
+        let sorry = |n, want| CheckToIpvs::SetSorry { service: ServiceIdx(n), want };
+        world.step(Event::FromCheck(vec![
+            CheckToIpvs::Resync,
+            real(0, Standing::Serving),
+            real(1, Standing::Absent),
+            real(2, Standing::Inhibited),
+            sorry(0, Standing::Absent),
+            sorry(1, Standing::Serving),
+            CheckToIpvs::Synced,
+        ]));
+        world.pass(Duration::from_secs(1));
+        let (_, dests) = world.kernel.services.get(&key(1)).expect("there");
+        dests.values().map(|dest| (dest.addr, dest.weight)).collect::<BTreeMap<_, _>>()
+    };
+    let before = BTreeMap::from([(v4(2, 1), 1), (v4(2, 2), 0), (v4(2, 8), 1)]);
+    assert_eq!(says(&mut world), before);
+    world.kernel.touched_services.clear();
+    world.generation += 1;
+    let generation = Generation(world.generation);
+    world.step(Event::Configure(generation, Box::new(config())));
+    world.step(Event::Activate(generation));
+    assert_eq!(says(&mut world), before);
+    assert!(world.kernel.touched_services.is_empty(), "{:?}", world.kernel.touched_services);
+}
+
+fn draining(variant: usize) -> IpvsConfig {
+    let mut config = config(variant);
+    for idx in (0u32..).map(ServiceIdx).take_while(|idx| config.services.has(*idx)).collect::<Vec<_>>() {
+        config.services.at_mut(idx).expect("there").drain = Some(Duration::from_secs(30));
+    }
+    config
+}
+
+/// Nobody knows any more what the process drained that died; what its services hold beyond the file is drained anew.
+#[test]
+fn what_an_earlier_run_has_left_in_a_service_is_drained() {
+    let mut world = World::new(Has::Yes);
+    let left = (leftover().addr, leftover().port);
+    let dests = |world: &World| world.kernel.services.get(&key(1)).map(|(_, dests)| dests.clone()).unwrap_or_default();
+    // As the first process left it.
+    world.reload_and_say(draining(0));
+    world.kernel.services.get_mut(&key(1)).expect("there").1.insert(left, leftover());
+    world.machine = Reconciler::new();
+    world.step(Event::Start);
+    world.reload_and_say(draining(0));
+    assert_eq!(dests(&world).get(&left).map(|dest| dest.weight), Some(0));
+    assert_eq!(dests(&world).get(&(v4(2, 1), 80)).map(|dest| dest.weight), Some(1));
+    world.pass(Duration::from_secs(29));
+    assert!(dests(&world).contains_key(&left));
+    world.pass(Duration::from_secs(2));
+    assert!(!dests(&world).contains_key(&left));
+    assert_eq!(dests(&world).len(), 2);
+    world.assert_untouched();
+}
+
 /// What a reload removes gets no new connections for a while, and is then removed.
 #[test]
 fn what_a_reload_removes_is_drained_first() {
-    let draining = |variant| {
-        let mut config = config(variant);
-        for idx in (0u32..).map(ServiceIdx).take_while(|idx| config.services.has(*idx)).collect::<Vec<_>>() {
-            config.services.at_mut(idx).expect("there").drain = Some(Duration::from_secs(30));
-        }
-        config
-    };
     let mut world = World::new(Has::Yes);
     world.reload_and_say(draining(0));
     // A real server goes.

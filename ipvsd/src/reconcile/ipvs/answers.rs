@@ -77,7 +77,11 @@ impl Reconciler {
     fn ipvs_refused(&mut self, op: &IpvsOp, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
         match (op, errno.0) {
             (IpvsOp::RemoveService(_) | IpvsOp::RemoveDest(..) | IpvsOp::StopDaemon(_), libc::ENOENT | libc::ESRCH) => {
-                self.ipvs_done(op.clone())
+                self.ipvs_done(op.clone());
+                // Somebody was faster, and may have removed more than this.
+                if !self.is_stopping() {
+                    self.ipvs.again(self.now);
+                }
             }
             (IpvsOp::AddService(_) | IpvsOp::AddDest(..) | IpvsOp::StartDaemon(_), libc::EEXIST)
             | (IpvsOp::EditService(_), libc::ESRCH)

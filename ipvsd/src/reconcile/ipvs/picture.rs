@@ -215,7 +215,7 @@ impl Reconciler {
 
     /// Names services that no configuration has named, once each. `lvs_flush` removes them.
     fn report_foreign(&mut self, out: &mut Vec<Action>) {
-        self.flush_once();
+        self.adopt_once();
         let foreign: BTreeSet<ServiceKey> = self.ipvs.table.keys().filter(|key| !self.is_ours(key)).copied().collect();
         let fresh: Vec<String> = foreign.difference(&self.ipvs.foreign).map(show::service).collect();
         self.ipvs.foreign = foreign;
