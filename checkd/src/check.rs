@@ -43,6 +43,8 @@ pub enum Fault {
     Broken,
     /// Nothing came within `connect_timeout`.
     ReadTimeout,
+    /// The answer stopped in its midst for `connect_timeout`.
+    AnswerStopped,
     /// The whole took longer than [`STEPS_PER_PROBE`] times `connect_timeout`.
     TooSlow,
     /// It was closed before a whole header had come.
@@ -77,8 +79,6 @@ pub enum Fault {
     Signalled(u8),
     /// The command was ended after its timeout.
     RanTooLong,
-    /// The command could not be started.
-    NotStarted,
     /// The number in the file.
     Number,
     /// The BFD session is down.

@@ -173,6 +173,7 @@ impl Dialogue {
         match (self, &asked.checker.kind) {
             (Dialogue::Connecting, _) => tcp::verdict(Attempt::TimedOut),
             (Dialogue::Udp, CheckerKind::Udp(udp)) => udp::silence(udp),
+            (Dialogue::Http(response), _) if response.has_begun() => Verdict::Fail(Fault::AnswerStopped),
             _ => Verdict::Fail(Fault::ReadTimeout),
         }
         .into()

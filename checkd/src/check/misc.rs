@@ -4,12 +4,12 @@ use super::{Fault, Verdict};
 use ipc::config::vrrp::Switch;
 use ipc::msg::control::Outcome;
 
-/// The verdict, and the weight that the command gives the server.
+/// The verdict, and the weight that the command gives the server. `None`: the command could not be started, which says nothing of the server.
 ///
 /// COMPAT: keepalived 2.2.7, measured, and its man page: 0 is well and leaves the weight as it is; with `misc_dynamic` 2 to 255 are
 /// well, and the weight is 2 less.
-pub fn read(dynamic: Switch, outcome: Outcome) -> (Verdict, Option<u32>) {
-    match outcome {
+pub fn read(dynamic: Switch, outcome: Outcome) -> Option<(Verdict, Option<u32>)> {
+    Some(match outcome {
         Outcome::Exited(0) => (Verdict::Pass, None),
         Outcome::Exited(status) if status > 1 && dynamic == Switch::On => {
             (Verdict::Pass, Some(u32::from(status.saturating_sub(2))))
@@ -17,8 +17,8 @@ pub fn read(dynamic: Switch, outcome: Outcome) -> (Verdict, Option<u32>) {
         Outcome::Exited(status) => (Verdict::Fail(Fault::Exited(status)), None),
         Outcome::Signalled(signal) => (Verdict::Fail(Fault::Signalled(signal)), None),
         Outcome::TimedOut => (Verdict::Fail(Fault::RanTooLong), None),
-        Outcome::NotStarted => (Verdict::Fail(Fault::NotStarted), None),
-    }
+        Outcome::NotStarted => return None,
+    })
 }
 
 #[cfg(test)]
@@ -38,9 +38,9 @@ mod tests {
             (Switch::On, Outcome::Exited(255), (Verdict::Pass, Some(253))),
             (Switch::On, Outcome::Signalled(9), fail(Fault::Signalled(9))),
             (Switch::On, Outcome::TimedOut, fail(Fault::RanTooLong)),
-            (Switch::On, Outcome::NotStarted, fail(Fault::NotStarted)),
         ] {
-            assert_eq!(read(dynamic, outcome), expected, "{dynamic:?} {outcome:?}");
+            assert_eq!(read(dynamic, outcome), Some(expected), "{dynamic:?} {outcome:?}");
         }
+        assert_eq!(read(Switch::On, Outcome::NotStarted), None);
     }
 }

@@ -6,7 +6,7 @@ use super::file::file_weight;
 use super::global_vrrp::{fill, put};
 use super::keyword::{self, Args, At, Keyword, Reader, Tables};
 use super::script::Command;
-use super::tree::{Statement, Word};
+use super::tree::Statement;
 use super::value::secs;
 use crate::check::dns;
 use alloc::string::String;
@@ -80,7 +80,7 @@ static SMTP_OWN: &[Keyword<Checker>] = &[
         |r, s, c: &mut Checker| {
             let Some(word) = s.word(1) else { return };
             match r.text(word).map(|n| n.value) {
-                Some(name) if name.is_empty() || name.contains(' ') => r.bad(word, "one word"),
+                Some(name) if name.is_empty() || name.contains(char::is_control) => r.bad(word, "a name"),
                 name => fill(&mut c.own_mut().helo, name),
             }
         },
@@ -158,25 +158,22 @@ pub static UDP: Tables<'static, Checker> = &[SOCKET, TIMING, UDP_OWN];
 const DATAGRAM: usize = 65_507;
 
 static UDP_OWN: &[Keyword<Checker>] = &[
-    Keyword::new("payload", Args::Count(1, 1), "HEX", "the bytes that are sent", |r, s, c: &mut Checker| {
-        let Some(word) = s.word(1) else { return };
-        match hex(word).filter(|(_, mask)| mask.iter().all(|m| *m == 0xff)) {
+    Keyword::new("payload", Args::Some(1), "HEX …", "the bytes that are sent", |r, s, c: &mut Checker| {
+        match hex(s).filter(|(_, mask)| mask.iter().all(|m| *m == 0xff)) {
             Some((bytes, _)) => c.own_mut().payload = Some(bytes),
-            None => r.bad(word, "an even number of hexadecimal digits, at most 65507 bytes"),
+            None => s.word(1).into_iter().for_each(|word| r.bad(word, "hexadecimal digits, at most 65507 bytes")),
         }
     })
     .or("some of its own"),
     Keyword::new(
         "require_reply",
-        Args::Count(0, 1),
-        "[HEX]",
+        Args::Some(0),
+        "[HEX …]",
         "there must be an answer; with digits it begins with these bytes, of which x stands for any digit",
-        |r, s, c| match s.word(1) {
-            None => c.own_mut().reply = Some(Reply::Any),
-            Some(word) => match hex(word) {
-                Some((bytes, mask)) => c.own_mut().reply = Some(Reply::Like { bytes, mask }),
-                None => r.bad(word, "an even number of hexadecimal digits or x, at most 65507 bytes"),
-            },
+        |r, s, c| match (s.word(1), hex(s)) {
+            (None, _) => c.own_mut().reply = Some(Reply::Any),
+            (Some(_), Some((bytes, mask))) => c.own_mut().reply = Some(Reply::Like { bytes, mask }),
+            (Some(word), None) => r.bad(word, "hexadecimal digits or x, at most 65507 bytes"),
         },
     ),
     Keyword::new(
@@ -201,27 +198,26 @@ static UDP_OWN: &[Keyword<Checker>] = &[
     .or("255"),
 ];
 
-/// Bytes and a mask of the digits that count.
-fn hex(word: Word<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
-    let digits: Vec<u8> = word.bytes.iter().copied().filter(|b| !matches!(b, b' ' | b'\t')).collect();
-    if digits.is_empty() || !digits.len().is_multiple_of(2) || digits.len() / 2 > DATAGRAM {
-        return None;
-    }
+/// Bytes and a mask of the digits that count. COMPAT: keepalived, its man page: digits may stand in groups, and the last of an odd number
+/// in a group is a byte of its own.
+fn hex(s: Statement<'_>) -> Option<(Vec<u8>, Vec<u8>)> {
     let (mut bytes, mut masks) = (Vec::new(), Vec::new());
-    for pair in digits.chunks_exact(2) {
-        let (mut byte, mut mask) = (0_u8, 0_u8);
-        for digit in pair {
+    let groups = s.words(1).flat_map(|word| word.bytes.split(|b| matches!(b, b' ' | b'\t')));
+    for digits in groups.flat_map(|group| group.chunks(2)) {
+        let (mut byte, mut mask) = (0_u8, 0xf0_u8);
+        for (n, digit) in digits.iter().enumerate() {
             let (value, counts) = match digit {
                 b'x' | b'X' => (0, 0),
                 digit => (char::from(*digit).to_digit(16)?, 0xf),
             };
             byte = byte << 4 | u8::try_from(value).ok()?;
-            mask = mask << 4 | counts;
+            // What is not written of the first byte's half is 0.
+            mask = if n == 0 { 0xf0 | counts } else { mask << 4 | counts };
         }
         bytes.push(byte);
         masks.push(mask);
     }
-    Some((bytes, masks))
+    (1..=DATAGRAM).contains(&bytes.len()).then_some((bytes, masks))
 }
 
 /// `MISC_CHECK`

@@ -323,6 +323,28 @@ pub static DIFFERENCES: &[Difference] = &[
         "a page can be written so that matching never ends",
     ),
     running(
+        "regex-of-the-page",
+        "what a `regex` is matched against",
+        "2.2.7: the page, and the header as well when it comes with the page in one piece; a match that could go on behind the end of the \
+         page is none (`end$`, `[0-9]+` before the end)",
+        "the page, within its Content-Length, however it comes",
+        "the same answer must have the same verdict",
+    ),
+    text(
+        "names-of-dns-checks",
+        "a DNS_CHECK `name` whose first label has one letter",
+        "2.2.7 takes it for one with an empty label, ignores it and asks for the root",
+        "it is asked for",
+        "it is a mistake in keepalived",
+    ),
+    running(
+        "commands-that-cannot-start",
+        "a MISC_CHECK whose command is missing, may not be run, or cannot be started",
+        "one that is missing at the start is left out of the configuration; one that goes later is a failure",
+        "it says nothing of the server, which stays as it is; that is logged, and the command is tried every `delay_loop`",
+        "what this machine cannot do is not the fault of the server",
+    ),
+    running(
         "smtp-replies",
         "a reply of a mail server that has several lines, or a bare code",
         "SMTP_CHECK fails",

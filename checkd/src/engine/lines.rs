@@ -132,14 +132,14 @@ pub(super) fn shutting_down(service: &Service, real: &Real, inhibited: bool, out
     say(Level::Info, format!("Shutting down{how} service {} from VS {}", real.label, service.label), out);
 }
 
-/// The server was judged well, first or again.
+/// The server was judged well, first or again. COMPAT: keepalived 2.2.7, measured: of DNS_CHECK it says nothing.
 pub(super) fn succeeded(service: &Service, real: &Real, checker: &Checker, out: &mut Vec<Action>) {
     let label = &real.label;
     let text = match &checker.kind {
         CheckerKind::Tcp => format!("TCP connection to {label} success."),
         CheckerKind::Http(_) | CheckerKind::Ssl(..) => format!("Remote Web server {label} succeed on service."),
         CheckerKind::Smtp { .. } => format!("Remote SMTP server {label} succeed on service."),
-        CheckerKind::Dns { .. } => format!("DNS_CHECK ({label}) success."),
+        CheckerKind::Dns { .. } => return,
         CheckerKind::Udp(_) => format!("UDP connection to {label} success."),
         CheckerKind::Ping => format!("ICMP connection to {label} success."),
         CheckerKind::Misc(misc) => format!("{} succeeded.", misc_check(service, real, misc)),
@@ -151,7 +151,11 @@ pub(super) fn succeeded(service: &Service, real: &Real, checker: &Checker, out: 
 
 /// One URL of a server that is down gave the right answer.
 pub(super) fn url_succeeded(real: &Real, url: &Url, out: &mut Vec<Action>) {
-    let what = if url.digest.is_some() { "MD5 digest" } else { "HTTP status code" };
+    let what = match (&url.regex, url.digest) {
+        (Some(_), _) => "Regex match",
+        (None, Some(_)) => "MD5 digest",
+        (None, None) => "HTTP status code",
+    };
     say(Level::Info, format!("{what} success to {} url({})", real.label, url.path), out);
 }
 
@@ -160,7 +164,7 @@ pub(super) fn fault_is_the_summary(checker: &Checker) -> bool {
     matches!(checker.kind, CheckerKind::Smtp { .. } | CheckerKind::Dns { .. })
 }
 
-/// The server is given up, after `retries`. COMPAT: HTTP_GET names the configured number even when the first failure counted.
+/// The server is given up, after `retries`. COMPAT: HTTP_GET and MISC_CHECK name the configured number even when the first failure counted.
 pub(super) fn failed(
     service: &Service,
     real: &Real,
@@ -173,10 +177,7 @@ pub(super) fn failed(
         CheckerKind::Tcp => ("TCP_CHECK", retries),
         CheckerKind::Udp(_) => ("UDP_CHECK", retries),
         CheckerKind::Ping => ("ICMP CHECK", retries),
-        CheckerKind::Http(_) | CheckerKind::Ssl(..) => {
-            let text = format!("HTTP_CHECK on service {label} failed after {} retries.", checker.retry);
-            return say(Level::Notice, text, out);
-        }
+        CheckerKind::Http(_) | CheckerKind::Ssl(..) => ("HTTP_CHECK", checker.retry),
         CheckerKind::Smtp { .. } | CheckerKind::Dns { .. } => return,
         CheckerKind::Bfd { name, .. } => {
             return say(Level::Notice, format!("BFD_CHECK of {label} failed: session {name} is down"), out);
@@ -186,10 +187,9 @@ pub(super) fn failed(
         }
         CheckerKind::Misc(misc) => {
             let what = misc_check(service, real, misc);
-            let after = match retries {
-                0 => String::new(),
-                1 => String::from(" after 1 retry"),
-                n => format!(" after {n} retries"),
+            let after = match checker.retry {
+                0 => String::from(" with retry disabled"),
+                n => format!(" after {}", retries_in_words(n)),
             };
             let text = match how_it_ended(fault) {
                 None => format!("{what} timed out{after}."),
@@ -205,12 +205,27 @@ pub(super) fn failed(
     say(Level::Notice, text, out);
 }
 
+fn retries_in_words(n: u32) -> String {
+    if n == 1 { String::from("1 retry") } else { format!("{n} retries") }
+}
+
+/// What a failed attempt means.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Attempt {
+    /// The server has so many failures in a row and stays up.
+    Tolerated(u32),
+    /// It was the first answer of all, and the server is down.
+    First,
+    /// The server is given up after so many retries.
+    Last(u32),
+}
+
 /// One attempt failed (`log_all_failures`). Lines that keepalived does not have say what ours adds.
 pub(super) fn attempt_failed(
     service: &Service,
     real: &Real,
     checker: &Checker,
-    (fault, detail): (Fault, Option<&str>),
+    (fault, detail, attempt): (Fault, Option<&str>, Attempt),
     out: &mut Vec<Action>,
 ) {
     let label = &real.label;
@@ -224,20 +239,34 @@ pub(super) fn attempt_failed(
             None => web_failed(label, fault),
         },
         CheckerKind::Smtp { .. } => format!("SMTP_CHECK {}", smtp_failed(checker, fault)),
-        CheckerKind::Dns { .. } => match fault {
-            Fault::Rcode(code) => format!("DNS_CHECK ({label}) read error occurred. (rcode = {code})"),
-            Fault::ReadTimeout | Fault::TooSlow => format!("DNS_CHECK ({label}) read timeout from socket"),
-            _ => format!("DNS_CHECK ({label}) failed to read socket; refused or unreachable"),
-        },
+        CheckerKind::Dns { .. } => {
+            let what = match fault {
+                Fault::Rcode(code) => format!("read error occurred. (rcode = {code})"),
+                Fault::ReadTimeout | Fault::TooSlow => String::from("read timeout from socket"),
+                _ => String::from("failed to read socket; refused or unreachable"),
+            };
+            match attempt {
+                Attempt::Last(retries) => format!("DNS_CHECK ({label}) {what} after {retries} retries"),
+                Attempt::First | Attempt::Tolerated(_) => format!("DNS_CHECK ({label}) {what}"),
+            }
+        }
         CheckerKind::Udp(_) => match fault {
             Fault::Reply => format!("UDP check to {label} reply data mismatch."),
-            Fault::ReadTimeout | Fault::TooSlow => format!("UDP connection to {label} timeout."),
             _ => format!("UDP connection to {label} failed."),
         },
-        CheckerKind::Misc(misc) => match how_it_ended(fault) {
-            None => format!("{} timed out.", misc_check(service, real, misc)),
-            Some(how) => format!("{} failed ({how}).", misc_check(service, real, misc)),
-        },
+        CheckerKind::Misc(misc) => {
+            let retry = match attempt {
+                // Said of the change already.
+                Attempt::First | Attempt::Last(_) => return,
+                Attempt::Tolerated(0 | 1) => format!(", will do {}", retries_in_words(checker.retry)),
+                Attempt::Tolerated(n) => format!(" on retry {}/{}", n.saturating_sub(1), checker.retry),
+            };
+            let what = misc_check(service, real, misc);
+            match how_it_ended(fault) {
+                None => format!("{what} timed out{retry}."),
+                Some(how) => format!("{what} failed{retry} ({how})."),
+            }
+        }
         // Said of every change already.
         CheckerKind::File { .. } | CheckerKind::Bfd { .. } => return,
         CheckerKind::Ping => match fault {
@@ -253,10 +282,11 @@ fn web_failed(label: &str, fault: Fault) -> String {
         Fault::NotConnected => format!("Connection failed server {label}."),
         Fault::ConnectTimeout => format!("Timeout connecting server {label}."),
         Fault::ReadTimeout => format!("Timeout WEB read server {label}."),
+        Fault::AnswerStopped => format!("Timeout HTTP read server {label}."),
         Fault::NoAnswer => format!("Read, no data received from  server {label}."),
         Fault::Status(_) | Fault::Malformed => format!("HTTP status code error to server {label}."),
         Fault::Digest => format!("MD5 digest error to server {label}."),
-        Fault::Regex => format!("Page of server {label} is not as regex wants it."),
+        Fault::Regex => format!("Regex match failed server {label}."),
         Fault::Truncated => format!("Server {label} closed without the goodbye of TLS (tls_compliant)."),
         Fault::TooSlow => format!("Answer of server {label} takes too long."),
         Fault::BodyTooLong => format!("Page of server {label} is too long."),
@@ -266,8 +296,11 @@ fn web_failed(label: &str, fault: Fault) -> String {
 }
 
 fn misc_check(service: &Service, real: &Real, misc: &Misc) -> String {
-    let path = misc.command.first().map(|path| String::from_utf8_lossy(path)).unwrap_or_default();
-    format!("Misc check for [{} VS {}] by [{path}]", real.label, service.label)
+    format!("Misc check for [{} VS {}] by [{}]", real.label, service.label, path_of(misc))
+}
+
+fn path_of(misc: &Misc) -> String {
+    misc.command.first().map(|path| String::from_utf8_lossy(path).into_owned()).unwrap_or_default()
 }
 
 /// How a command ended that was not ended for its time.
@@ -276,14 +309,15 @@ fn how_it_ended(fault: Fault) -> Option<String> {
         Fault::RanTooLong => None,
         Fault::Exited(status) => Some(format!("exited with status {status}")),
         Fault::Signalled(signal) => Some(format!("due to signal {signal}")),
-        _ => Some(String::from("it could not be started")),
+        _ => Some(String::from("without a status")),
     }
 }
 
 /// As mails say it, too.
 pub fn smtp_failed(checker: &Checker, fault: Fault) -> String {
     let what = match fault {
-        Fault::NotConnected | Fault::ConnectTimeout => "Could not connect to server",
+        Fault::NotConnected => "Could not connect to server",
+        Fault::ConnectTimeout => "Connection timeout to server",
         Fault::Greeting => "Bad greeting banner from server",
         Fault::Helo => "Bad HELO response from server",
         Fault::ReadTimeout | Fault::TooSlow => "Read timeout from server",
@@ -294,10 +328,13 @@ pub fn smtp_failed(checker: &Checker, fault: Fault) -> String {
 
 /// A probe could not be made for a reason of this machine.
 pub(super) fn not_tried(real: &Real, checker: &Checker, why: &str, out: &mut Vec<Action>) {
+    let what = match &checker.kind {
+        CheckerKind::Misc(misc) => format!("run {}", path_of(misc)),
+        _ => format!("connect to {}", checker.target),
+    };
     let text = format!(
-        "{}: cannot connect to {} for service {}: {why}; not counted as a failure, trying again in {} s",
+        "{}: cannot {what} for service {}: {why}; not counted as a failure, trying again every {} s",
         checker.origin,
-        checker.target,
         real.label,
         checker.delay_loop.as_secs_f64()
     );

@@ -68,6 +68,8 @@ pub(super) struct CheckerState {
     pub schedule: Schedule,
     /// The answer's length did not match the last time, and that was said.
     pub mismatch_noted: bool,
+    /// The last probe could not be made for a reason of this machine, and that was said.
+    pub not_tried_noted: bool,
     /// What it says of the weight.
     pub says: Says,
     /// `regex` of its pages.
@@ -195,6 +197,7 @@ impl Live {
         CheckerState {
             schedule,
             mismatch_noted: false,
+            not_tried_noted: false,
             says: Says::Nothing,
             patterns: urls.iter().map(pattern).collect(),
             certificate_ends: None,

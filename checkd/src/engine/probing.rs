@@ -1,10 +1,11 @@
 //! Probes: begun in the order in which they became due, at most [`Engine::connections`](super::Engine) at a time, each ended by a
 //! verdict, by its step's `connect_timeout`, or by the bound of the whole.
 
+use super::lines::Attempt;
 use super::live::{Phase, Probe};
 use super::{Action, Engine, ProbeEvent, ProbeId, Route, Stage, lines};
 use crate::check::schedule::{Change, Health, Judgement, LEAST, Timing};
-use crate::check::tcp::{self, Attempt};
+use crate::check::tcp;
 use crate::check::{Asked, Dialogue, Fault, Next, Outcome, Verdict, probe_limit};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -88,7 +89,7 @@ impl Engine {
             ProbeEvent::Truncated => Next::Over(probe.dialogue.truncated()),
             ProbeEvent::Bytes(bytes) => probe.dialogue.bytes(asked, &bytes),
             ProbeEvent::Closed => Next::Over(probe.dialogue.closed(asked)),
-            ProbeEvent::Refused => Next::over(tcp::verdict(Attempt::Refused)),
+            ProbeEvent::Refused => Next::over(tcp::verdict(tcp::Attempt::Refused)),
             ProbeEvent::Broken => Next::Over(probe.dialogue.broken()),
             ProbeEvent::NotTried(why) => {
                 self.not_tried(now, idx, &why, out);
@@ -108,14 +109,15 @@ impl Engine {
         self.begin_probes(now, out);
     }
 
-    /// COMPAT: keepalived 2.4.3: a failed bind is rescheduled, not counted.
-    fn not_tried(&mut self, now: Mono, idx: CheckerIdx, why: &str, out: &mut Vec<Action>) {
+    /// COMPAT: keepalived 2.4.3: a failed bind is rescheduled, not counted. Said once, until a probe can be made again.
+    pub(super) fn not_tried(&mut self, now: Mono, idx: CheckerIdx, why: &str, out: &mut Vec<Action>) {
         self.close(idx, out);
-        let Stage::Live(live) = &self.stage else { return };
-        let Some(checker) = live.config.checkers.at(idx) else { return };
-        if let Some((real, _)) = live.real(checker.real) {
+        let Stage::Live(live) = &mut self.stage else { return };
+        let (Some(checker), Some(state)) = (live.config.checkers.at(idx), live.checkers.at_mut(idx)) else { return };
+        if let Some(real) = live.config.reals.at(checker.real).filter(|_| !state.not_tried_noted) {
             lines::not_tried(real, checker, why, out);
         }
+        state.not_tried_noted = true;
         self.deadlines.set(idx, now + Timing::of(checker).delay_loop());
     }
 
@@ -191,6 +193,7 @@ impl Engine {
         let timing = Timing::of(checker);
         let retries = state.schedule.tolerates(&timing);
         let step = state.schedule.record(&timing, verdict);
+        state.not_tried_noted = false;
 
         match (mismatch, url) {
             // Once, until it is right again.
@@ -215,7 +218,12 @@ impl Engine {
             Verdict::Fail(fault) => {
                 let every = before == Health::Up && lines::wants_all(live.config.log_all_failures, checker);
                 if every || (settled && lines::fault_is_the_summary(checker)) {
-                    lines::attempt_failed(service, real, checker, (fault, detail.as_deref()), out);
+                    let attempt = match step.judgement {
+                        _ if !settled => Attempt::Tolerated(state.schedule.failures()),
+                        Judgement::First => Attempt::First,
+                        Judgement::Later => Attempt::Last(retries),
+                    };
+                    lines::attempt_failed(service, real, checker, (fault, detail.as_deref(), attempt), out);
                 }
                 if settled {
                     lines::failed(service, real, checker, (fault, retries), out);

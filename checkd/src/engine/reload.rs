@@ -160,6 +160,7 @@ impl CheckerState {
         CheckerState {
             schedule: self.schedule,
             mismatch_noted: self.mismatch_noted,
+            not_tried_noted: self.not_tried_noted,
             says: self.says,
             patterns: core::mem::take(&mut self.patterns),
             followers: core::mem::take(&mut self.followers),

@@ -29,7 +29,9 @@ impl Engine {
         }
         let Some(idx) = self.running.get(&ended.script).copied() else { return };
         let Some(dynamic) = self.misc_of(idx).map(|misc| misc.dynamic) else { return };
-        let (verdict, weight) = misc::read(dynamic, ended.outcome);
+        let Some((verdict, weight)) = misc::read(dynamic, ended.outcome) else {
+            return self.not_tried(now, idx, "it could not be started", out);
+        };
         if let Some(weight) = weight {
             for idx in self.with_followers(idx) {
                 self.says(idx, Says::Is(weight), out);

@@ -55,10 +55,9 @@ impl Engine {
             let Some(state) = live.services.at(idx) else { continue };
             for real_idx in &state.reals {
                 let Some(real) = live.config.reals.at(*real_idx) else { continue };
-                match live.standing(*real_idx) {
-                    Standing::Absent => {}
-                    standing => lines::shutting_down(service, real, standing == Standing::Inhibited, out),
-                }
+                // COMPAT: keepalived 2.2.7, measured: of those that are down, too.
+                let inhibited = live.standing(*real_idx) == Standing::Inhibited;
+                lines::shutting_down(service, real, inhibited, out);
                 let alive = live.reals.at(*real_idx).is_some_and(|state| state.health() == Health::Up);
                 if alive && service.omega == Switch::On {
                     self.notify(*real_idx, Health::Down, out);

@@ -147,12 +147,12 @@ const CASES: &[(In, &str, &str)] = &[
     (In::Checker("HTTP_GET"), "sni_name example.org", "url {\n}"),
     (In::Checker("SSL_GET"), "tls_compliant", "tls_compliant 5"),
     (In::Checker("SSL_GET"), "nb_get_retry 3", "retry -1"),
-    (In::Checker("SMTP_CHECK"), "helo_name me", "helo_name \"a b\""),
+    (In::Checker("SMTP_CHECK"), "helo_name me", "helo_name \"\""),
     (In::Checker("SMTP_CHECK"), "host {\nconnect_port 25\n}", "connect_port 65536"),
     (In::Checker("DNS_CHECK"), "type aaaa", "type PTRR"),
     (In::Checker("DNS_CHECK"), "name example.org.", "name a..b"),
     (In::Checker("UDP_CHECK"), "payload 00ff", "payload 0x0"),
-    (In::Checker("UDP_CHECK"), "require_reply 0xXf", "require_reply 012"),
+    (In::Checker("UDP_CHECK"), "require_reply 0xXf", "require_reply 01g"),
     (In::Checker("UDP_CHECK"), "min_reply_length 9", "min_reply_length 65536"),
     (In::Checker("UDP_CHECK"), "max_reply_length 9", "max_reply_length -1"),
     (In::Checker("PING_CHECK"), "connect_ip 192.0.2.3", "connect_ip here"),
@@ -272,6 +272,19 @@ fn checkers_are_typed_with_their_defaults() {
     let CheckerKind::Udp(udp) = run("UDP_CHECK {\npayload 01ff\nrequire_reply 1xXf\n}").kind else { panic!() };
     assert_eq!((udp.payload, udp.min_length, udp.max_length), (vec![1, 255], 0, 255));
     assert_eq!(udp.reply, Reply::Like { bytes: vec![0x10, 0x0f], mask: vec![0xf0, 0x0f] });
+    // keepalived 2.2.7, seen on the wire; its man page has the long one.
+    for (hex, sent) in [
+        ("Ab12f 3 456 546443123", &b"\xab\x12\x0f\x03\x45\x06\x54\x64\x43\x12\x03"[..]),
+        ("\"12123 3 456 546443123\"", b"\x12\x12\x03\x03\x45\x06\x54\x64\x43\x12\x03"),
+        ("12 34 56", b"\x12\x34\x56"),
+        ("f", b"\x0f"),
+        ("0f0", b"\x0f\x00"),
+    ] {
+        let CheckerKind::Udp(udp) = run(&format!("UDP_CHECK {{\npayload {hex}\n}}")).kind else { panic!() };
+        assert_eq!(udp.payload, sent, "{hex}");
+    }
+    let CheckerKind::Udp(udp) = run("UDP_CHECK {\nrequire_reply 01 x 2X x3 4\n}").kind else { panic!() };
+    assert_eq!(udp.reply, Reply::Like { bytes: vec![1, 0, 0x20, 3, 4], mask: vec![0xff, 0xf0, 0xf0, 0x0f, 0xff] });
     let misc = run("MISC_CHECK {\nmisc_path \"/bin/true a\"\nmisc_dynamic\n}");
     let CheckerKind::Misc(kind) = misc.kind else { panic!() };
     assert_eq!((misc.retry, kind.timeout, kind.dynamic), (0, Duration::from_secs(7), Switch::On));

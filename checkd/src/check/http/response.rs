@@ -115,6 +115,11 @@ impl Response {
         }
     }
 
+    /// Whether anything has come.
+    pub fn has_begun(&self) -> bool {
+        !matches!(&self.state, State::Head(head) if head.is_empty())
+    }
+
     /// The digest of the body so far, as `digest` is compared with; `None` without a whole header.
     pub fn digest(self) -> Option<[u8; 16]> {
         match self.state {

@@ -47,9 +47,20 @@ fn it_runs_from_start_to_start() {
     assert_eq!(w.real(0), Standing::Absent);
     let said = w.said(0);
     assert!(said.contains(&"Misc check for [[127.0.0.2]:tcp:80 VS VS] by [/bin/check] succeeded."), "{said:#?}");
-    assert!(said.contains(&"Misc check for [[127.0.0.2]:tcp:80 VS VS] by [/bin/check] timed out."), "{said:#?}");
+    assert!(
+        said.contains(&"Misc check for [[127.0.0.2]:tcp:80 VS VS] by [/bin/check] timed out with retry disabled."),
+        "{said:#?}"
+    );
     end(&mut w, 500, Outcome::Exited(0));
     assert_eq!(w.real(0), Standing::Serving);
+    // What could not be started says nothing of the server, and is told once.
+    for _ in 0..2 {
+        w.pass_secs(3.1);
+        end(&mut w, 500, Outcome::NotStarted);
+        assert_eq!(w.real(0), Standing::Serving);
+    }
+    let told = |w: &World| w.said(0).iter().filter(|l| l.contains("cannot run /bin/check for service")).count();
+    assert_eq!(told(&w), 1);
     // Nobody asked: nothing follows.
     let (lines, before) = (w.lines.len(), w.engine.deadline());
     end(&mut w, 500, Outcome::Exited(1));

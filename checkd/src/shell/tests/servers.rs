@@ -101,7 +101,7 @@ fn a_name_server() {
             checker(address, kind)
         };
         let checkers = vec![
-            dns("127.0.0.2:53", "known.test"),
+            Checker { alpha: ipc::config::vrrp::Switch::On, ..dns("127.0.0.2:53", "known.test") },
             dns("127.0.0.2:53", "unknown.test."),
             dns("127.0.0.3:53", "known.test"),
             dns("192.0.2.1:53", "known.test"),
@@ -110,7 +110,7 @@ fn a_name_server() {
         wait_until(
             &mut bench,
             &[
-                "DNS_CHECK (RS 0) success.",
+                "Adding service RS 0 to VS VS 0",
                 // dnsmasq refuses what it has nobody to ask for.
                 "DNS_CHECK (RS 1) read error occurred. (rcode = 5)",
                 "DNS_CHECK (RS 2) failed to read socket; refused or unreachable",
@@ -153,7 +153,7 @@ fn datagrams() {
                 "UDP_CHECK on service RS 1 failed.",
                 "UDP connection to RS 2 success.",
                 "UDP connection to RS 3 success.",
-                "UDP connection to RS 4 timeout.",
+                "UDP connection to RS 4 failed.",
                 "UDP connection to RS 5 failed.",
             ],
         );

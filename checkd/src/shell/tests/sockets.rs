@@ -55,7 +55,7 @@ fn the_address_to_bind_to() {
         let count = |address: &str| seen.iter().filter(|a| **a == address.parse().unwrap()).count();
         assert!(seen.iter().filter(|a| a.ip().to_string() == "127.0.0.7").count() >= 4, "{seen:?}");
         assert!(count("127.0.0.8:4444") >= 1, "{seen:?}");
-        assert!(count("127.0.0.9:5555") >= 8, "{seen:?}");
+        assert!(count("127.0.0.9:5555") >= 4, "{seen:?}");
         assert_eq!(down(&bench, &config), []);
         assert!(!bench.lines.iter().any(|(_, l)| l.contains("cannot") || l.contains("failed")), "{:#?}", bench.lines);
     });
