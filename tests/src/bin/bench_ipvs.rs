@@ -88,7 +88,7 @@ fn bench(options: &Options) -> Outcome<bool> {
             }
         }
         if options.daemon.is_none() {
-            reached &= judge(*reals, &ours, &theirs);
+            reached &= judge(*reals, &ours, &theirs, Stage::new()?.least(*reals)?);
         }
     }
     Ok(reached)

@@ -7,6 +7,7 @@ use crate::netns::Netns;
 use ipc::config::ipvs::ServiceKey;
 use ipvsd::netlink::batch::{Batch, Kind};
 use ipvsd::netlink::ipvs::{FAMILY, request};
+use ipvsd::netlink::paths::Request;
 use ipvsd::netlink::reply::{self, Fact};
 use ipvsd::netlink::{Bus, genl};
 use nix::sys::socket::{
@@ -14,6 +15,7 @@ use nix::sys::socket::{
 };
 use std::fs;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 /// The sequence number of every question: one is asked at a time.
 const SEQ: u32 = 1;
@@ -62,6 +64,25 @@ impl Kernel {
     pub fn is(&self, netns: &Netns, last: &ServiceKey, wanted: Wanted) -> Outcome<bool> {
         let of_last = Wanted { count: wanted.count.min(usize::try_from(EACH)?), ..wanted };
         Ok(of_last.is(&self.weights_of(last)?) && wanted.is(&weights(netns)?))
+    }
+
+    /// Makes these changes, which were written before, in as few calls as there can be; says how long the kernel took.
+    pub fn change(&self, requests: impl Iterator<Item = Request>) -> Outcome<Duration> {
+        let mut requests: Vec<Request> = requests.collect();
+        let last = requests.pop().context(|| "there is nothing to change".into())?;
+        let mut batch = Batch::new(Bus::Generic);
+        requests.iter().for_each(|request| batch.push_request(SEQ, Kind::Quiet, request));
+        batch.push_request(SEQ, Kind::Change, &last);
+        let began = Instant::now();
+        match self.ask(&batch)?.as_slice() {
+            [Fact::Acked { .. }] => Ok(began.elapsed()),
+            other => Err(Failure::new(format!("the kernel did not make the changes: {other:?}"))),
+        }
+    }
+
+    /// Number of the family, for requests.
+    pub fn family(&self) -> u16 {
+        self.family
     }
 
     /// The weights of the destinations of a service; none if it is not there.

@@ -2,6 +2,7 @@
 
 use super::checked::{Checked, PORT};
 use super::kernel::{self, Kernel, Wanted};
+use super::least::{self, Least};
 use crate::bench::cost::{Messages, idle, idle_between, memory, processor};
 use crate::daemon::{Daemon, Program};
 use crate::failure::{Failure, Outcome};
@@ -87,7 +88,8 @@ fn config(reals: u32, weight: u32, delay_loop: u32) -> String {
     text
 }
 
-fn address(a: u8, b: u8, n: u32) -> Ipv4Addr {
+/// The `n`th of a range.
+pub(super) fn address(a: u8, b: u8, n: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from_be_bytes([a, b, 0, 0]) + (n / 250) * 256 + n % 250 + 1)
 }
 
@@ -146,6 +148,11 @@ impl Stage {
         // those of the next.
         self.empty()?;
         Ok(Changes { start, memory, messages, processor: used, weights, stop, left })
+    }
+
+    /// What the kernel alone costs.
+    pub fn least(&self, reals: u32) -> Outcome<Least> {
+        least::measure(&self.host.netns, &self.kernel, reals)
     }
 
     /// Checks for a while.
