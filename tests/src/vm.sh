@@ -7,8 +7,9 @@
 # The root of the machine is the root of this one, read-only, under an overlay in memory: every program here is there, at
 # the same path, and whatever the command writes is gone afterwards. There is no network. qemu emulates the processor in
 # software, so a program runs about ten times slower there. --shell gives the command the terminal. --counted makes the machine's
-# clock count the instructions of its one processor, one a nanosecond, while it does anything: for measurements that must not depend
-# on what this machine does beside; slower still.
+# clock count the instructions of its one processor, one a nanosecond, and jump to the next timer when it has nothing to do: for
+# measurements that must not depend on what this machine does beside; slower still. What waits for a file of this machine there waits
+# for any time: read what you need before.
 set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 state=$(realpath -m "${HOLDFAST_VM_STATE:-$here/../../target/vm}")
@@ -107,9 +108,9 @@ while [ $# -gt 0 ]; do
   case $1 in
     --needed) if kernel_has_ipvs; then exit 1; else exit 0; fi ;;
     --shell) shell=1; shift ;;
-    --counted) processor=(-accel tcg,thread=single -icount shift=0 -smp 1); shift ;;
+    --counted) processor=(-accel tcg,thread=single -icount shift=0,sleep=off -smp 1); shift ;;
     --seconds) seconds=$2; shift 2 ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) break ;;
   esac
 done
