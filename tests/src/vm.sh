@@ -110,7 +110,7 @@ while [ $# -gt 0 ]; do
     --shell) shell=1; shift ;;
     --counted) processor=(-accel tcg,thread=single -icount shift=0,sleep=off -smp 1); shift ;;
     --seconds) seconds=$2; shift 2 ;;
-    -h | --help) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) break ;;
   esac
 done
