@@ -5,6 +5,8 @@
 use super::{Arg, Call, call, call_if};
 
 const PROT_EXEC: u32 = libc::PROT_EXEC.cast_unsigned();
+/// It connects a TCP socket and sends, in one call.
+const FASTOPEN: u32 = libc::MSG_FASTOPEN.cast_unsigned();
 const SIGABRT: u32 = libc::SIGABRT.cast_unsigned();
 
 /// For every child.
@@ -24,9 +26,10 @@ pub const BASE: &[Call] = &[
     call("read", "timerfd of the event loop; what a role is handed"),
     call("write", "ipc::log, dumps"),
     call("writev", "std::io::Write of several pieces"),
-    call("sendmsg", "ipc::fdpass::send"),
+    call_if("sendmsg", &[&[Arg::Without(2, FASTOPEN)]], "ipc::fdpass::send"),
     call("recvmsg", "ipc::fdpass::receive"),
-    call("sendto", "ipc::log: send(2)"),
+    // To whom the socket is connected: no address has no bytes.
+    call_if("sendto", &[&[Arg::Is(5, 0), Arg::Without(3, FASTOPEN)]], "ipc::log: send(2)"),
     call("poll", "ipc::log: room on the console, x86_64"),
     call("ppoll", "ipc::log: room on the console, aarch64"),
     call("close", "dropping a descriptor"),

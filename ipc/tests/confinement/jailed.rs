@@ -13,7 +13,8 @@ use nix::sys::{prctl, signal};
 use nix::unistd::{Gid, Pid, Uid, getegid, geteuid};
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, IntoRawFd};
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -104,6 +105,10 @@ pub fn act(name: &str) -> ExitCode {
             assert_eq!(confined.landlock == Landlock::Absent, opened == "opened");
         }
         "socket_rules" => socket_rules(),
+        "connects_by_sendmsg" => sends(|tcp, _, to| super::sys::send_message(tcp, to, libc::MSG_FASTOPEN)),
+        "connects_by_sendto" => sends(|tcp, _, to| super::sys::send_to(tcp, Some(to), libc::MSG_FASTOPEN)),
+        "sends_to_an_address" => sends(|_, udp, to| super::sys::send_to(udp, Some(to), 0)),
+        "sends_to_nobody" => sends(|_, udp, _| super::sys::send_to(udp, None, 0)),
         "without_net_raw" => {
             caps::drop(None, caps::CapSet::Effective, Capability::CAP_NET_RAW).unwrap();
             caps::drop(None, caps::CapSet::Permitted, Capability::CAP_NET_RAW).unwrap();
@@ -177,6 +182,15 @@ fn forbid(name: &str) {
         "executable_memory" => drop(sys::map(libc::PROT_READ | libc::PROT_EXEC)),
         other => panic!("unknown act {other}"),
     }
+}
+
+/// What comes of it with the calls of every child, and sockets.
+fn sends(how: impl FnOnce(&OwnedFd, &OwnedFd, SocketAddrV4) -> Result<usize, Errno>) {
+    jail(&[], &[call("socket", "this test")]);
+    let open = |kind| socket(AddressFamily::Inet, kind, SockFlag::empty(), None).unwrap();
+    let (tcp, udp) = (open(SockType::Stream), open(SockType::Datagram));
+    say("confined");
+    say(&format!("{:?}", how(&tcp, &udp, SocketAddrV4::new(Ipv4Addr::LOCALHOST, 9))));
 }
 
 fn socket_rules() {

@@ -32,6 +32,7 @@ const TESTS: &[Test] = &[
     ("inherited_descriptors_and_environment_are_gone", inherited_descriptors_and_environment_are_gone),
     ("forbidden_calls_kill", forbidden_calls_kill),
     ("argument_rules_tell_apart", argument_rules_tell_apart),
+    ("nobody_sends_to_whom_no_socket_is_connected", nobody_sends_to_whom_no_socket_is_connected),
     ("the_file_system_is_closed_without_the_filter", the_file_system_is_closed_without_the_filter),
     ("a_user_gets_a_clear_sentence", a_user_gets_a_clear_sentence),
     ("a_user_can_be_confined_as_he_is", a_user_can_be_confined_as_he_is),
@@ -185,6 +186,16 @@ fn argument_rules_tell_apart() {
     let output = run("socket_rules");
     assert_eq!(text(&output.stdout), "confined\nunix datagram\nunix packets\n", "{}", text(&output.stderr));
     assert_eq!(output.status.signal(), Some(Signal::SIGSYS as i32), "{:?}", output.status);
+}
+
+fn nobody_sends_to_whom_no_socket_is_connected() {
+    for act in ["connects_by_sendmsg", "connects_by_sendto", "sends_to_an_address"] {
+        let output = run(act);
+        assert_eq!(text(&output.stdout), "confined\n", "{act}: {}", text(&output.stderr));
+        assert_eq!(output.status.signal(), Some(Signal::SIGSYS as i32), "{act}: {:?}", output.status);
+    }
+    let output = run("sends_to_nobody");
+    assert_eq!(text(&output.stdout), "confined\nErr(EDESTADDRREQ)\n", "{}", text(&output.stderr));
 }
 
 fn the_file_system_is_closed_without_the_filter() {

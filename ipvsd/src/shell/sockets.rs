@@ -129,9 +129,9 @@ impl Sockets {
             Bus::Marks => self.marks.as_ref().or(self.filter.as_ref()),
         };
         let Some(socket) = socket else { return facts.push(Fact::Lost(batch.bus)) };
-        let kernel = SocketAddr::new(0, 0);
         for write in &batch.writes {
-            match socket.send_to(write, &kernel, libc::MSG_DONTWAIT) {
+            // Without an address, which the filter of system calls does not let through, a netlink socket writes to the kernel.
+            match socket.send(write, libc::MSG_DONTWAIT) {
                 Ok(n) if n == write.len() => {}
                 Ok(_) | Err(_) => facts.push(Fact::Lost(batch.bus)),
             }

@@ -10,6 +10,9 @@ const FILTER: u32 = libc::NETLINK_NETFILTER.cast_unsigned();
 const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 const SOL_NETLINK: u32 = libc::SOL_NETLINK.cast_unsigned();
 
+/// The bytes of a `sockaddr_nl`. A `sockaddr_in` has 16, and the kernel takes none that is shorter.
+const NETLINK_ADDRESS: u32 = 12;
+
 /// For ipvsd.
 pub const CALLS: &[Call] = &[
     call_if(
@@ -24,9 +27,10 @@ pub const CALLS: &[Call] = &[
     call_if(
         "socket",
         PROBE_SOCKETS,
-        "shell::marked::open: given to checkd. A stolen ipvsd could send datagrams with them (it cannot connect); it may change routes and addresses anyway",
+        "shell::marked::open: given to checkd. A stolen ipvsd can send datagrams and pings with them by sendmsg, whose address no filter sees, and \
+         read what is answered; connections it cannot make: no connect, no listen, no MSG_FASTOPEN",
     ),
-    call("bind", "shell::sockets::open"),
+    call_if("bind", &[&[Arg::Is(2, NETLINK_ADDRESS)]], "shell::sockets::open: addresses of other families are longer"),
     call("getsockname", "shell::sockets::open: the port number that notifications of our own requests carry"),
     call_if("ioctl", &[&[Arg::Is(1, FIONBIO)]], "netlink_sys::Socket::set_non_blocking"),
     call_if(
@@ -52,6 +56,12 @@ const FIONBIO: u32 = 0x5421;
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn an_address_of_netlink_is_shorter_than_any_other() {
+        assert_eq!(size_of::<libc::sockaddr_nl>(), super::NETLINK_ADDRESS as usize);
+        assert!(size_of::<libc::sockaddr_in>() > super::NETLINK_ADDRESS as usize);
+    }
+
     #[test]
     fn fionbio_is_what_the_table_says() {
         assert_eq!(u64::from(super::FIONBIO), libc::FIONBIO);

@@ -45,4 +45,5 @@ pub const CALLS: &[Call] = &[
     ),
     call("recvmmsg", "shell::receiver::Receiver::receive, shell::bfd::receive"),
     call("sendmmsg", "shell::sys::send_many"),
+    call("sendto", "shell::bfd::send"),
 ];
