@@ -483,6 +483,13 @@ pub static DIFFERENCES: &[Difference] = &[
         "that is more than any of them asks for in practice, and a buffer that is never full costs nothing",
     ),
     running(
+        "netlink-buffers",
+        "`vrrp_netlink_cmd_rcv_bufs`, `vrrp_netlink_monitor_rcv_bufs`, `lvs_netlink_cmd_rcv_bufs`, `lvs_netlink_monitor_rcv_bufs`, and with `_force`",
+        "receive buffers get these sizes",
+        "each netlink socket has 8 MiB, beyond net.core.rmem_max, and these are checked and not used",
+        "that is more than any of them asks for in practice, and what does not fit in is asked for again",
+    ),
+    running(
         "linkbeat",
         "`linkbeat_use_polling`, `linkbeat_interfaces`",
         "the link is asked for every second, by MII, ethtool or ioctl",

@@ -158,24 +158,23 @@ pub static BFD: [Keyword<Global>; 6] = tuning!(
     "bfd_rlimit_rtime"
 );
 
-/// The two keywords of one buffer: those of a socket of ipvsd, and those that are followed.
+/// The two keywords of one buffer. Those of netlink sockets are read, checked and printed, and no more: see the difference `netlink-buffers`.
 macro_rules! buffer {
-    (later $field:ident, $bytes:literal, $force:literal) => {{
-        let [bytes, force] = buffer!($field, $bytes, $force);
-        [bytes.not_yet(), force.not_yet()]
-    }};
     ($field:ident, $bytes:literal, $force:literal) => {
+        buffer!(
+            $field,
+            $bytes,
+            $force,
+            "checked and not used: each netlink socket has 8 MiB, whatever the limit of the system is",
+            "checked and not used: they are beyond that limit anyway"
+        )
+    };
+    ($field:ident, $bytes:literal, $force:literal, $size:literal, $beyond:literal) => {
         [
-            Keyword::new(
-                $bytes,
-                Args::Count(1, 1),
-                "BYTES",
-                "the size of the receive buffer of this socket",
-                |r, s, d: &mut Global| {
-                    fill(&mut d.process.buffers.$field.bytes, bytes(r, s));
-                },
-            ),
-            Keyword::switch($force, "the buffer may be larger than the limit of the system", |r, s, d: &mut Global| {
+            Keyword::new($bytes, Args::Count(1, 1), "BYTES", $size, |r, s, d: &mut Global| {
+                fill(&mut d.process.buffers.$field.bytes, bytes(r, s));
+            }),
+            Keyword::switch($force, $beyond, |r, s, d: &mut Global| {
                 put(&mut d.process.buffers.$field.force, r.switch(s));
             })
             .or("off"),
@@ -185,19 +184,24 @@ macro_rules! buffer {
 
 /// `global_defs`, a part of it
 pub static VRRP_COMMAND: [Keyword<Global>; 2] =
-    buffer!(later vrrp_command, "vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_cmd_rcv_bufs_force");
+    buffer!(vrrp_command, "vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_cmd_rcv_bufs_force");
 /// `global_defs`, a part of it
 pub static VRRP_MONITOR: [Keyword<Global>; 2] =
-    buffer!(later vrrp_monitor, "vrrp_netlink_monitor_rcv_bufs", "vrrp_netlink_monitor_rcv_bufs_force");
+    buffer!(vrrp_monitor, "vrrp_netlink_monitor_rcv_bufs", "vrrp_netlink_monitor_rcv_bufs_force");
 /// `global_defs`, a part of it
 pub static LVS_COMMAND: [Keyword<Global>; 2] =
-    buffer!(later lvs_command, "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_cmd_rcv_bufs_force");
+    buffer!(lvs_command, "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_cmd_rcv_bufs_force");
 /// `global_defs`, a part of it
 pub static LVS_MONITOR: [Keyword<Global>; 2] =
-    buffer!(later lvs_monitor, "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force");
+    buffer!(lvs_monitor, "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force");
 /// `global_defs`, a part of it
-pub static PROCESS_MONITOR: [Keyword<Global>; 2] =
-    buffer!(process_monitor, "process_monitor_rcv_bufs", "process_monitor_rcv_bufs_force");
+pub static PROCESS_MONITOR: [Keyword<Global>; 2] = buffer!(
+    process_monitor,
+    "process_monitor_rcv_bufs",
+    "process_monitor_rcv_bufs_force",
+    "the size of the receive buffer of this socket",
+    "the buffer may be larger than the limit of the system"
+);
 
 /// `global_defs`, a part of it
 pub static AUTO: [Keyword<Global>; 2] = [
