@@ -10,25 +10,42 @@ const LINE_LIMIT: usize = 900;
 
 /// Header and body of a letter, lines ending in CRLF. Whatever stands in a name cannot add a header.
 ///
-/// COMPAT: keepalived writes a subject as it is, in one line, and filters look for it so; only one that cannot be written so is encoded.
+/// COMPAT: keepalived writes the subject and addresses as they are in the file, and filters look for them so; only what cannot be written
+/// so is encoded.
 pub fn compose(letter: &Letter) -> Vec<u8> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let domain = address(&letter.from).rsplit('@').next().unwrap_or("localhost").to_owned();
     let id = format!("{now}.{:x}@{domain}", unique());
-    let subject = letter.subject.as_str();
-    let plain = subject.len() <= LINE_LIMIT && subject.bytes().all(|byte| matches!(byte, b' '..=b'~'));
-    let message = MessageBuilder::new()
+    let mut message = MessageBuilder::new()
         .date(now)
-        .from(letter.from.as_str())
         .header("X-Mailer", Raw::new("Holdfast"))
-        .to(letter.to.iter().map(String::as_str).collect::<Vec<&str>>())
         .message_id(id)
         .text_body(format!("{}\r\n", letter.body));
-    let message = if plain { message } else { message.subject(subject) };
-    let mut written = if plain { format!("Subject: {subject}\r\n").into_bytes() } else { Vec::new() };
+    let mut written = String::new();
+    if plain(&letter.from) {
+        written += &format!("From: {}\r\n", letter.from);
+    } else {
+        message = message.from(letter.from.as_str());
+    }
+    if plain(&letter.subject) {
+        written += &format!("Subject: {}\r\n", letter.subject);
+    } else {
+        message = message.subject(letter.subject.as_str());
+    }
+    if letter.to.iter().all(|to| plain(to)) {
+        written += &format!("To: {}\r\n", letter.to.join(",\r\n "));
+    } else {
+        message = message.to(letter.to.iter().map(String::as_str).collect::<Vec<&str>>());
+    }
+    let mut written = written.into_bytes();
     // Into memory: it cannot fail.
     written.extend(message.write_to_vec().unwrap_or_default());
     written
+}
+
+/// Whether it can stand in a header as it is.
+fn plain(text: &str) -> bool {
+    text.len() <= LINE_LIMIT && text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 fn unique() -> u64 {

@@ -42,7 +42,8 @@ fn a_mail_about_a_server_that_is_down() {
                 .contains("[router] Realserver RS 0 of virtual server VS 0 - DOWN"),
             "{mail}"
         );
-        assert!(header("From:").contains("me@x.test"), "{mail}");
+        assert_eq!(header("From:"), "me@x.test", "{mail}");
+        assert!(mail.replace("\n ", " ").contains("To: a@x.test, Somebody <b@x.test>\n"), "{mail}");
         assert_eq!(header("X-Mailer:"), "Holdfast");
         assert!(header("Date:").contains(" 20"), "{mail}");
         assert!(mail.contains("=> TCP CHECK failed on service <=") || mail.contains("=3D> TCP CHECK failed"), "{mail}");
