@@ -12,11 +12,17 @@ const LONGEST: usize = 64 << 10;
 /// thread's network namespace; use [`Netns::enter`](crate::netns::Netns::enter).
 pub fn get(server: SocketAddr, path: &str, limit: Duration) -> Outcome<String> {
     let until = Instant::now() + limit;
+    let stream = TcpStream::connect_timeout(&server, limit).context(|| format!("cannot connect to {server}"))?;
+    get_over(stream, server, path, until.saturating_duration_since(Instant::now()))
+}
+
+/// [`get`] over a connection that is there.
+pub fn get_over(mut stream: TcpStream, server: SocketAddr, path: &str, limit: Duration) -> Outcome<String> {
+    let until = Instant::now() + limit;
     let left = || {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(Failure::new(format!("{server} did not answer within {limit:?}"))) } else { Ok(left) }
     };
-    let mut stream = TcpStream::connect_timeout(&server, left()?).context(|| format!("cannot connect to {server}"))?;
     stream.set_write_timeout(Some(left()?))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {server}\r\nConnection: close\r\n\r\n")?;
     let mut answer = Vec::new();

@@ -1,10 +1,14 @@
-//! A mail server that takes everything and keeps it.
+//! Mail servers that take everything and keep it: one of our own, which knows every line that was said, and aiosmtpd, which says no to what is not
+//! SMTP.
 
-use crate::failure::{Context, Outcome};
+use crate::cleanup::Directory;
+use crate::failure::{Context, Outcome, wait_until};
 use crate::netns::Netns;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Where it listens.
 pub const PORT: u16 = 2525;
@@ -78,4 +82,78 @@ fn serve(stream: &TcpStream) -> std::io::Result<Mail> {
         }
     }
     Ok(mail)
+}
+
+/// aiosmtpd on 127.0.0.1 of a namespace, with a mailbox. It ends with this.
+#[derive(Debug)]
+pub struct Mailbox {
+    process: Child,
+    directory: Directory,
+}
+
+/// A mail as it lies in a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delivered {
+    /// `Subject`
+    pub subject: String,
+    /// Who sent it and who gets it: of the envelope, then of the headers; and with what.
+    pub envelope: [String; 5],
+    /// What follows the headers.
+    pub body: String,
+}
+
+impl Mailbox {
+    /// Starts one in each namespace and waits until they listen.
+    pub fn start(namespaces: [&Netns; 2]) -> Outcome<[Mailbox; 2]> {
+        let [one, two] = namespaces.map(Self::begin);
+        let both = [one?, two?];
+        for netns in namespaces {
+            // An emulated machine that is busy takes long to start it.
+            wait_until("aiosmtpd listens", Duration::from_secs(180), || {
+                Ok(netns.enter(|| TcpStream::connect(("127.0.0.1", PORT)))?.is_ok())
+            })?;
+        }
+        Ok(both)
+    }
+
+    fn begin(netns: &Netns) -> Outcome<Mailbox> {
+        let directory = Directory::new()?;
+        let mut command = netns.command("/usr/bin/python3");
+        command.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{PORT}"), "-c", "aiosmtpd.handlers.Mailbox"]);
+        let process = command.arg(directory.file("box")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Ok(Mailbox { process: process.context(|| "cannot start aiosmtpd".into())?, directory })
+    }
+
+    /// What was delivered, in the order in which it was.
+    pub fn mails(&self) -> Outcome<Vec<Delivered>> {
+        let mut files = Vec::new();
+        for file in std::fs::read_dir(self.directory.file("box").join("new"))? {
+            let path = file?.path();
+            // A mailbox numbers what one process puts into it.
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let number = name.split_once('Q').and_then(|(_, rest)| rest.split('.').next()?.parse::<u32>().ok());
+            files.push((number, std::fs::read_to_string(&path)?));
+        }
+        files.sort();
+        Ok(files.iter().map(|(_, text)| delivered(text)).collect())
+    }
+}
+
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn delivered(text: &str) -> Delivered {
+    let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
+    // A header goes on in lines that begin with a blank.
+    let head = head.replace("\r", "").replace("\n\t", " ").replace("\n ", " ");
+    let of = |name: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+        line.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let envelope = ["X-MailFrom", "X-RcptTo", "From", "To", "X-Mailer"].map(of);
+    Delivered { subject: of("Subject"), envelope, body: body.trim().to_owned() }
 }

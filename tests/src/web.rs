@@ -18,8 +18,13 @@ pub struct Web {
 }
 
 impl Web {
-    /// Starts one on `host` that listens on port 80 of all its addresses and says `word`; returns once it answers.
+    /// Starts one on `host` that listens on port 80 of all its IPv4 addresses and says `word`; returns once it answers.
     pub fn start(host: &Host, word: &str) -> Outcome<Self> {
+        Self::start_with(host, word, "")
+    }
+
+    /// [`start`](Self::start) with more directives for its server.
+    pub fn start_with(host: &Host, word: &str, more: &str) -> Outcome<Self> {
         let directory = Directory::new()?;
         let at = directory.path().display();
         let config = directory.write(
@@ -29,7 +34,7 @@ impl Web {
                  events {{ worker_connections 256; }}\n\
                  http {{ access_log off; default_type text/plain; client_body_temp_path {at}/1; proxy_temp_path {at}/2;\n\
                  fastcgi_temp_path {at}/3; uwsgi_temp_path {at}/4; scgi_temp_path {at}/5;\n\
-                 server {{ listen 80; location / {{ return 200 \"{word}\\n\"; }} }} }}\n"
+                 server {{ listen 80; {more} location / {{ return 200 \"{word}\\n\"; }} }} }}\n"
             ),
         )?;
         let output = File::create(directory.file("output"))?;

@@ -139,6 +139,33 @@ fn descriptors_are_few_and_stay_as_many_over_reloads_and_restarts() -> Outcome {
     Ok(())
 }
 
+/// The keywords for the receive buffers of netlink sockets are read and not used: each is larger than any of them would make it.
+#[test]
+fn netlink_sockets_have_room_whatever_the_file_says() -> Outcome {
+    let pair = Pair::new()?;
+    let words = ["vrrp_netlink_cmd", "vrrp_netlink_monitor", "lvs_netlink_cmd", "lvs_netlink_monitor"];
+    let config = words.iter().fold(Vrrp::master(100).block(SERVICE), |config, word| {
+        config.global(format!("{word}_rcv_bufs 4096")).global(format!("{word}_rcv_bufs_force off"))
+    });
+    let daemon = Daemon::start(Program::Holdfast, &pair.a, &config.to_string())?;
+    pair.wait_master(&pair.a).map_err(|failure| tests::pair::with_log(&failure, &daemon))?;
+    assert!(!daemon.log().contains("rcv_bufs"), "{}", daemon.log());
+    let ipvsd = daemon.process("ipvsd")?;
+    let pidfd = ipc::sys::pidfd_open(nix::unistd::Pid::from_raw(ipvsd.pid))?;
+    let mut sizes = Vec::new();
+    for entry in std::fs::read_dir(format!("/proc/{}/fd", ipvsd.pid))? {
+        let Some(number) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(copy) = tests::sys::pidfd_getfd(std::os::fd::AsFd::as_fd(&pidfd), number) else { continue };
+        let socket = socket2::SockRef::from(&copy);
+        if socket.domain().is_ok_and(|domain| domain == socket2::Domain::from(libc::AF_NETLINK)) {
+            sizes.push(socket.recv_buffer_size()?);
+        }
+    }
+    // The kernel doubles what it is asked for.
+    assert!((3..=4).contains(&sizes.len()) && sizes.iter().all(|size| *size == 16 << 20), "{sizes:?}");
+    Ok(())
+}
+
 #[test]
 fn the_environment_of_the_children_is_empty() -> Outcome {
     let (_pair, daemon) = started()?;

@@ -191,7 +191,8 @@ impl Drop for Names {
     }
 }
 
-/// Asks the virtual address for the name: the last four bytes of the answer are an address.
+/// Asks the virtual address for the name: the last four bytes of the answer are an address. It comes from there: of one packet (`ops`) the kernel
+/// knows nothing any more when the answer passes, so nobody translates its source.
 fn who(client: &Host) -> Outcome<Option<[u8; 4]>> {
     let answer = client.netns.enter(|| -> std::io::Result<Option<[u8; 4]>> {
         let socket = UdpSocket::bind("0.0.0.0:0")?;
@@ -199,8 +200,10 @@ fn who(client: &Host) -> Outcome<Option<[u8; 4]>> {
         let question = b"\x07\x07\x01\0\0\x01\0\0\0\0\0\0\x03who\x04test\0\0\x01\0\x01";
         socket.send_to(question, "192.168.154.188:53")?;
         let mut bytes = [0; 512];
-        let (length, _) = socket.recv_from(&mut bytes)?;
-        Ok(bytes[..length].last_chunk().copied())
+        let (length, from) = socket.recv_from(&mut bytes)?;
+        let last: Option<[u8; 4]> = bytes[..length].last_chunk().copied();
+        assert_eq!(Some(from.ip()), last.map(std::net::IpAddr::from));
+        Ok(last)
     })?;
     Ok(answer.ok().flatten())
 }

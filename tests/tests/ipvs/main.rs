@@ -9,10 +9,13 @@ mod connections;
 mod files;
 mod policy;
 mod same;
+mod served;
+mod sticky;
 mod stop;
 mod synced;
 mod timing;
 mod told;
+mod town;
 mod traffic;
 
 use std::time::{Duration, Instant};

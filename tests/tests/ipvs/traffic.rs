@@ -75,9 +75,9 @@ fn traffic_by_firewall_mark() -> Outcome {
     served.both_answer(&config.replace("192.168.154.188 80", "fwmark 7"))
 }
 
-/// An IPv4 service with one real server behind a tunnel of IPv4 and one behind a tunnel of IPv6.
+/// An IPv4 service with one real server behind a tunnel of IPv4 and one behind a tunnel of IPv6; then behind GUE and GRE.
 #[test]
-fn traffic_through_tunnels_of_both_families() -> Outcome {
+fn traffic_through_tunnels() -> Outcome {
     let served = Served::new()?;
     let [four, six] = &served.stage.hosts;
     for (host, address) in [(&served.stage.ours, "fd00:9::11/64"), (six, "fd00:9::13/64")] {
@@ -101,5 +101,16 @@ fn traffic_through_tunnels_of_both_families() -> Outcome {
     // nginx listens on IPv4 alone: what is checked is its address there.
     let at = config.rfind(check).unwrap_or(0);
     let config = format!("{}connect_ip 192.168.154.13\n            {}", &config[..at], &config[at..]);
-    served.both_answer(&config)
+    served.both_answer(&config)?;
+
+    // GUE to one, whose contents come to the tunnel that is there, and GRE to the other.
+    // Nothing loads this module when it is asked for.
+    tests::netns::run(std::process::Command::new("modprobe").arg("fou"))?;
+    four.netns.ip("fou add port 6080 gue")?;
+    six.netns.ip("link add tunnel4 type gre local 192.168.154.13 remote 192.168.154.11")?;
+    six.netns.ip("link set tunnel4 up")?;
+    six.netns.sysctl("ipv4/conf/tunnel4/rp_filter", "0")?;
+    let config = service("lb_algo rr\n    lb_kind TUN", "", TCP);
+    let config = config.replace("weight 1", "lvs_method TUN type gue port 6080 csum\n        weight 1");
+    served.both_answer(&config.replace("weight 3", "lvs_method TUN type gre\n        weight 1"))
 }
