@@ -231,9 +231,6 @@ impl Reconciler {
             return;
         }
         let end = self.ipvs_end();
-        if end == Some(AtStop::Keep) {
-            return;
-        }
         if end.is_none() {
             self.adopt_once();
         }
@@ -246,12 +243,16 @@ impl Reconciler {
         };
         let (original, ours) = (self.ipvs.original.as_ref(), self.ipvs.daemons.as_slice());
         let mut plan = IpvsPlan::default();
-        if end.is_some() {
+        if let Some(end) = end {
+            // COMPAT: keepalived 2.2.7, measured: `--dont-release-ipvs` is about services, not about daemons and timeouts.
             whole::release(&view, original, ours, &mut plan);
-            match self.ledger.lvs().flush_on_stop {
-                FlushOnStop::All if view.there.keys().next().is_some() => plan.ops.push(IpvsOp::Flush),
-                FlushOnStop::All => {}
-                FlushOnStop::No | FlushOnStop::Services => services::release(&view, &mut plan),
+            match (end, self.ledger.lvs().flush_on_stop) {
+                (AtStop::Keep, _) => {}
+                (AtStop::Release, FlushOnStop::All) if view.there.keys().next().is_some() => {
+                    plan.ops.push(IpvsOp::Flush)
+                }
+                (AtStop::Release, FlushOnStop::All) => {}
+                (AtStop::Release, FlushOnStop::No | FlushOnStop::Services) => services::release(&view, &mut plan),
             }
         } else {
             if whole == Work::Due {

@@ -135,6 +135,43 @@ fn connections_and_counters_survive() -> Outcome {
     Ok(())
 }
 
+/// `--dont-release-ipvs`: the table outlives the daemon, and the next one takes it over with connections and counters, which its dump shows.
+#[test]
+fn a_table_that_is_kept_is_taken_over() -> Outcome {
+    let echoes_here = Echoes::new(ECHO)?;
+    let (director, config) = (echoes_here.director(), echoes_here.config(""));
+    let mut first =
+        Daemon::start_with(Program::Holdfast, director, &config, &["--dont-release-ipvs", "--dont-release-vrrp"])?;
+    let stream = echoes_here.connection(&first)?;
+    wait_until("it is counted", SETTLED, || Ok(echoes_here.counted()? >= 1))?;
+    let (kept, counted) = (table(director)?, echoes_here.counted()?);
+    assert!(first.terminate()?.success());
+    assert_eq!(table(director)?, kept);
+    echoes(&stream)?;
+    let mut second = Daemon::start_dumping(Program::Holdfast, director, &config)?;
+    second.wait_log("Entering MASTER STATE", SETTLED)?;
+    echoes(&stream)?;
+    assert!(echoes_here.counted()? >= counted, "{}", echoes_here.ipvsadm("-Ln --stats")?);
+    // Connections, packets in and out, bytes in and out.
+    let shown = |text: &str, line: &str| -> Vec<u64> {
+        let words = text.lines().skip_while(|l| !l.contains(line)).find(|l| l.contains("packets")).unwrap_or_default();
+        let words = words.split(';').next().unwrap_or_default();
+        words.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
+    };
+    wait_until("the dump shows what ipvsadm shows", SETTLED, || {
+        let exact = echoes_here.ipvsadm("-Ln --stats --exact")?;
+        let line = exact.lines().find(|line| line.contains("192.168.154.188:7")).unwrap_or_default();
+        let exact: Vec<u64> = line.split_whitespace().skip(2).filter_map(|word| word.parse().ok()).collect();
+        let dump = second.dumped("DATA", "keepalived_ipvs.data")?;
+        Ok(exact.len() == 5 && exact[3] > 200 && shown(&dump, "[192.168.154.188]:tcp:7") == exact)
+    })
+    .map_err(|failure| with_log(&failure, &second))?;
+    assert_eq!(table(director)?, kept);
+    assert!(second.terminate()?.success());
+    assert_eq!(table(director)?, "");
+    Ok(())
+}
+
 /// `drain_on_removal`: who is connected stays connected, nobody new comes, and when the time is over the real server is gone.
 #[test]
 fn removed_real_servers_are_drained() -> Outcome {

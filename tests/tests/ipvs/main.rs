@@ -8,6 +8,7 @@ mod apart;
 mod connections;
 mod files;
 mod policy;
+mod reloads;
 mod same;
 mod served;
 mod sticky;

@@ -31,13 +31,13 @@ const DIFFERENT: &[(&str, &str, &str, &str)] = &[(
 )];
 
 /// Two directors that do not see each other.
-struct Pair {
-    theirs: (Lan, Host),
-    ours: (Lan, Host),
+pub(super) struct Pair {
+    pub(super) theirs: (Lan, Host),
+    pub(super) ours: (Lan, Host),
 }
 
 impl Pair {
-    fn new() -> Outcome<Pair> {
+    pub(super) fn new() -> Outcome<Pair> {
         let director = |name: &str| -> Outcome<(Lan, Host)> {
             let lan = Lan::new()?;
             let host = lan.host(name, "10.9.0.100/24")?;
@@ -128,7 +128,7 @@ fn listed(host: &Host) -> Outcome<String> {
 }
 
 /// Everything there is: services in a comparable order, each with its destinations in theirs.
-fn state(host: &Host) -> Outcome<String> {
+pub(super) fn state(host: &Host) -> Outcome<String> {
     let all = "ipvsadm -Sn; ipvsadm -Ln --thresholds; ipvsadm -L --daemon; ipvsadm -L --timeout";
     let text = run(host.netns.command("sh").args(["-c", all]))?;
     let mut services: BTreeMap<&str, String> = BTreeMap::new();
@@ -163,7 +163,7 @@ fn packet_filter(host: &Host) -> Outcome<String> {
 
 /// Schedulers whose modules are loaded before the first service (supervisor/src/shell/module.rs says why). What removes a
 /// namespace while keepalived lets the kernel load one of them stops IPVS and all namespaces of the machine for ever.
-fn load_schedulers() -> Outcome {
+pub(super) fn load_schedulers() -> Outcome {
     let lan = Lan::new()?;
     let host = lan.host("first", "10.9.0.100/24")?;
     let mut daemon = Daemon::start(Program::Holdfast, &host, "")?;
