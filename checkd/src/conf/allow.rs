@@ -81,6 +81,9 @@ impl Allows {
         self.included.push(by);
         let mut found = Vec::new();
         let mut misread = Vec::new();
+        if !source.has_signs() {
+            return misread; // no comments
+        }
         let mut at = 0_usize;
         while let Some(colon) = source.text.get(at..).and_then(|rest| lines::memchr(b':', rest)) {
             let colon = at.saturating_add(colon);

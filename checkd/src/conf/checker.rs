@@ -55,16 +55,34 @@ pub struct Schedule {
     pub warmup: Option<At<Duration>>,
 }
 
-impl Schedule {
-    /// What is unset comes from `outer`.
-    pub fn or(&self, outer: &Schedule) -> Schedule {
-        Schedule {
-            timeout: self.timeout.clone().or(outer.timeout.clone()),
-            delay_loop: self.delay_loop.clone().or(outer.delay_loop.clone()),
-            retry: self.retry.clone().or(outer.retry.clone()),
-            delay_before_retry: self.delay_before_retry.clone().or(outer.delay_before_retry.clone()),
-            warmup: self.warmup.clone().or(outer.warmup.clone()),
-        }
+/// The schedules of a checker, its real server and its virtual server; of each setting the first one counts.
+#[derive(Clone, Copy)]
+pub struct Schedules<'a>(pub [&'a Schedule; 3]);
+
+impl<'a> Schedules<'a> {
+    /// `connect_timeout`
+    pub fn timeout(self) -> Option<&'a At<Duration>> {
+        self.0.iter().find_map(|one| one.timeout.as_ref())
+    }
+
+    /// `delay_loop`
+    pub fn delay_loop(self) -> Option<&'a At<Duration>> {
+        self.0.iter().find_map(|one| one.delay_loop.as_ref())
+    }
+
+    /// `retry`
+    pub fn retry(self) -> Option<&'a At<u32>> {
+        self.0.iter().find_map(|one| one.retry.as_ref())
+    }
+
+    /// `delay_before_retry`
+    pub fn delay_before_retry(self) -> Option<&'a At<Duration>> {
+        self.0.iter().find_map(|one| one.delay_before_retry.as_ref())
+    }
+
+    /// `warmup`
+    pub fn warmup(self) -> Option<&'a At<Duration>> {
+        self.0.iter().find_map(|one| one.warmup.as_ref())
     }
 }
 

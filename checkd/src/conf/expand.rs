@@ -316,7 +316,7 @@ fn builtin(
         b"_BANG" => Ok(b"!".to_vec()),
         b"_INSTANCE" => Ok(facts.config_id.clone().into_bytes()),
         b"_PWD" => {
-            let name = sources.get(span.file).map(|s| s.name.as_str()).unwrap_or_default();
+            let name = sources.get(span.file).map_or("", |s| &s.name);
             Ok(directory(name, &facts.cwd).into_bytes())
         }
         b"_RANDOM" => random(reference.args, facts, span, diags),

@@ -81,7 +81,7 @@ pub fn directive(text: &Text, force: Checks, sources: &Sources) -> Option<Reques
     // keepalived takes the quotes as part of the name, and finds nothing.
     let bare = bare.strip_prefix(b"\"").and_then(|b| b.strip_suffix(b"\"")).unwrap_or(bare);
     let span = pattern.whole();
-    let from = sources.get(span.file).map(|s| s.name.clone()).unwrap_or_default();
+    let from = sources.get(span.file).map(|s| String::from(&*s.name)).unwrap_or_default();
     Some(Request { pattern: String::from_utf8_lossy(bare).into_owned(), from, span, checks: checks | force })
 }
 

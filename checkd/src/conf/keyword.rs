@@ -161,8 +161,14 @@ pub fn read<'t, T>(
     statements: impl Iterator<Item = Statement<'t>>,
     draft: &mut T,
 ) {
+    let mut before: Option<&Keyword<T>> = None;
     for statement in statements {
-        match tables.iter().copied().flatten().find(|k| statement.is(k.name)) {
+        let name = statement.name();
+        // Blocks of one kind stand one after the other.
+        let again = before.filter(|k| k.name.as_bytes() == name);
+        let first = || tables.iter().find_map(|table| table.iter().find(|k| k.name.as_bytes() == name));
+        before = again.or_else(first);
+        match before {
             Some(keyword) => one(r, keyword, tables, statement, draft),
             None => unknown(r, tables, owner, statement),
         }

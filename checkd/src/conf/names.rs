@@ -4,7 +4,7 @@
 //! The names that iproute2 itself has are built in; `--offline` knows no others.
 
 use super::hosts::Hosts;
-use super::tree::Tree;
+use super::tree::{Statement, Tree};
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -91,11 +91,17 @@ impl Names {
     }
 }
 
+/// The statements outside all blocks and those one block deep. Virtual servers have no names in them, and most of the statements.
+fn outer(tree: &Tree) -> impl Iterator<Item = Statement<'_>> {
+    let roots = tree.roots().filter(|root| !root.is("virtual_server"));
+    roots.flat_map(|root| core::iter::once(root).chain(root.children()))
+}
+
 /// The patterns of files to read, in order; none when no line of the configuration can use a name. COMPAT: `iproute_usr_dir`, then
 /// `iproute_etc_dir`.
 pub fn wanted(tree: &Tree) -> Vec<(NameOf, String)> {
     // Mails alone have names of machines in them.
-    let machines = match tree.all().any(|statement| statement.is("smtp_server")) {
+    let machines = match outer(tree).any(|statement| statement.is("smtp_server")) {
         true => {
             Vec::from([(NameOf::Host, "/etc/hosts".to_string()), (NameOf::Resolver, "/etc/resolv.conf".to_string())])
         }
@@ -105,13 +111,13 @@ pub fn wanted(tree: &Tree) -> Vec<(NameOf, String)> {
 }
 
 fn of_iproute2(tree: &Tree) -> Vec<(NameOf, String)> {
-    let mut lines = tree.all().filter(|s| s.has_block() && s.is_one_of(&BLOCKS)).flat_map(|block| block.children());
+    let mut lines = outer(tree).filter(|s| s.has_block() && s.is_one_of(&BLOCKS)).flat_map(|block| block.children());
     if !lines.any(|line| line.words(0).any(|word| OPTIONS.contains(&word.text()))) {
         return Vec::new();
     }
     let mut directories =
         [("iproute_usr_dir", "/usr/share/iproute2".to_string()), ("iproute_etc_dir", "/etc/iproute2".to_string())];
-    for statement in tree.all() {
+    for statement in outer(tree) {
         let named = directories.iter_mut().find(|(keyword, _)| statement.is(keyword));
         if let (Some((_, directory)), Some(path)) = (named, statement.word(1).filter(|w| w.text().starts_with('/'))) {
             *directory = path.text().to_string();

@@ -12,7 +12,7 @@ use super::include::{self, Checks, Request};
 use super::limits::LIMITS;
 use super::lines::{self, Line, Text};
 use super::loops::{self, Loop};
-use super::source::{FileId, Sources, Span};
+use super::source::{FileId, Rare, Sources, Span};
 use super::tree;
 use alloc::format;
 use alloc::rc::Rc;
@@ -258,7 +258,7 @@ impl Preprocessor {
                 return;
             };
             match line {
-                Line::Plain(bytes, offset) if self.collecting.is_none() && is_ordinary(bytes) => {
+                Line::Plain(bytes, offset) if self.collecting.is_none() && is_ordinary(bytes, source.has) => {
                     let rest = tree.plain(bytes, id, offset, diags);
                     self.heed(tree);
                     if tree.is_full() {
@@ -357,7 +357,7 @@ impl Preprocessor {
         if text.is_empty() || self.define(text, depth, diags) {
             return None;
         }
-        if is_ordinary(text.bytes()) {
+        if is_ordinary(text.bytes(), Rare::ANY) {
             self.feed(text, depth, tree, diags);
             return None;
         }
@@ -452,7 +452,7 @@ impl Preprocessor {
         if out.len() > lines::LINE_LIMIT {
             let message = format!("this line is ignored: expanded it is longer than {} bytes", lines::LINE_LIMIT);
             diags.push(Diagnostic::error(Code::LONG_LINE, text.whole(), message));
-        } else if !out.is_padded() && is_ordinary(out.bytes()) {
+        } else if !out.is_padded() && is_ordinary(out.bytes(), Rare::ANY) {
             self.feed(&out, depth, tree, diags);
         } else {
             self.stack.push(Work::Line { text: out, depth });
@@ -463,12 +463,12 @@ impl Preprocessor {
     }
 }
 
-/// Whether the parser is to see the line as it is: no condition, loop, parameter or include.
-fn is_ordinary(line: &[u8]) -> bool {
+/// Whether the parser is to see the line as it is: no condition, loop, parameter or include. `has`: of what it is a part of.
+fn is_ordinary(line: &[u8], has: Rare) -> bool {
     !line.starts_with(b"@")
         && !line.starts_with(b"~")
         && !line.starts_with(b"include")
-        && lines::memchr(b'$', line).is_none()
+        && (!has.dollar || lines::memchr(b'$', line).is_none())
 }
 
 /// The line without a trailing `\` and the blanks before it, and whether there was one.

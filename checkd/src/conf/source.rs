@@ -3,7 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::Origin;
+use ipc::config::{FileName, Origin};
 
 /// Which file of a compilation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,7 +61,7 @@ pub struct Place<'a> {
 #[derive(Clone, Debug)]
 pub struct Source {
     /// As the user named it.
-    pub name: String,
+    pub name: FileName,
     /// Its bytes as they are on disk.
     pub text: Vec<u8>,
     /// Line ends before each [`BLOCK`]. An entry for each line would cost more than the text of a file of empty lines.
@@ -75,6 +75,8 @@ pub struct Source {
 pub(super) struct Rare {
     /// `#` or `!`
     pub sign: bool,
+    /// `$`
+    pub dollar: bool,
     /// A NUL byte.
     pub nul: bool,
     /// A byte that is not ASCII.
@@ -90,28 +92,30 @@ fn line_ends(bytes: &[u8]) -> usize {
 }
 
 impl Rare {
-    /// With what is in a block. Each byte is looked at without a branch, so that many are looked at together.
-    fn and(self, bytes: &[u8]) -> Rare {
-        let any = |of: fn(u8) -> bool| bytes.iter().fold(0_u8, |found, b| found | u8::from(of(*b))) != 0;
+    /// Of a text that nobody looked through.
+    pub(super) const ANY: Rare = Rare { sign: true, dollar: true, nul: true, high: true };
+
+    /// Of a text. Each byte is looked at without a branch, so that many are looked at together.
+    fn of(text: &[u8]) -> Rare {
+        let any = |of: fn(u8) -> bool| text.iter().fold(0_u8, |found, b| found | u8::from(of(*b))) != 0;
         Rare {
-            sign: self.sign || any(|b| b == b'#') || any(|b| b == b'!'),
-            nul: self.nul || any(|b| b == 0),
-            high: self.high || !bytes.is_ascii(),
+            sign: any(|b| b == b'#' || b == b'!'),
+            dollar: any(|b| b == b'$'),
+            nul: any(|b| b == 0),
+            high: !text.is_ascii(),
         }
     }
 }
 
 impl Source {
     fn new(name: String, text: Vec<u8>) -> Source {
-        let (mut before, mut has) = (0_usize, Rare::default());
+        let mut before = 0_usize;
         let marks = text.chunks(BLOCK).map(|block| {
             let mark = u32::try_from(before).unwrap_or(u32::MAX);
             before = before.saturating_add(line_ends(block));
-            has = has.and(block);
             mark
         });
-        let marks = marks.collect();
-        Source { name, text, marks, has }
+        Source { name: name.as_str().into(), marks: marks.collect(), has: Rare::of(&text), text }
     }
 
     /// Whether there is a `#` or a `!` anywhere.
@@ -161,6 +165,11 @@ impl Sources {
         self.files.get(id.0 as usize)
     }
 
+    /// Whether there is a `#` or a `!` in any of them.
+    pub fn have_signs(&self) -> bool {
+        self.files.iter().any(Source::has_signs)
+    }
+
     /// Number of files.
     pub fn len(&self) -> usize {
         self.files.len()
@@ -189,7 +198,7 @@ impl Sources {
     pub fn origin(&self, span: Span) -> Origin {
         let Some(source) = self.get(span.file) else { return Origin::default() };
         let line = u32::try_from(source.line_of(span.start)).unwrap_or(u32::MAX).saturating_add(1);
-        Origin { file: source.name.as_str().into(), line }
+        Origin { file: source.name.clone(), line }
     }
 }
 

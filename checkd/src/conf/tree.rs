@@ -123,26 +123,16 @@ pub struct Statement<'a> {
     tree: &'a Tree,
     id: u32,
     node: &'a Node,
+    /// Its part of [`Tree::bytes`].
+    bytes: &'a [u8],
+    /// Its part of [`Tree::words`].
+    words: &'a [WordAt],
 }
 
 impl<'a> Statement<'a> {
     /// Its number, for [`Tree::statement`].
     pub fn id(self) -> StatementId {
         StatementId(self.id)
-    }
-
-    fn next_node(self) -> Option<&'a Node> {
-        self.tree.nodes.get((self.id as usize).saturating_add(1))
-    }
-
-    fn bytes(self) -> &'a [u8] {
-        let end = self.next_node().map_or(self.tree.bytes.len(), |n| n.at as usize);
-        self.tree.bytes.get(self.node.at as usize..end).unwrap_or_default()
-    }
-
-    fn words_at(self) -> &'a [WordAt] {
-        let end = self.next_node().map_or(self.tree.words.len(), |n| n.words as usize);
-        self.tree.words.get(self.node.words as usize..end).unwrap_or_default()
     }
 
     /// Where word `n` stands that was expanded.
@@ -160,24 +150,29 @@ impl<'a> Statement<'a> {
     fn span_of(self, range: Range<usize>) -> Span {
         if self.is_expanded() {
             let touched = |at: &WordAt| at.range().start < range.end && range.start < at.range().end.saturating_add(1);
-            let words = self.words_at();
-            let first = words.iter().position(touched).unwrap_or(0);
-            let last = words.iter().rposition(touched).unwrap_or(first);
+            let first = self.words.iter().position(touched).unwrap_or(0);
+            let last = self.words.iter().rposition(touched).unwrap_or(first);
             return self.place_of(first).to(self.place_of(last));
         }
-        place(FileId(u32::from(self.node.file)), self.node.origin, self.bytes().len(), range)
+        place(FileId(u32::from(self.node.file)), self.node.origin, self.bytes.len(), range)
+    }
+
+    /// The place of some of its bytes in its file, of a statement that was not expanded.
+    fn in_file(self, from: u32, length: u32) -> Span {
+        let start = self.node.origin.saturating_add(from);
+        Span { file: FileId(u32::from(self.node.file)), start, end: start.saturating_add(length) }
     }
 
     fn word_at(self, n: usize, at: WordAt) -> Word<'a> {
         let range = at.range();
         Word {
-            bytes: self.bytes().get(range.clone()).unwrap_or_default(),
+            bytes: self.bytes.get(range.clone()).unwrap_or_default(),
             span: if self.is_expanded() {
                 self.place_of(n)
             } else if range.is_empty() {
                 self.span_of(range.start.saturating_sub(1)..range.end.saturating_add(1)) // the quotes of ""
             } else {
-                self.span_of(range)
+                self.in_file(at.start.into(), u32::from(at.length & !QUOTED))
             },
             quoted: at.quoted(),
         }
@@ -185,17 +180,17 @@ impl<'a> Statement<'a> {
 
     /// Number of words, at least one.
     pub fn len(self) -> usize {
-        self.words_at().len()
+        self.words.len()
     }
 
     /// Whether it has no words; never true.
     pub fn is_empty(self) -> bool {
-        self.words_at().is_empty()
+        self.words.is_empty()
     }
 
     /// A word by its position; the keyword is 0.
     pub fn word(self, n: usize) -> Option<Word<'a>> {
-        self.words_at().get(n).map(|at| self.word_at(n, *at))
+        self.words.get(n).map(|at| self.word_at(n, *at))
     }
 
     /// The keyword.
@@ -204,8 +199,9 @@ impl<'a> Statement<'a> {
         Word { bytes: self.name(), span: Span::default(), quoted: false }.text()
     }
 
-    fn name(self) -> &'a [u8] {
-        self.words_at().first().and_then(|at| self.bytes().get(at.range())).unwrap_or_default()
+    /// The bytes of the keyword.
+    pub(super) fn name(self) -> &'a [u8] {
+        self.words.first().and_then(|at| self.bytes.get(at.range())).unwrap_or_default()
     }
 
     /// Whether this is its keyword. It is asked many times of each statement, so that bytes are compared.
@@ -226,18 +222,21 @@ impl<'a> Statement<'a> {
 
     /// Where all its words stand.
     pub fn whole(self) -> Span {
-        self.span_of(0..self.bytes().len())
+        if self.is_expanded() {
+            return self.span_of(0..self.bytes.len());
+        }
+        self.in_file(0, u32::try_from(self.bytes.len()).unwrap_or(u32::MAX))
     }
 
     /// The words from position `n` on.
     pub fn words(self, n: usize) -> impl Iterator<Item = Word<'a>> {
-        self.words_at().iter().enumerate().skip(n).map(move |(n, at)| self.word_at(n, *at))
+        self.words.iter().enumerate().skip(n).map(move |(n, at)| self.word_at(n, *at))
     }
 
     /// The bytes from word `n` to the end, quotes and all, and the place of any range of them.
     pub fn raw(self, n: usize) -> Raw<'a> {
         let start = |w: &WordAt| w.range().start.saturating_sub(usize::from(w.quoted()));
-        Raw { statement: self, at: self.words_at().get(n).map_or(self.bytes().len(), start) }
+        Raw { statement: self, at: self.words.get(n).map_or(self.bytes.len(), start) }
     }
 
     fn block(self) -> Option<&'a Block> {
@@ -278,7 +277,7 @@ pub struct Raw<'a> {
 impl<'a> Raw<'a> {
     /// Its bytes.
     pub fn bytes(self) -> &'a [u8] {
-        self.statement.bytes().get(self.at..).unwrap_or_default()
+        self.statement.bytes.get(self.at..).unwrap_or_default()
     }
 
     /// Where a range of [`Raw::bytes`] stands.
@@ -290,17 +289,25 @@ impl<'a> Raw<'a> {
 impl Tree {
     /// Bytes it takes in memory.
     pub fn cost(&self) -> usize {
-        let each = |count: usize, size: usize| count.saturating_mul(size);
-        each(self.nodes.len(), size_of::<Node>())
-            .saturating_add(each(self.words.len(), size_of::<WordAt>()))
-            .saturating_add(each(self.blocks.len(), size_of::<Block>()))
-            .saturating_add(each(self.places.len(), size_of::<u32>()))
-            .saturating_add(each(self.spans.len(), size_of::<Span>()))
-            .saturating_add(self.bytes.len())
+        let parts = [
+            size_of_val(self.nodes.as_slice()),
+            size_of_val(self.words.as_slice()),
+            size_of_val(self.blocks.as_slice()),
+            size_of_val(self.places.as_slice()),
+            size_of_val(self.spans.as_slice()),
+            self.bytes.len(),
+        ];
+        parts.iter().sum()
     }
 
     fn at(&self, id: u32) -> Option<Statement<'_>> {
-        self.nodes.get(id as usize).map(|node| Statement { tree: self, id, node })
+        let node = self.nodes.get(id as usize)?;
+        let next = self.nodes.get((id as usize).saturating_add(1));
+        let bytes_end = next.map_or(self.bytes.len(), |n| n.at as usize);
+        let words_end = next.map_or(self.words.len(), |n| n.words as usize);
+        let bytes = self.bytes.get(node.at as usize..bytes_end).unwrap_or_default();
+        let words = self.words.get(node.words as usize..words_end).unwrap_or_default();
+        Some(Statement { tree: self, id, node, bytes, words })
     }
 
     fn chain(&self, first: u32) -> impl Iterator<Item = Statement<'_>> {

@@ -69,7 +69,7 @@ impl Reader<'_> {
         let text = word.text();
         let digits_from = usize::from(text.starts_with(['-', '+']));
         let digits = text.get(digits_from..).unwrap_or_default();
-        let length = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+        let length = digits.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
         if length == 0 {
             self.bad(word, "a number");
             return None;
@@ -129,9 +129,9 @@ impl Reader<'_> {
         let text = word.text();
         let unsigned = text.strip_prefix('+').unwrap_or(text);
         let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
-        let end = fraction.find(|c: char| !c.is_ascii_digit()).unwrap_or(fraction.len());
+        let end = fraction.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(fraction.len());
         let (fraction, after_fraction) = fraction.split_at_checked(end).unwrap_or_default();
-        let end = whole.find(|c: char| !c.is_ascii_digit()).unwrap_or(whole.len());
+        let end = whole.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(whole.len());
         let (whole, after_whole) = whole.split_at_checked(end).unwrap_or_default();
         let other = !after_whole.is_empty() || !after_fraction.is_empty();
         if other || whole.is_empty() && fraction.is_empty() {
@@ -227,6 +227,10 @@ impl Reader<'_> {
 /// Seconds and a decimal fraction in microseconds, rounded half up to `places` decimals (one of which is `unit` microseconds).
 fn parse_micros(whole: &str, fraction: &str, places: u32, unit: u64) -> Option<Duration> {
     let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+    let whole = whole.checked_mul(1_000_000)?;
+    if fraction.is_empty() {
+        return Some(Duration::from_micros(whole));
+    }
     let mut kept = 0_u64;
     for n in 0..places {
         let digit = fraction.as_bytes().get(n as usize).map_or(0, |b| b.saturating_sub(b'0'));
@@ -235,7 +239,7 @@ fn parse_micros(whole: &str, fraction: &str, places: u32, unit: u64) -> Option<D
     if fraction.as_bytes().get(places as usize).is_some_and(|b| *b >= b'5') {
         kept = kept.checked_add(1)?;
     }
-    let micros = whole.checked_mul(1_000_000)?.checked_add(kept.checked_mul(unit)?)?;
+    let micros = whole.checked_add(kept.checked_mul(unit)?)?;
     Some(Duration::from_micros(micros))
 }
 

@@ -9,6 +9,9 @@ use alloc::string::String;
 
 /// Looks at every statement that ends where a comment begins, without a blank between them.
 pub fn look(r: &mut Reader<'_>, tree: &Tree) {
+    if !r.sources.have_signs() {
+        return;
+    }
     for statement in tree.all() {
         if let Some((last, sign)) = cut(r.sources, statement) {
             report(r, statement, last, sign);

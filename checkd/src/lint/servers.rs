@@ -3,7 +3,7 @@
 
 use super::Tally;
 use crate::conf::Draft;
-use crate::conf::checker::{Checker, Kind};
+use crate::conf::checker::{Checker, Kind, Schedules};
 use crate::conf::diag::{Code, Diagnostic, Severity};
 use crate::conf::keyword::Reader;
 use crate::conf::real::Real;
@@ -89,8 +89,8 @@ impl Servers {
     }
 
     fn times(&mut self, r: &mut Reader<'_>, server: &Server, real: &Real, checker: &Checker) {
-        let schedule = checker.schedule.or(&real.schedule).or(&server.schedule);
-        let delay_loop = schedule.delay_loop.as_ref().map_or(secs(60), |d| d.value);
+        let schedule = Schedules([&checker.schedule, &real.schedule, &server.schedule]);
+        let delay_loop = schedule.delay_loop().map_or(secs(60), |d| d.value);
         if checker.kind == Kind::Misc && checker.own().timeout.is_none() {
             self.no_timeout.add(r.diags, checker.span, || {
                 let time = plain(delay_loop);
@@ -100,7 +100,7 @@ impl Servers {
                     .help("say what you expect, for example `misc_timeout 5`")
             });
         }
-        let Some(timeout) = schedule.timeout.as_ref().filter(|t| t.value > delay_loop) else { return };
+        let Some(timeout) = schedule.timeout().filter(|t| t.value > delay_loop) else { return };
         if matches!(checker.kind, Kind::Misc | Kind::File | Kind::Bfd) {
             return;
         }
@@ -110,7 +110,7 @@ impl Servers {
             let mut note = Diagnostic::new(Severity::Note, Code::SLOW_TIMEOUT, timeout.span, message)
                 .label("a server that does not answer is checked less often than that")
                 .help(format!("`connect_timeout {pause}` or less"));
-            if let Some(delay_loop) = &schedule.delay_loop {
+            if let Some(delay_loop) = schedule.delay_loop() {
                 note = note.also(delay_loop.span, "the time between checks");
             }
             note

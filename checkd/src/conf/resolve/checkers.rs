@@ -2,7 +2,7 @@
 
 use super::Resolver;
 use crate::conf::Draft as All;
-use crate::conf::checker::{Checker as Draft, Kind};
+use crate::conf::checker::{Checker as Draft, Kind, Schedules};
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::http::Url as UrlDraft;
 use crate::conf::keyword::At;
@@ -80,8 +80,8 @@ impl Resolver<'_, '_> {
             return None;
         }
         let target = SocketAddr::new(c.connect_ip.as_ref().map_or(of.d.addr, |ip| ip.value), port);
-        let schedule = c.schedule.or(&of.d.schedule).or(&of.v.schedule);
-        let delay_loop = schedule.delay_loop.map_or(secs(60), |at| at.value);
+        let schedule = Schedules([&c.schedule, &of.d.schedule, &of.v.schedule]);
+        let delay_loop = schedule.delay_loop().map_or(secs(60), |at| at.value);
         // COMPAT: keepalived 2.4.3.
         let (retry, delay_before_retry) = match c.kind {
             Kind::Http | Kind::Ssl => (1, secs(3)),
@@ -96,11 +96,11 @@ impl Resolver<'_, '_> {
             bind_if: c.bind_if.as_ref().map(|n| n.value.clone()),
             fwmark: c.fwmark.as_ref().map_or(0, |m| m.value),
             marked: None,
-            timeout: schedule.timeout.map_or(secs(5), |at| at.value),
+            timeout: schedule.timeout().map_or(secs(5), |at| at.value),
             delay_loop,
-            retry: schedule.retry.map_or(retry, |at| at.value),
-            delay_before_retry: schedule.delay_before_retry.map_or(delay_before_retry, |at| at.value),
-            warmup: schedule.warmup.map_or(delay_loop, |at| at.value),
+            retry: schedule.retry().map_or(retry, |at| at.value),
+            delay_before_retry: schedule.delay_before_retry().map_or(delay_before_retry, |at| at.value),
+            warmup: schedule.warmup().map_or(delay_loop, |at| at.value),
             log_all_failures: c.log_all_failures.unwrap_or(of.draft.global.log_all_failures),
             alpha: c.alpha.unwrap_or(Self::inherit(of.d.alpha, of.v.alpha)),
             kind: (),

@@ -56,8 +56,8 @@ pub struct Builder {
     last: Option<u32>,
     /// Open blocks beyond the depth limit.
     too_deep: usize,
-    /// Words of the statement that is being read.
-    words: Vec<WordAt>,
+    /// Where the words of the statement that is being read begin in [`Tree::words`]; they count from the start of the line.
+    words_from: usize,
     /// Bytes that the files take.
     beside: usize,
 }
@@ -96,6 +96,12 @@ fn is_special(line: &[u8]) -> bool {
         Some(b'$') => expand::definition(line).is_some(),
         _ => false,
     }
+}
+
+/// Whether a byte cannot be in a word. COMPAT: keepalived 2.2.7: a quotation mark ends one.
+fn ends_word(byte: &u8) -> bool {
+    // Nearly all bytes of words are between these two.
+    !(b'#'..b'{').contains(byte) && (lines::is_blank(*byte) || matches!(*byte, b'{' | b'}' | b'"'))
 }
 
 impl Builder {
@@ -151,7 +157,7 @@ impl Builder {
 
     fn word(&mut self, range: Range<usize>, quoted: u16) {
         let number = |n: usize| u16::try_from(n).unwrap_or(0);
-        self.words.push(WordAt { start: number(range.start), length: number(range.len()) | quoted });
+        self.tree.words.push(WordAt { start: number(range.start), length: number(range.len()) | quoted });
     }
 
     fn line(&mut self, line: Line<'_>, diags: &mut Diagnostics) -> Option<usize> {
@@ -189,9 +195,9 @@ impl Builder {
                 }
                 blank if lines::is_blank(blank) => at = next,
                 _ => {
-                    // COMPAT: keepalived 2.2.7: a quotation mark ends a word.
-                    let ends = |b: &u8| lines::is_blank(*b) || matches!(*b, b'{' | b'}' | b'"');
-                    let end = bytes.iter().skip(at).position(ends).map_or(bytes.len(), |n| n.saturating_add(at));
+                    let rest = bytes.get(at..).unwrap_or_default();
+                    let length = rest.iter().position(ends_word).unwrap_or(rest.len());
+                    let end = at.saturating_add(length);
                     self.word(at..end, 0);
                     at = end;
                 }
@@ -203,15 +209,16 @@ impl Builder {
 
     /// The words read so far become a statement.
     fn statement(&mut self, line: Line<'_>, fit: Fit, diags: &mut Diagnostics) {
-        let (Some(first), Some(last)) = (self.words.first(), self.words.last()) else { return };
+        let words = self.tree.words.get(self.words_from..).unwrap_or_default();
+        let ([first, ..], [.., last]) = (words, words) else { return };
         if self.too_deep > 0 || matches!(self.open.last(), Some((None, _))) {
-            self.words.clear();
+            self.tree.words.truncate(self.words_from);
             return;
         }
         let start = first.range().start.saturating_sub(usize::from(first.quoted()));
         let end = last.range().end.saturating_add(usize::from(last.quoted())).min(line.bytes().len());
-        if self.full || self.is_over(line.span(start..end), diags) {
-            self.words.clear();
+        if self.full || self.is_over(|| line.span(start..end), diags) {
+            self.tree.words.truncate(self.words_from);
             return;
         }
         let number = |n: usize| u32::try_from(n).unwrap_or(NONE);
@@ -222,7 +229,7 @@ impl Builder {
         let id = number(self.tree.nodes.len());
         let node = Node {
             at: number(self.tree.bytes.len()),
-            words: number(self.tree.words.len()),
+            words: number(self.words_from),
             origin,
             block: NONE,
             next: NONE,
@@ -231,8 +238,10 @@ impl Builder {
         let bytes = line.bytes().get(start..end).unwrap_or_default();
         self.tree.bytes.extend_from_slice(bytes);
         let shift = u16::try_from(start).unwrap_or(0);
-        let shifted = self.words.drain(..).map(|w| WordAt { start: w.start.saturating_sub(shift), ..w });
-        self.tree.words.extend(shifted);
+        for word in self.tree.words.get_mut(self.words_from..).unwrap_or_default() {
+            word.start = word.start.saturating_sub(shift);
+        }
+        self.words_from = self.tree.words.len();
         self.tree.nodes.push(node);
         if (bytes.starts_with(b"random_seed") || bytes.starts_with(b"include_check")) && self.in_global_defs() {
             self.directive = Some(StatementId(id));
@@ -245,9 +254,9 @@ impl Builder {
 
     /// Notes where each word of the statement that is being read stands; gives where those notes begin.
     fn places(&mut self, text: &Text) -> u32 {
-        let Builder { tree, recent, words, .. } = self;
+        let Builder { tree, recent, words_from, .. } = self;
         let begin = u32::try_from(tree.places.len()).unwrap_or(NONE);
-        for word in words.iter() {
+        for word in tree.words.get(*words_from..).unwrap_or_default() {
             let range = word.range();
             let span = if range.is_empty() {
                 text.span(range.start.saturating_sub(1)..range.end.saturating_add(1)) // the quotes of ""
@@ -260,7 +269,7 @@ impl Builder {
     }
 
     /// Whether there is no room for another statement; tells it once.
-    fn is_over(&mut self, span: Span, diags: &mut Diagnostics) -> bool {
+    fn is_over(&mut self, span: impl FnOnce() -> Span, diags: &mut Diagnostics) -> bool {
         let used = self.tree.cost().saturating_add(self.beside);
         self.full = used > LIMITS.memory;
         if self.full {
@@ -269,7 +278,7 @@ impl Builder {
                 self.tree.nodes.len(),
                 self.tree.bytes.len()
             );
-            diags.push(Diagnostic::fatal(Code::TOO_LARGE, span, message));
+            diags.push(Diagnostic::fatal(Code::TOO_LARGE, span(), message));
         }
         self.full
     }
