@@ -34,7 +34,7 @@ pub use lines::smtp_failed;
 pub use mails::{SENDING_LIMIT, WAITING_LIMIT};
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
 use alloc::vec::Vec;
 use chance::Chance;
@@ -74,6 +74,8 @@ pub struct Engine {
     addresses: BTreeMap<ServiceIdx, Presence>,
     /// The numbers in the files of the generation that counts.
     files: BTreeMap<FileIdx, i32>,
+    /// The files that were handed over at all.
+    seen: BTreeSet<FileIdx>,
     correspondence: Correspondence,
     /// How the BFD sessions of the generation that counts stand, as far as vrrpd has said.
     sessions: BTreeMap<BfdIdx, SessionState>,
@@ -128,6 +130,7 @@ impl Engine {
             mails: Mails::default(),
             addresses: BTreeMap::new(),
             files: BTreeMap::new(),
+            seen: BTreeSet::new(),
             correspondence: Correspondence::default(),
             sessions: BTreeMap::new(),
         }
@@ -164,6 +167,7 @@ impl Engine {
         if let Some(configured) = self.prepared.take() {
             // Those of the new generation come next, under its own indices.
             self.files.clear();
+            self.seen.clear();
             self.correspondence.turn(configured.generation, &configured.config);
             self.sessions.clear();
             match core::mem::replace(&mut self.stage, Stage::Idle) {
@@ -203,7 +207,7 @@ impl Machine for Engine {
             Event::Probe { probe, what } => self.probe(now, probe, what, out),
             Event::VrrpAttached => self.ask_sessions(out),
             Event::Session { generation, bfd, now: state } => self.session(generation, bfd, state, out),
-            Event::File { generation, file, text } => self.file(generation, file, &text, out),
+            Event::File { generation, file, text } => self.file(now, generation, file, &text, out),
             Event::News { generation, news } => self.news(generation, news, out),
             Event::Stop(mode) => self.stop(now, mode, out),
             Event::Dump { kind, wall } => self.dump(now, kind, wall, out),

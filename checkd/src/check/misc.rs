@@ -6,8 +6,8 @@ use ipc::msg::control::Outcome;
 
 /// The verdict, and the weight that the command gives the server. `None`: the command could not be started, which says nothing of the server.
 ///
-/// COMPAT: keepalived 2.2.7, measured, and its man page: 0 is well and leaves the weight as it is; with `misc_dynamic` 2 to 255 are
-/// well, and the weight is 2 less.
+/// COMPAT: keepalived 2.2.7, measured: 0 is well, and the weight is the configured one again; with `misc_dynamic` 2 to 255 are well, and
+/// the weight is 2 less.
 pub fn read(dynamic: Switch, outcome: Outcome) -> Option<(Verdict, Option<u32>)> {
     Some(match outcome {
         Outcome::Exited(0) => (Verdict::Pass, None),

@@ -338,6 +338,13 @@ pub static DIFFERENCES: &[Difference] = &[
         "it is a mistake in keepalived",
     ),
     running(
+        "reverse-at-the-start",
+        "a FILE_CHECK with `weight 0 reverse` whose file holds 0 at the start",
+        "2.2.7 takes the server for well until the number has changed",
+        "it is down from the start, as it is later",
+        "the same number must mean the same",
+    ),
+    running(
         "commands-that-cannot-start",
         "a MISC_CHECK whose command is missing, may not be run, or cannot be started",
         "one that is missing at the start is left out of the configuration; one that goes later is a failure",

@@ -39,7 +39,7 @@ impl Engine {
             .rows()
             .iter()
             .map(|checker| match held.reals.get(&checker.real) {
-                None => Live::fresh(checker, None, Begin::Start),
+                None => self.begun_by_file(checker).unwrap_or_else(|| Live::fresh(checker, None, Begin::Start)),
                 Some(Standing::Serving) => Live::fresh(checker, Some(Health::Up), Begin::Resumed),
                 Some(Standing::Absent | Standing::Inhibited) => {
                     Live::fresh(checker, Some(Health::Down), Begin::Resumed)

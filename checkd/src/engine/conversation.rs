@@ -26,6 +26,8 @@ pub(super) enum Conversation {
     Silent,
     /// [`CheckToIpvs::Resync`] was said.
     Asked,
+    /// ipvsd has answered; the numbers in files are still to come.
+    Answered,
     /// Everything was said; changes are said as they come.
     Said,
 }
@@ -79,12 +81,16 @@ impl Engine {
             IpvsToCheck::HeldSorry { service, standing } => {
                 self.held.sorry.insert(service, standing);
             }
-            IpvsToCheck::Synced => {
-                self.begin(now, out);
-                self.conversation = Conversation::Said;
-                self.say_everything(out);
-            }
+            IpvsToCheck::Synced if self.waits_for_files() => self.conversation = Conversation::Answered,
+            IpvsToCheck::Synced => self.answered(now, out),
         }
+    }
+
+    /// Everything that was asked is known.
+    pub(super) fn answered(&mut self, now: Mono, out: &mut Vec<Action>) {
+        self.begin(now, out);
+        self.conversation = Conversation::Said;
+        self.say_everything(out);
     }
 
     /// What a message names that does not exist.

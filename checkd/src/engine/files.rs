@@ -1,19 +1,54 @@
 //! FILE_CHECK: the supervisor hands the file over when it may have changed; what its number says counts at once.
 
-use super::live::{Phase, Says};
+use super::conversation::Conversation;
+use super::live::{CheckerState, Live, Phase, Says};
 use super::{Action, Engine, Stage, lines};
+use crate::check::schedule::{Begin, Health};
 use crate::check::{Verdict, file};
 use alloc::vec::Vec;
-use ipc::config::check::CheckerKind;
+use ipc::config::check::{Checker, CheckerKind};
 use ipc::config::{CheckerIdx, FileIdx, Generation};
+use ipc::time::Mono;
 use ipc::tracked;
 
 impl Engine {
     /// A file of that generation holds this text now.
-    pub(super) fn file(&mut self, of: Generation, idx: FileIdx, text: &[u8], out: &mut Vec<Action>) {
+    pub(super) fn file(&mut self, now: Mono, of: Generation, idx: FileIdx, text: &[u8], out: &mut Vec<Action>) {
         if self.generation() != Some(of) {
             return;
         }
+        self.seen.insert(idx);
+        self.file_is(idx, text, out);
+        if self.conversation == Conversation::Answered && !self.waits_for_files() {
+            self.answered(now, out);
+        }
+    }
+
+    /// Whether it is to be begun, and files have yet to be handed over: a server that a file keeps out of service must not serve until that
+    /// is known. COMPAT: keepalived reads its files before it begins.
+    pub(super) fn waits_for_files(&self) -> bool {
+        let Stage::Asking { configured, .. } = &self.stage else { return false };
+        configured
+            .config
+            .checkers
+            .rows()
+            .iter()
+            .any(|checker| matches!(&checker.kind, CheckerKind::File { file, .. } if !self.seen.contains(file)))
+    }
+
+    /// A checker at its beginning, as its file has it; `None` where nothing is known of a file.
+    pub(super) fn begun_by_file(&self, checker: &Checker) -> Option<CheckerState> {
+        let CheckerKind::File { file, weight, .. } = &checker.kind else { return None };
+        let (verdict, added) = file::judge(*self.files.get(file)?, *weight);
+        let health = if verdict == Verdict::Pass { Health::Up } else { Health::Down };
+        let mut state = Live::fresh(checker, Some(health), Begin::Resumed);
+        if verdict == Verdict::Pass && weight.value != 0 {
+            state.says = Says::Adds(added);
+        }
+        Some(state)
+    }
+
+    fn file_is(&mut self, idx: FileIdx, text: &[u8], out: &mut Vec<Action>) {
         let Some(number) = tracked::number(text) else {
             if let Some(file) = self.config().and_then(|config| config.files.at(idx)) {
                 lines::bad_number(file, text, out);

@@ -1,6 +1,7 @@
 //! Probes: begun in the order in which they became due, at most [`Engine::connections`](super::Engine) at a time, each ended by a
 //! verdict, by its step's `connect_timeout`, or by the bound of the whole.
 
+use super::conversation::Conversation;
 use super::lines::Attempt;
 use super::live::{Phase, Probe};
 use super::{Action, Engine, ProbeEvent, ProbeId, Route, Stage, lines};
@@ -20,7 +21,10 @@ impl Engine {
         if let Stage::Asking { since, .. } = &self.stage
             && now >= *since + super::ANSWER_WAIT
         {
-            self.begin(now, out);
+            match self.conversation {
+                Conversation::Answered => self.answered(now, out),
+                _ => self.begin(now, out),
+            }
         }
         self.mails_due(now, out);
         // Ends: what becomes due again within this turn has begun a probe, whose deadline is later than now.

@@ -2,10 +2,11 @@
 
 use super::live::{Phase, Says};
 use super::{Action, Engine, Stage};
-use crate::check::misc;
+use crate::check::{Verdict, misc};
 use alloc::vec::Vec;
 use ipc::config::check::CheckerKind;
 use ipc::config::probe::Misc;
+use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, Generation};
 use ipc::msg::control::{Cause, ProbeEnded, Run};
 use ipc::time::Mono;
@@ -32,9 +33,9 @@ impl Engine {
         let Some((verdict, weight)) = misc::read(dynamic, ended.outcome) else {
             return self.not_tried(now, idx, "it could not be started", out);
         };
-        if let Some(weight) = weight {
+        if dynamic == Switch::On && verdict == Verdict::Pass {
             for idx in self.with_followers(idx) {
-                self.says(idx, Says::Is(weight), out);
+                self.says(idx, weight.map_or(Says::Nothing, Says::Is), out);
             }
         }
         self.ended(now, idx, verdict.into(), out);

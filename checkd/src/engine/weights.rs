@@ -20,6 +20,9 @@ impl Engine {
         else {
             return;
         };
+        if state.says == says {
+            return;
+        }
         let before = real_state.weight(real);
         let was = state.says.part(real.weight).unwrap_or_default();
         let is = says.part(real.weight).unwrap_or_default();

@@ -164,9 +164,11 @@ fn a_misc_check_sets_the_weight() -> Outcome {
     for (code, said) in [
         ("7", "Changing weight from 10 to 5 for active service"),
         ("255", "Changing weight from 5 to 253 for active service"),
-        ("1", "failed (exited with status 1)"),
+        ("1", "failed with retry disabled (exited with status 1)"),
         ("2", "Changing weight from 253 to 0 for inactive service"),
         ("12", "Changing weight from 0 to 10 for active service"),
+        ("9", "Changing weight from 10 to 7 for active service"),
+        ("0", "Changing weight from 7 to 10 for active service"),
     ] {
         directory.write("code", code)?;
         daemon.wait_log(said, SOON)?;
