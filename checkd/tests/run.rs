@@ -6,8 +6,9 @@ use core::net::SocketAddr;
 use ipc::channel::{Channel, pair};
 use ipc::chunk::cut;
 use ipc::codec::encode_slice;
-use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, Endpoint, How, Http, HttpProtocol, Real, Service, Url};
 use ipc::config::global::Mail;
+use ipc::config::ipvs::Protocol;
 use ipc::config::probe::{DnsType, Reply, Udp};
 use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
@@ -262,7 +263,7 @@ fn config(addresses: &[&str]) -> CheckConfig {
         let target: SocketAddr = address.parse().unwrap();
         let real = Real {
             service: ServiceIdx(0),
-            label: format!("[{}]:tcp:{}", target.ip(), target.port()),
+            label: Endpoint { addr: target.ip(), protocol: Some(Protocol::Tcp), port: target.port() },
             weight: 1,
             inhibit: Switch::Off,
             alpha: Switch::Off,
@@ -278,18 +279,20 @@ fn config(addresses: &[&str]) -> CheckConfig {
         let checker = Checker {
             real,
             target,
-            bind: target.is_ipv4().then(|| ([127, 0, 0, 77], 7_000 + n as u16).into()),
-            bind_if: None,
-            fwmark: 0,
-            marked: None,
-            timeout: Duration::from_secs(2),
-            delay_loop: Duration::from_millis(200),
-            retry: 0,
-            delay_before_retry: Duration::from_millis(100),
-            warmup: Duration::ZERO,
-            log_all_failures: Switch::Off,
-            alpha: Switch::Off,
-            kind: if target.is_ipv4() { CheckerKind::Tcp } else { CheckerKind::Http(Box::new(http)) },
+            how: Arc::new(How {
+                bind: target.is_ipv4().then(|| ([127, 0, 0, 77], 7_000 + n as u16).into()),
+                bind_if: None,
+                fwmark: 0,
+                marked: None,
+                timeout: Duration::from_secs(2),
+                delay_loop: Duration::from_millis(200),
+                retry: 0,
+                delay_before_retry: Duration::from_millis(100),
+                warmup: Duration::ZERO,
+                log_all_failures: Switch::Off,
+                alpha: Switch::Off,
+                kind: if target.is_ipv4() { CheckerKind::Tcp } else { CheckerKind::Http(Box::new(http)) },
+            }),
             origin: Origin::default(),
         };
         config.checkers.push(checker).unwrap();

@@ -4,7 +4,7 @@
 //! Little-endian integers, of fixed width in frames and as short as they are in slices, of which the supervisor keeps one for each child;
 //! a limit that both encoding and decoding respect; every byte must be consumed.
 
-use crate::config::Generation;
+use crate::config::{Generation, origin};
 use core::fmt;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,7 @@ macro_rules! frame_config {
 
 /// Encodes a value for a frame.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    origin::begin();
     let bytes =
         bincode::serde::encode_to_vec(value, frame_config!()).map_err(|e| CodecError::Malformed(e.to_string()))?;
     if bytes.len() > FRAME_LIMIT { Err(CodecError::TooLong) } else { Ok(bytes) }
@@ -62,6 +63,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if bytes.len() > FRAME_LIMIT {
         return Err(CodecError::TooLong);
     }
+    origin::begin();
     exactly(bincode::serde::decode_from_slice(bytes, frame_config!()), bytes.len())
 }
 
@@ -76,6 +78,7 @@ pub const SLICE_LIMIT: usize = 256 * 1024 * 1024;
 
 /// Encodes a configuration slice, which travels in pieces (see [`crate::chunk`]).
 pub fn encode_slice<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    origin::begin();
     let bytes =
         bincode::serde::encode_to_vec(value, slice_config!()).map_err(|e| CodecError::Malformed(e.to_string()))?;
     if bytes.len() > SLICE_LIMIT { Err(CodecError::TooLong) } else { Ok(bytes) }
@@ -86,6 +89,7 @@ pub fn decode_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> 
     if bytes.len() > SLICE_LIMIT {
         return Err(CodecError::TooLong);
     }
+    origin::begin();
     exactly(bincode::serde::decode_from_slice(bytes, slice_config!()), bytes.len())
 }
 

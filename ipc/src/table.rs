@@ -122,6 +122,8 @@ impl<I: Index, T> FromIterator<T> for Table<I, T> {
                 break;
             }
         }
+        // What is collected is whole, and stays for long.
+        table.rows.shrink_to_fit();
         table
     }
 }

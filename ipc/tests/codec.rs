@@ -4,11 +4,11 @@
 
 use ipc::chunk::{Assembly, CHUNK_BYTES, Chunk, More, cut};
 use ipc::codec::{CodecError, FRAME_LIMIT, Frame, decode, decode_slice, encode, encode_slice};
-use ipc::config::check::CheckConfig;
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, How};
 use ipc::config::ipvs::IpvsConfig;
 use ipc::config::script::ScriptConfig;
-use ipc::config::vrrp::VrrpConfig;
-use ipc::config::{Generation, InstanceIdx, RealIdx};
+use ipc::config::vrrp::{Switch, VrrpConfig};
+use ipc::config::{Generation, InstanceIdx, Origin, RealIdx};
 use ipc::msg::compile::{FromCompile, ToCompile};
 use ipc::msg::control::{FromCheck, FromIpvs, FromVrrp, ToCheck, ToIpvs, ToVrrp};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
@@ -17,6 +17,8 @@ use proptest::prelude::*;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
 
 fn frame<M>(messages: Vec<M>) -> Frame<M> {
     Frame { generation: Generation(7), messages }
@@ -125,6 +127,67 @@ fn an_empty_slice_survives() {
     let whole = VrrpConfig::default();
     let bytes = encode_slice(&whole).unwrap();
     assert_eq!(decode_slice::<VrrpConfig>(&bytes).unwrap(), whole);
+}
+
+/// A TCP_CHECK of the only real server.
+fn checker(line: u32, how: How) -> Checker {
+    let origin = Origin { file: "a.conf".into(), line };
+    Checker { real: RealIdx(0), target: ([192, 0, 2, 1], 80).into(), how: Arc::new(how), origin }
+}
+
+fn every(seconds: u64) -> How {
+    let second = Duration::from_secs(1);
+    How {
+        bind: None,
+        bind_if: None,
+        fwmark: 0,
+        marked: None,
+        timeout: second,
+        delay_loop: Duration::from_secs(seconds),
+        retry: 1,
+        delay_before_retry: second,
+        warmup: second,
+        log_all_failures: Switch::Off,
+        alpha: Switch::Off,
+        kind: CheckerKind::Tcp,
+    }
+}
+
+#[test]
+fn what_checkers_have_in_common_is_there_once() {
+    let hows = [every(3), every(6), every(3)];
+    let checkers = hows.into_iter().zip(1..).map(|(how, line)| checker(line, how)).collect();
+    let whole = CheckConfig { checkers, ..CheckConfig::default() };
+    let bytes = encode_slice(&whole).unwrap();
+    assert_eq!(bytes.windows(6).filter(|bytes| bytes == b"a.conf").count(), 1, "the name of the file");
+    let read = decode_slice::<CheckConfig>(&bytes).unwrap();
+    assert_eq!(read, whole);
+    let [a, b, c] = read.checkers.rows() else { panic!("three checkers") };
+    assert!(Arc::ptr_eq(&a.how, &c.how) && !Arc::ptr_eq(&a.how, &b.how));
+}
+
+#[test]
+fn more_ways_than_are_compared_survive() {
+    let checkers = (1..100).map(|n| checker(n, every(u64::from(n % 40)))).collect();
+    let whole = CheckConfig { checkers, ..CheckConfig::default() };
+    assert_eq!(decode_slice::<CheckConfig>(&encode_slice(&whole).unwrap()).unwrap(), whole);
+}
+
+#[test]
+fn what_points_to_nothing_is_an_error() {
+    let whole = CheckConfig { checkers: [checker(7, every(3))].into_iter().collect(), ..CheckConfig::default() };
+    let bytes = encode_slice(&whole).unwrap();
+    // The name of the file, its first time: place 0, then the name.
+    let name = bytes.windows(6).position(|bytes| bytes == b"a.conf").unwrap();
+    assert_eq!(bytes[name - 3..name], [0, 1, 6]);
+    let known = [&bytes[..name - 3], &[5, 0], &bytes[name + 6..]].concat();
+    assert!(
+        matches!(decode_slice::<CheckConfig>(&known), Err(CodecError::Malformed(why)) if why.contains("file name"))
+    );
+    // Before it the port, the address and what it is asked by.
+    let mut other = bytes.clone();
+    other[name - 4] = 9;
+    assert!(matches!(decode_slice::<CheckConfig>(&other), Err(CodecError::Malformed(why)) if why.contains("asks")));
 }
 
 #[test]

@@ -4,12 +4,14 @@ use crate::ledger::{DestKey, Ledger, Owner};
 use crate::plan::Removal;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr};
 use ipc::config::ipvs::{AddrSpec, Dest, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::config::{InstanceIdx, RealIdx, ServiceIdx};
 use ipc::msg::reals::Standing;
 use ipc::msg::vips::{Applied, Presence};
+use ipc::table::Index as _;
 use ipc::time::Mono;
 
 /// An address as it is remembered over generations: interface name, address, prefix length.
@@ -57,7 +59,8 @@ pub struct Desired {
     vips: BTreeMap<InstanceIdx, Vips>,
     /// Whether static addresses, routes and rules are to go: the end has begun.
     pub statics: Statics,
-    reals: BTreeMap<RealIdx, Standing>,
+    /// By index, as far as the last of which something was said.
+    reals: Vec<Option<Standing>>,
     weights: BTreeMap<RealIdx, u32>,
     sorry: BTreeMap<ServiceIdx, Standing>,
     /// Addresses that an earlier generation put there and the present one does not know: to be removed.
@@ -139,7 +142,7 @@ impl Desired {
 
     /// How a real server shall stand; `None` if that was never said.
     pub fn real(&self, idx: RealIdx) -> Option<Standing> {
-        self.reals.get(&idx).copied()
+        self.reals.get(idx.to_usize()).copied().flatten()
     }
 
     /// The weight that checkd gave a real server; `None`: the configured one.
@@ -164,7 +167,13 @@ impl Desired {
 
     /// checkd has said how a real server shall stand. The caller has checked the index.
     pub fn set_real(&mut self, idx: RealIdx, standing: Standing) {
-        self.reals.insert(idx, standing);
+        let place = idx.to_usize();
+        if place >= self.reals.len() {
+            self.reals.resize(place.saturating_add(1), None);
+        }
+        if let Some(known) = self.reals.get_mut(place) {
+            *known = Some(standing);
+        }
     }
 
     /// checkd has said how a sorry server shall stand. The caller has checked the index.
@@ -174,7 +183,8 @@ impl Desired {
 
     /// All real servers about which something was said.
     pub fn reals(&self) -> impl Iterator<Item = (RealIdx, Standing)> {
-        self.reals.iter().map(|(idx, standing)| (*idx, *standing))
+        let said = self.reals.iter().enumerate();
+        said.filter_map(|(place, standing)| Some((RealIdx::from_usize(place)?, (*standing)?)))
     }
 
     /// All sorry servers about which something was said.

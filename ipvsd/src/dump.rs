@@ -72,7 +72,7 @@ fn lvs_service(
         for (real, record) in ledger.reals_of(idx).iter().filter_map(|real| Some((real, ledger.real(*real)?))) {
             let Some(dest) = record.dest.under(*key) else { continue };
             let standing = desired.real(*real).map_or_else(|| String::from("not said"), |s| format!("{s:?}"));
-            let weight = there.and_then(|s| s.dests.get(&(dest.addr, dest.port))).map(|d| d.weight);
+            let weight = there.and_then(|s| s.dest((dest.addr, dest.port))).map(|d| d.weight);
             let weight = weight.map_or_else(|| String::from("not in the kernel"), |n| format!("weight {n}"));
             text.push_str(&format!("   {}, {weight}, wanted {standing}\n", crate::show::dest(dest.addr, dest.port)));
             if let Some(counts) = counted.dests.get(&(*key, dest.addr, dest.port)) {

@@ -49,8 +49,10 @@ pub struct Ledger {
     /// The kernel's services in the order of the configuration.
     keys: Vec<ServiceKey>,
     users: BTreeMap<ServiceKey, Users>,
-    reals: BTreeMap<(ServiceIdx, IpAddr, u16), RealIdx>,
-    by_service: BTreeMap<ServiceIdx, Vec<RealIdx>>,
+    /// The real servers by service, of each in the order of the configuration.
+    by_service: Vec<RealIdx>,
+    /// The same by service, address and port.
+    by_dest: Vec<RealIdx>,
     marks: marks::Marks,
     /// Groups that something static is in.
     groups: BTreeSet<TrackGroupIdx>,
@@ -112,17 +114,20 @@ impl Ledger {
         if let Some(sync) = &config.lvs.sync {
             name(&sync.link).map_err(|why| format!("lvs_sync_daemon: interface name {:?} {why}", sync.link))?;
         }
-        for (idx, real) in config.reals.iter() {
+        for (_, real) in config.reals.iter() {
             if !config.services.has(real.service) {
                 return Err(format!("{}: real_server of no virtual_server", real.origin));
             }
             dest(&real.dest).map_err(|why| format!("{}: real_server: {why}", real.origin))?;
-            ledger.by_service.entry(real.service).or_default().push(idx);
-            // Two lines for one destination: the first one counts for what is carried over a reload.
-            ledger.reals.entry((real.service, real.dest.addr, real.dest.port)).or_insert(idx);
         }
         let addrs = config.statics.addrs.iter().filter_map(|addr| addr.tracked.group());
         ledger.groups = addrs.chain(ledger.paths.iter().filter_map(|record| record.tracked.group())).collect();
+        let mut order: Vec<RealIdx> = config.reals.iter().map(|(idx, _)| idx).collect();
+        order.sort_by_key(|idx| config.reals.at(*idx).map(|real| real.service));
+        ledger.by_service.clone_from(&order);
+        // Of two lines for one destination the first stays before the second.
+        order.sort_by_key(|idx| config.reals.at(*idx).map(place));
+        ledger.by_dest = order;
         ledger.config = config;
         Ok(ledger)
     }
@@ -273,7 +278,10 @@ impl Ledger {
 
     /// The real servers of a service, in order.
     pub fn reals_of(&self, idx: ServiceIdx) -> &[RealIdx] {
-        self.by_service.get(&idx).map_or(&[], Vec::as_slice)
+        let service = |real: &RealIdx| self.real(*real).map(|real| real.service);
+        let first = self.by_service.partition_point(|real| service(real) < Some(idx));
+        let rest = self.by_service.get(first..).unwrap_or_default();
+        rest.get(..rest.partition_point(|real| service(real) == Some(idx))).unwrap_or_default()
     }
 
     /// Everything that may be a destination of the kernel's service, sorry servers too.
@@ -311,7 +319,10 @@ impl Ledger {
     pub fn same_real(&self, earlier: &Ledger, idx: RealIdx) -> Option<RealIdx> {
         let real = earlier.real(idx)?;
         let service = self.same_service(earlier, earlier.service(real.service)?)?;
-        self.reals.get(&(service, real.dest.addr, real.dest.port)).copied()
+        // Two lines for one destination: the first one counts.
+        let wanted = Some((service, real.dest.addr, real.dest.port));
+        let first = self.by_dest.partition_point(|idx| self.real(*idx).map(place) < wanted);
+        self.by_dest.get(first).copied().filter(|idx| self.real(*idx).map(place) == wanted)
     }
 
     /// The tables of the packet filter.
@@ -343,6 +354,11 @@ impl Ledger {
     pub fn has_instances(&self) -> bool {
         !self.config.instances.is_empty()
     }
+}
+
+/// What makes a real server the same over generations.
+fn place(real: &Real) -> (ServiceIdx, IpAddr, u16) {
+    (real.service, real.dest.addr, real.dest.port)
 }
 
 /// Longest name of a table of nftables that the configuration may give.

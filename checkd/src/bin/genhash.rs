@@ -5,7 +5,7 @@
 mod tls;
 
 use checkd::check::http::{BODY_LIMIT, Progress, Response, request};
-use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Url};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, How, Http, HttpProtocol, Url};
 use ipc::config::probe::Tls;
 use ipc::config::vrrp::Switch;
 use ipc::config::{Origin, RealIdx};
@@ -15,6 +15,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const HELP: &str = "Usage: genhash COMMAND [OPTIONS]
@@ -233,18 +234,20 @@ fn config(target: SocketAddr, tls: &Tls) -> CheckConfig {
     let checker = Checker {
         real: RealIdx(0),
         target,
-        bind: None,
-        bind_if: None,
-        fwmark: 0,
-        marked: None,
-        timeout: Duration::ZERO,
-        delay_loop: Duration::ZERO,
-        retry: 0,
-        delay_before_retry: Duration::ZERO,
-        warmup: Duration::ZERO,
-        log_all_failures: Switch::Off,
-        alpha: Switch::Off,
-        kind: CheckerKind::Ssl(Box::new(http), Box::new(tls.clone())),
+        how: Arc::new(How {
+            bind: None,
+            bind_if: None,
+            fwmark: 0,
+            marked: None,
+            timeout: Duration::ZERO,
+            delay_loop: Duration::ZERO,
+            retry: 0,
+            delay_before_retry: Duration::ZERO,
+            warmup: Duration::ZERO,
+            log_all_failures: Switch::Off,
+            alpha: Switch::Off,
+            kind: CheckerKind::Ssl(Box::new(http), Box::new(tls.clone())),
+        }),
         origin: Origin::default(),
     };
     CheckConfig { checkers: [checker].into_iter().collect(), ..CheckConfig::default() }

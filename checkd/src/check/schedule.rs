@@ -36,7 +36,7 @@ enum Rounds {
     /// One success.
     Single,
     /// One success of each of so many URLs; first, of the one that failed.
-    Urls { count: usize, pace: Pace },
+    Urls { count: u32, pace: Pace },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl Timing {
             | CheckerKind::File { .. }
             | CheckerKind::Bfd { .. } => Rounds::Single,
             CheckerKind::Http(http) | CheckerKind::Ssl(http, _) => Rounds::Urls {
-                count: http.urls.len().max(1),
+                count: u32::try_from(http.urls.len()).unwrap_or(u32::MAX).max(1),
                 pace: if http.fast_recovery == Switch::On { Pace::BackToBack } else { Pace::DelayLoop },
             },
         };
@@ -148,7 +148,7 @@ pub struct Schedule {
     failures: u32,
     judged: Judged,
     /// The URL that is asked next, 0 for checks without.
-    url: usize,
+    url: u32,
     round: Round,
 }
 
@@ -166,7 +166,7 @@ enum Round {
     /// Each URL in turn, for ever.
     Steady,
     /// Each must pass once, so many have.
-    Proving(usize),
+    Proving(u32),
     /// This one failed and is asked until it passes; then all must prove themselves.
     Stuck,
 }
@@ -191,7 +191,7 @@ impl Schedule {
 
     /// Which URL is asked next.
     pub fn url(&self) -> usize {
-        self.url
+        usize::try_from(self.url).unwrap_or(usize::MAX)
     }
 
     /// Failures in a row while up.
@@ -276,7 +276,7 @@ impl Schedule {
     }
 }
 
-fn next(url: usize, count: usize) -> usize {
+fn next(url: u32, count: u32) -> u32 {
     let url = url.saturating_add(1);
     if url < count { url } else { 0 }
 }

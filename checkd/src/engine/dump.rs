@@ -93,7 +93,7 @@ impl Engine {
             if let Some(number) = self.number_of(&checker.kind) {
                 let _ = writeln!(text, "       number in the file = {number}");
             }
-            if let Some(ends) = state.certificate_ends {
+            if let Some(ends) = state.seldom().certificate_ends {
                 let days = ends.saturating_sub(wall).div_euclid(86_400);
                 let _ = writeln!(text, "       certificate ends = {ends} (seconds since 1970), days left = {days}");
             }

@@ -43,7 +43,7 @@ impl Engine {
         let health = if verdict == Verdict::Pass { Health::Up } else { Health::Down };
         let mut state = Live::fresh(checker, Some(health), Begin::Resumed);
         if verdict == Verdict::Pass && weight.value != 0 {
-            state.says = Says::Adds(added);
+            state.seldom_mut().says = Says::Adds(added);
         }
         Some(state)
     }

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use ipc::config::check::{CheckConfig, Checker, CheckerKind, Url};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, How, Url};
 use ipc::config::probe::Tls;
 use ipc::config::{BfdIdx, FileIdx, Generation, MarkedIdx};
 use ipc::machine::Timeout;
@@ -69,8 +69,8 @@ impl Route {
             CheckerKind::Dns { .. } | CheckerKind::Udp(_) => Transport::Udp,
             CheckerKind::Ping => Transport::Ping,
         };
-        let Checker { target, bind, bind_if, marked, .. } = checker;
-        Route { transport, target: *target, bind: *bind, bind_if: bind_if.clone(), marked: *marked }
+        let How { bind, bind_if, marked, .. } = &*checker.how;
+        Route { transport, target: checker.target, bind: *bind, bind_if: bind_if.clone(), marked: *marked }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::quorum::{Quorum, gain_at, lose_below};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use ipc::config::check::{Checker, CheckerKind, Real, Service, Url};
+use ipc::config::check::{Checker, CheckerKind, Endpoint, Real, Service, Url};
 use ipc::config::file::TrackFile;
 use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
@@ -236,7 +236,7 @@ pub(super) fn attempt_failed(
         },
         CheckerKind::Http(_) | CheckerKind::Ssl(..) => match detail {
             Some(why) => format!("No TLS with server {label}: {why}"),
-            None => web_failed(label, fault),
+            None => web_failed(*label, fault),
         },
         CheckerKind::Smtp { .. } => format!("SMTP_CHECK {}", smtp_failed(checker, fault)),
         CheckerKind::Dns { .. } => {
@@ -277,7 +277,7 @@ pub(super) fn attempt_failed(
     say(Level::Info, text, out);
 }
 
-fn web_failed(label: &str, fault: Fault) -> String {
+fn web_failed(label: Endpoint, fault: Fault) -> String {
     match fault {
         Fault::NotConnected => format!("Connection failed server {label}."),
         Fault::ConnectTimeout => format!("Timeout connecting server {label}."),

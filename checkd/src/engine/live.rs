@@ -66,6 +66,14 @@ impl RealState {
 #[derive(Debug)]
 pub(super) struct CheckerState {
     pub schedule: Schedule,
+    pub phase: Phase,
+    /// Most of ten thousand have nothing of it.
+    seldom: Option<Box<Seldom>>,
+}
+
+/// What few checkers have.
+#[derive(Debug, Default)]
+pub(super) struct Seldom {
     /// The answer's length did not match the last time, and that was said.
     pub mismatch_noted: bool,
     /// The last probe could not be made for a reason of this machine, and that was said.
@@ -78,7 +86,51 @@ pub(super) struct CheckerState {
     pub certificate_ends: Option<i64>,
     /// Those whose verdict this one's is, too.
     pub followers: Vec<CheckerIdx>,
-    pub phase: Phase,
+}
+
+static NOTHING: Seldom = Seldom {
+    mismatch_noted: false,
+    not_tried_noted: false,
+    says: Says::Nothing,
+    patterns: Vec::new(),
+    certificate_ends: None,
+    followers: Vec::new(),
+};
+
+impl CheckerState {
+    /// What few have.
+    pub(super) fn seldom(&self) -> &Seldom {
+        self.seldom.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// The same, to change it.
+    pub(super) fn seldom_mut(&mut self) -> &mut Seldom {
+        self.seldom.get_or_insert_default()
+    }
+
+    /// The probe that is under way, with the pattern of its page.
+    pub(super) fn probing(&mut self) -> Option<(&mut Probe, Option<&Pattern>)> {
+        let Phase::Probing(probe) = &mut self.phase else { return None };
+        let patterns = self.seldom.as_deref().map(|seldom| seldom.patterns.as_slice()).unwrap_or_default();
+        Some((probe, patterns.get(self.schedule.url()).and_then(Option::as_ref)))
+    }
+
+    /// Has other followers; gives those that it had.
+    pub(super) fn replace_followers(&mut self, followers: Vec<CheckerIdx>) -> Vec<CheckerIdx> {
+        if self.seldom.is_none() && followers.is_empty() {
+            return followers;
+        }
+        core::mem::replace(&mut self.seldom_mut().followers, followers)
+    }
+
+    /// Moves the state out; what stays behind is of no use.
+    pub(super) fn take(&mut self) -> CheckerState {
+        CheckerState {
+            schedule: self.schedule,
+            phase: core::mem::replace(&mut self.phase, Phase::Waiting),
+            seldom: self.seldom.take(),
+        }
+    }
 }
 
 /// What a checker says of the weight of its server.
@@ -166,7 +218,7 @@ impl Live {
             if state.schedule.health() == Health::Down {
                 real.down = real.down.saturating_add(1);
             }
-            if let Some(part) = state.says.part(of.weight) {
+            if let Some(part) = state.seldom().says.part(of.weight) {
                 real.parts = Some(real.parts.unwrap_or_default().saturating_add(part));
             }
         }
@@ -194,16 +246,11 @@ impl Live {
         let urls = checker.kind.http().map(|http| http.urls.as_slice()).unwrap_or_default();
         // The compiler lets no other pattern through.
         let pattern = |url: &Url| url.regex.as_ref().and_then(|regex| Pattern::new(regex).ok());
-        CheckerState {
-            schedule,
-            mismatch_noted: false,
-            not_tried_noted: false,
-            says: Says::Nothing,
-            patterns: urls.iter().map(pattern).collect(),
-            certificate_ends: None,
-            followers: Vec::new(),
-            phase: resting(&checker.kind),
+        let mut state = CheckerState { schedule, phase: resting(&checker.kind), seldom: None };
+        if urls.iter().any(|url| url.regex.is_some()) {
+            state.seldom_mut().patterns = urls.iter().map(pattern).collect();
         }
+        state
     }
 
     /// A service with its state.

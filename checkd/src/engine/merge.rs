@@ -77,7 +77,7 @@ impl Engine {
         }
         for (idx, _) in live.config.checkers.iter() {
             let Some(state) = live.checkers.at_mut(idx) else { continue };
-            state.followers.clear();
+            state.replace_followers(Vec::new());
             if matches!(state.phase, Phase::Follows) {
                 state.phase = Phase::Waiting;
                 self.deadlines.set(idx, now);
@@ -101,10 +101,10 @@ impl Engine {
         let Some(leader) = live.leader_for(idx) else { return };
         let Some(state) = live.checkers.at_mut(idx) else { return };
         state.phase = Phase::Follows;
-        let mut followers = core::mem::take(&mut state.followers);
+        let mut followers = state.replace_followers(Vec::new());
         followers.push(idx);
         if let Some(leader) = live.checkers.at_mut(leader) {
-            leader.followers.append(&mut followers);
+            leader.seldom_mut().followers.append(&mut followers);
         }
         self.deadlines.remove(idx);
     }
@@ -112,7 +112,7 @@ impl Engine {
     /// A checker with those that follow it.
     pub(super) fn with_followers(&self, idx: CheckerIdx) -> Vec<CheckerIdx> {
         let Stage::Live(live) = &self.stage else { return Vec::new() };
-        let followers = live.checkers.at(idx).map(|state| state.followers.as_slice()).unwrap_or_default();
+        let followers = live.checkers.at(idx).map(|state| state.seldom().followers.as_slice()).unwrap_or_default();
         [&[idx], followers].concat()
     }
 }
@@ -140,7 +140,7 @@ pub(super) fn carry_groups(
             }
         };
         if let Some(state) = new.at_mut(now) {
-            state.followers = kept;
+            state.replace_followers(kept);
         }
     }
 }

@@ -118,10 +118,10 @@ impl Engine {
         self.close(idx, out);
         let Stage::Live(live) = &mut self.stage else { return };
         let (Some(checker), Some(state)) = (live.config.checkers.at(idx), live.checkers.at_mut(idx)) else { return };
-        if let Some(real) = live.config.reals.at(checker.real).filter(|_| !state.not_tried_noted) {
+        if let Some(real) = live.config.reals.at(checker.real).filter(|_| !state.seldom().not_tried_noted) {
             lines::not_tried(real, checker, why, out);
         }
-        state.not_tried_noted = true;
+        state.seldom_mut().not_tried_noted = true;
         self.deadlines.set(idx, now + Timing::of(checker).delay_loop());
     }
 
@@ -129,7 +129,7 @@ impl Engine {
         for idx in self.with_followers(idx) {
             let Stage::Live(live) = &mut self.stage else { return };
             if let Some(state) = live.checkers.at_mut(idx) {
-                state.certificate_ends = Some(ends);
+                state.seldom_mut().certificate_ends = Some(ends);
             }
         }
     }
@@ -140,12 +140,9 @@ impl Engine {
         let live = &mut **live;
         let checker = live.config.checkers.at(idx)?;
         let state = live.checkers.at_mut(idx)?;
-        let n = state.schedule.url();
-        let (url, pattern) = (url_of(checker, n), state.patterns.get(n).and_then(Option::as_ref));
-        match &mut state.phase {
-            Phase::Probing(probe) => Some((Asked { checker, url, pattern }, probe)),
-            Phase::Waiting | Phase::Queued | Phase::Follows | Phase::Hears | Phase::Running { .. } => None,
-        }
+        let url = url_of(checker, state.schedule.url());
+        let (probe, pattern) = state.probing()?;
+        Some((Asked { checker, url, pattern }, probe))
     }
 
     /// Gives the connection of a checker up.
@@ -197,15 +194,19 @@ impl Engine {
         let timing = Timing::of(checker);
         let retries = state.schedule.tolerates(&timing);
         let step = state.schedule.record(&timing, verdict);
-        state.not_tried_noted = false;
+        if state.seldom().not_tried_noted {
+            state.seldom_mut().not_tried_noted = false;
+        }
 
         match (mismatch, url) {
             // Once, until it is right again.
-            (Some(lengths), Some(url)) if !state.mismatch_noted => {
-                state.mismatch_noted = true;
+            (Some(lengths), Some(url)) if !state.seldom().mismatch_noted => {
+                state.seldom_mut().mismatch_noted = true;
                 lines::length_mismatch(service, real, url, *lengths, out);
             }
-            (None, Some(_)) if verdict == Verdict::Pass => state.mismatch_noted = false,
+            (None, Some(_)) if verdict == Verdict::Pass && state.seldom().mismatch_noted => {
+                state.seldom_mut().mismatch_noted = false;
+            }
             _ => {}
         }
         let first = step.judgement == Judgement::First && !matches!(state.phase, Phase::Hears);

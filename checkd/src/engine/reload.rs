@@ -3,7 +3,7 @@
 //! COMPAT: keepalived 2.4.3: services are matched by what identifies them, real servers by service and address,
 //! checkers by equal parameters. Its checkers all probe anew 1 s after a reload; ours keep their time.
 
-use super::live::{CheckerState, Live, Phase};
+use super::live::{CheckerState, Live};
 use super::merge::carry_groups;
 use super::telling::{last_of_real, last_of_service};
 use super::{Action, Configured, Engine, Stage, lines};
@@ -12,8 +12,9 @@ use crate::check::schedule::{Begin, Health};
 use crate::quorum::Quorum;
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use ipc::config::check::{CheckConfig, Checker, CheckerKind};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, Endpoint, How};
 use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, RealIdx, ServiceIdx};
@@ -31,8 +32,8 @@ impl Engine {
         let groups: Vec<(CheckerIdx, Vec<CheckerIdx>)> = old
             .checkers
             .iter()
-            .filter(|(_, state)| !state.followers.is_empty())
-            .map(|(idx, state)| (idx, state.followers.clone()))
+            .map(|(idx, state)| (idx, state.seldom().followers.clone()))
+            .filter(|(_, followers)| !followers.is_empty())
             .collect();
         let mut spare = checkers_by_real(&old.config);
         let mut came_from: BTreeMap<CheckerIdx, CheckerIdx> = BTreeMap::new();
@@ -154,22 +155,6 @@ fn removal(old: &Live, about: &str, how: &str) -> Option<Action> {
     Letter::new(&old.config, about, how).map(Action::Compose)
 }
 
-impl CheckerState {
-    /// Moves the state out; what stays behind is of no use.
-    fn take(&mut self) -> CheckerState {
-        CheckerState {
-            schedule: self.schedule,
-            mismatch_noted: self.mismatch_noted,
-            not_tried_noted: self.not_tried_noted,
-            says: self.says,
-            patterns: core::mem::take(&mut self.patterns),
-            followers: core::mem::take(&mut self.followers),
-            certificate_ends: self.certificate_ends,
-            phase: core::mem::replace(&mut self.phase, Phase::Waiting),
-        }
-    }
-}
-
 /// New index to old, by label. Of several with one label the first match in order.
 fn same_services(old: &CheckConfig, new: &CheckConfig) -> BTreeMap<ServiceIdx, ServiceIdx> {
     let mut by_label: BTreeMap<&str, VecDeque<ServiceIdx>> = BTreeMap::new();
@@ -191,13 +176,13 @@ fn same_reals(
     new: &CheckConfig,
     services: &BTreeMap<ServiceIdx, ServiceIdx>,
 ) -> BTreeMap<RealIdx, RealIdx> {
-    let mut by_label: BTreeMap<(ServiceIdx, &str), VecDeque<RealIdx>> = BTreeMap::new();
+    let mut by_label: BTreeMap<(ServiceIdx, Endpoint), VecDeque<RealIdx>> = BTreeMap::new();
     for (idx, real) in old.reals.iter() {
-        by_label.entry((real.service, &real.label)).or_default().push_back(idx);
+        by_label.entry((real.service, real.label)).or_default().push_back(idx);
     }
     let mut same = BTreeMap::new();
     for (idx, real) in new.reals.iter() {
-        let of_label = services.get(&real.service).and_then(|s| by_label.get_mut(&(*s, real.label.as_str())));
+        let of_label = services.get(&real.service).and_then(|s| by_label.get_mut(&(*s, real.label)));
         if let Some(before) = of_label.and_then(VecDeque::pop_front) {
             same.insert(idx, before);
         }
@@ -221,9 +206,11 @@ fn take_equal(old: &CheckConfig, left: &mut Vec<CheckerIdx>, wanted: &Checker) -
 
 /// Everything but where it stands.
 pub(super) fn equal(a: &Checker, b: &Checker) -> bool {
-    let Checker {
-        real: _,
-        target,
+    a.target == b.target && (Arc::ptr_eq(&a.how, &b.how) || same_way(&a.how, &b.how))
+}
+
+fn same_way(a: &How, b: &How) -> bool {
+    let How {
         bind,
         bind_if,
         fwmark,
@@ -236,10 +223,8 @@ pub(super) fn equal(a: &Checker, b: &Checker) -> bool {
         log_all_failures,
         alpha,
         kind,
-        origin: _,
     } = a;
-    *target == b.target
-        && *bind == b.bind
+    *bind == b.bind
         && *bind_if == b.bind_if
         && *fwmark == b.fwmark
         && *timeout == b.timeout

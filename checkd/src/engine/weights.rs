@@ -20,13 +20,13 @@ impl Engine {
         else {
             return;
         };
-        if state.says == says {
+        if state.seldom().says == says {
             return;
         }
         let before = real_state.weight(real);
-        let was = state.says.part(real.weight).unwrap_or_default();
+        let was = state.seldom().says.part(real.weight).unwrap_or_default();
         let is = says.part(real.weight).unwrap_or_default();
-        state.says = says;
+        state.seldom_mut().says = says;
         real_state.parts = Some(real_state.parts.unwrap_or_default().saturating_sub(was).saturating_add(is));
         let after = real_state.weight(real);
         if before == after {

@@ -7,7 +7,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::RealIdx;
-use ipc::config::check::{Checker, CheckerKind};
+use ipc::config::check::{Checker, CheckerKind, How};
 use ipc::config::probe::{Misc, Reply, Udp};
 use ipc::config::vrrp::Switch;
 
@@ -59,9 +59,8 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// Looks at one.
     pub(super) fn of(checker: &'a Checker) -> Self {
-        let Checker {
-            real,
-            target,
+        let Checker { real, target, how, origin: _ } = checker;
+        let How {
             bind,
             bind_if,
             fwmark,
@@ -74,8 +73,7 @@ impl<'a> View<'a> {
             log_all_failures,
             alpha,
             kind,
-            origin: _,
-        } = checker;
+        } = &**how;
         View {
             real: *real,
             target: *target,

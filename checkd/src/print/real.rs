@@ -22,8 +22,9 @@ impl Printer<'_> {
         let Dest { addr, port: _, method, weight, upper, lower } = dest;
         let Real {
             service: _,
-            label,     // follows from address and port
-            weight: _, // the same
+            // With DR and TUN a group has no port of its own, but the name of the real server has the one that was written.
+            label,
+            weight: _, // that of the destination
             inhibit,
             alpha,
             smtp_alert,
@@ -33,7 +34,7 @@ impl Printer<'_> {
             origin: _,
         } = member.real;
         w.bare("address", Value::Shown(addr))?;
-        let port = written_port(label).or_else(|| {
+        let port = Some(label.port).filter(|port| *port != 0).or_else(|| {
             // With NAT connections would get it too.
             let other = || checkers.iter().find_map(View::outer_port);
             if *method == Method::Nat { None } else { other() }
@@ -53,10 +54,4 @@ impl Printer<'_> {
         self.maybe_command(w, "notify_down", *notify_down)?;
         self.checkers(w, checkers)
     }
-}
-
-/// With DR and TUN a group has no port of its own, but the name of the real server has the one that was written.
-fn written_port(label: &str) -> Option<u16> {
-    let (_, port) = label.rsplit_once(':')?;
-    port.parse().ok().filter(|port| *port != 0)
 }

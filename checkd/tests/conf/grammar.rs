@@ -269,7 +269,7 @@ fn checkers_are_typed_with_their_defaults() {
     let dns = run("DNS_CHECK {\n}");
     assert_eq!(dns.kind, CheckerKind::Dns { query: DnsType::Soa, name: ".".into() });
     assert_eq!((dns.retry, dns.delay_before_retry), (3, Duration::from_secs(7)));
-    let CheckerKind::Udp(udp) = run("UDP_CHECK {\npayload 01ff\nrequire_reply 1xXf\n}").kind else { panic!() };
+    let CheckerKind::Udp(udp) = run("UDP_CHECK {\npayload 01ff\nrequire_reply 1xXf\n}").kind.clone() else { panic!() };
     assert_eq!((udp.payload, udp.min_length, udp.max_length), (vec![1, 255], 0, 255));
     assert_eq!(udp.reply, Reply::Like { bytes: vec![0x10, 0x0f], mask: vec![0xf0, 0x0f] });
     // keepalived 2.2.7, seen on the wire; its man page has the long one.
@@ -280,17 +280,17 @@ fn checkers_are_typed_with_their_defaults() {
         ("f", b"\x0f"),
         ("0f0", b"\x0f\x00"),
     ] {
-        let CheckerKind::Udp(udp) = run(&format!("UDP_CHECK {{\npayload {hex}\n}}")).kind else { panic!() };
+        let CheckerKind::Udp(udp) = run(&format!("UDP_CHECK {{\npayload {hex}\n}}")).kind.clone() else { panic!() };
         assert_eq!(udp.payload, sent, "{hex}");
     }
-    let CheckerKind::Udp(udp) = run("UDP_CHECK {\nrequire_reply 01 x 2X x3 4\n}").kind else { panic!() };
+    let CheckerKind::Udp(udp) = run("UDP_CHECK {\nrequire_reply 01 x 2X x3 4\n}").kind.clone() else { panic!() };
     assert_eq!(udp.reply, Reply::Like { bytes: vec![1, 0, 0x20, 3, 4], mask: vec![0xff, 0xf0, 0xf0, 0x0f, 0xff] });
     let misc = run("MISC_CHECK {\nmisc_path \"/bin/true a\"\nmisc_dynamic\n}");
-    let CheckerKind::Misc(kind) = misc.kind else { panic!() };
+    let CheckerKind::Misc(kind) = misc.kind.clone() else { panic!() };
     assert_eq!((misc.retry, kind.timeout, kind.dynamic), (0, Duration::from_secs(7), Switch::On));
     assert_eq!(kind.command, [b"/bin/true".to_vec(), b"a".to_vec()]);
     let ssl = run("SSL_GET {\nsni_name a\nssl_ca_file /ca\nurl {\npath /\nregex x\n}\n}");
-    let CheckerKind::Ssl(http, tls) = ssl.kind else { panic!() };
+    let CheckerKind::Ssl(http, tls) = ssl.kind.clone() else { panic!() };
     assert_eq!((tls.sni, tls.sni_name.as_deref()), (Switch::On, Some("a")));
     assert_eq!((tls.verify, tls.ca_file.as_deref()), (Switch::On, Some("/ca")));
     assert_eq!(http.urls[0].regex.as_ref().unwrap().pattern, b"x");

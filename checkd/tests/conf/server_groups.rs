@@ -101,7 +101,7 @@ fn a_service_of_a_group_is_one_service_with_many_keys() {
     assert_eq!(bundle.ipvs.groups.rows()[0].entries[3], mark);
     let labels: Vec<&str> = bundle.check.services.rows().iter().map(|s| s.label.as_str()).collect();
     assert_eq!(labels, ["[G]:0", "[H]:0", "[H]:1"]);
-    let labels: Vec<&str> = bundle.check.reals.rows().iter().map(|r| r.label.as_str()).collect();
+    let labels: Vec<String> = bundle.check.reals.rows().iter().map(|r| r.label.to_string()).collect();
     assert_eq!(labels[..3], ["[10.9.0.1]:tcp:0", "[10.9.0.2]:tcp:90", "[10.9.0.1]:udp:0"]);
 }
 
@@ -129,7 +129,7 @@ virtual_server group m {\nlvs_method DR\nreal_server fd00::9 80 {\nTCP_CHECK {\n
     assert_eq!(problems(&compiled), [""; 0]);
     let bundle = compiled.bundle.unwrap();
     assert_eq!(bundle.ipvs.services.rows()[0].keys, [ServiceKey::Fwmark { mark: 5, family: Family::V6 }]);
-    assert_eq!(bundle.check.reals.rows()[0].label, "[fd00::9]:none:80");
+    assert_eq!(bundle.check.reals.rows()[0].label.to_string(), "[fd00::9]:none:80");
     assert_eq!(bundle.check.checkers.rows()[0].target, "[fd00::9]:80".parse().unwrap());
 }
 

@@ -22,7 +22,10 @@ fn the_defaults_are_keepaliveds() {
     let checked = &bundle.check.services.rows()[0];
     assert_eq!((checked.label.as_str(), checked.quorum, checked.hysteresis), ("[192.0.2.9]:tcp:80", 1, 0));
     let real = &bundle.check.reals.rows()[0];
-    assert_eq!((real.label.as_str(), real.inhibit, real.alpha), ("[192.0.2.1]:tcp:80", Switch::Off, Switch::Off));
+    assert_eq!(
+        (real.label.to_string().as_str(), real.inhibit, real.alpha),
+        ("[192.0.2.1]:tcp:80", Switch::Off, Switch::Off)
+    );
     let [tcp, http] = bundle.check.checkers.rows() else { panic!("two checkers") };
     assert_eq!((tcp.timeout, tcp.delay_loop, tcp.warmup), (5 * SECOND, 60 * SECOND, 60 * SECOND));
     assert_eq!((tcp.retry, tcp.delay_before_retry), (1, SECOND));
@@ -157,7 +160,7 @@ fn firewall_marks() {
     assert_eq!(bundle.ipvs.services.rows()[1].keys, [ServiceKey::Fwmark { mark: 6, family: Family::V6 }]);
     assert_eq!(bundle.check.services.rows()[0].label, "FWM 5");
     assert_eq!(bundle.check.services.rows()[0].sorry.as_deref(), Some("[192.0.2.7]:none:80"));
-    assert_eq!(bundle.check.reals.rows()[0].label, "[192.0.2.1]:none:80");
+    assert_eq!(bundle.check.reals.rows()[0].label.to_string(), "[192.0.2.1]:none:80");
     assert_eq!(bundle.check.checkers.rows()[0].target, "192.0.2.1:80".parse().unwrap());
 }
 

@@ -3,13 +3,17 @@
 use super::bfd::Bfd;
 use super::file::{FileWeight, TrackFile};
 use super::global::Mail;
+use super::ipvs::Protocol;
 use super::probe::{DnsType, Misc, Regex, Tls, TlsContext, Udp};
 use super::vrrp::Switch;
 use super::{BfdIdx, CheckerIdx, FileIdx, GroupIdx, InstanceIdx, MarkedIdx, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use crate::table::Table;
-use core::net::SocketAddr;
+use core::fmt;
+use core::net::{IpAddr, SocketAddr};
+use core::ops::{Deref, DerefMut};
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// checkd's slice.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,7 @@ pub struct CheckConfig {
     /// `real_server` blocks; the same indices as in ipvsd's slice.
     pub reals: Table<RealIdx, Real>,
     /// Checkers of all real servers.
+    #[serde(with = "super::checkers")]
     pub checkers: Table<CheckerIdx, Checker>,
     /// `track_file` blocks.
     pub files: Table<FileIdx, TrackFile>,
@@ -92,8 +97,8 @@ pub struct Service {
 pub struct Real {
     /// The service it belongs to.
     pub service: ServiceIdx,
-    /// As keepalived writes it in logs: `[192.168.1.2]:tcp:80`. With the service it matches across a reload.
-    pub label: String,
+    /// What it is called. With the service it matches across a reload.
+    pub label: Endpoint,
     /// Configured weight, 0..=2147483647.
     pub weight: u32,
     /// `inhibit_on_failure`: weight 0 instead of removal.
@@ -103,7 +108,7 @@ pub struct Real {
     /// `smtp_alert`, of the real server, `smtp_alert_checker` or `smtp_alert`; default on.
     pub smtp_alert: Switch,
     /// `snmp_name`. Has no effect yet.
-    pub snmp_name: Option<String>,
+    pub snmp_name: Option<Box<str>>,
     /// `notify_up`
     pub notify_up: Option<ScriptIdx>,
     /// `notify_down`
@@ -112,13 +117,59 @@ pub struct Real {
     pub origin: Origin,
 }
 
-/// One checker. `Kind` is [`CheckerKind`] once it is read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Checker<Kind = CheckerKind> {
+/// A real server as keepalived calls it in logs: `[192.168.1.2]:tcp:80`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Its address.
+    pub addr: IpAddr,
+    /// `None` of a service that is a firewall mark: it has none.
+    pub protocol: Option<Protocol>,
+    /// The port that was written or follows from the service, 0 for none.
+    pub port: u16,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let protocol = match self.protocol {
+            Some(Protocol::Tcp) => "tcp",
+            Some(Protocol::Udp) => "udp",
+            Some(Protocol::Sctp) => "sctp",
+            None => "none",
+        };
+        write!(f, "[{}]:{protocol}:{}", self.addr, self.port)
+    }
+}
+
+/// One checker. There may be ten thousand, most of them asking in one way: that is in memory once ([`How`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checker {
     /// The real server it speaks for.
     pub real: RealIdx,
     /// `connect_ip`, `connect_port`, default the real server's.
     pub target: SocketAddr,
+    /// How it asks; read and written as if it were the checker's own.
+    pub how: Arc<How>,
+    /// Where its block begins.
+    pub origin: Origin,
+}
+
+impl Deref for Checker {
+    type Target = How;
+
+    fn deref(&self) -> &How {
+        &self.how
+    }
+}
+
+impl DerefMut for Checker {
+    fn deref_mut(&mut self) -> &mut How {
+        Arc::make_mut(&mut self.how)
+    }
+}
+
+/// How a checker asks, whomever.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct How {
     /// `bindto`, `bind_port`.
     pub bind: Option<SocketAddr>,
     /// `bind_if`, by name.
@@ -142,12 +193,10 @@ pub struct Checker<Kind = CheckerKind> {
     /// `alpha`, of this checker
     pub alpha: Switch,
     /// What is asked and what is the right answer.
-    pub kind: Kind,
-    /// Where its block begins.
-    pub origin: Origin,
+    pub kind: CheckerKind,
 }
 
-/// What is asked. What is long is elsewhere: there may be ten thousand, most of them `TCP_CHECK`.
+/// What is asked. What is long is elsewhere: most are `TCP_CHECK`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CheckerKind {
     /// `TCP_CHECK`: a connection is made and closed.

@@ -8,13 +8,14 @@
 
 pub mod bfd;
 pub mod check;
+mod checkers;
 pub mod file;
 pub mod filter;
 pub mod global;
 pub mod identity;
 pub mod ipvs;
 pub mod lvs;
-mod origin;
+pub(crate) mod origin;
 pub mod probe;
 pub mod process;
 pub mod route;

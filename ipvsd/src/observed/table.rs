@@ -133,8 +133,29 @@ pub struct Table {
 pub struct Service {
     /// The service itself.
     pub fact: ServiceFact,
-    /// Its destinations by address and port.
-    pub dests: BTreeMap<(IpAddr, u16), DestFact>,
+    dests: BTreeMap<(IpAddr, u16), Settings>,
+}
+
+/// A [`DestFact`] without what it is found by: there may be ten thousand.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    method: Option<Method>,
+    weight: u32,
+    upper: u32,
+    lower: u32,
+}
+
+impl Service {
+    /// The destination with that address and port.
+    pub fn dest(&self, (addr, port): (IpAddr, u16)) -> Option<DestFact> {
+        let Settings { method, weight, upper, lower } = *self.dests.get(&(addr, port))?;
+        Some(DestFact { addr, port, method, weight, upper, lower })
+    }
+
+    /// Addresses and ports of its destinations, in order.
+    pub fn places(&self) -> impl Iterator<Item = (IpAddr, u16)> {
+        self.dests.keys().copied()
+    }
 }
 
 impl Table {
@@ -156,7 +177,8 @@ impl Table {
     /// A destination is there. Ignored if its service is not.
     pub fn dest_seen(&mut self, key: &ServiceKey, fact: DestFact) {
         if let Some(service) = self.services.get_mut(key) {
-            service.dests.insert((fact.addr, fact.port), fact);
+            let DestFact { addr, port, method, weight, upper, lower } = fact;
+            service.dests.insert((addr, port), Settings { method, weight, upper, lower });
         }
     }
 

@@ -7,7 +7,7 @@
 //! is removed, so that it is never without a destination that it could have.
 
 use super::{IpvsOp, IpvsPlan, Removal, View};
-use crate::observed::{DestFact, ServiceFact, Table};
+use crate::observed::{self, DestFact, ServiceFact, Table};
 use crate::patience::Item;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -120,14 +120,14 @@ fn service(view: &View<'_, Table>, key: &ServiceKey, plan: &mut IpvsPlan) {
 
 fn dests(view: &View<'_, Table>, key: &ServiceKey, plan: &mut IpvsPlan) {
     let (order, wishes) = wishes(view, key);
-    let there = view.there.service(key).map(|s| &s.dests);
+    let there = view.there.service(key);
     for at in &order {
         let Some((wish, dest)) = wishes.get(at) else { continue };
         if *wish < Wish::Inhibited {
             continue;
         }
-        match there.and_then(|dests| dests.get(at)) {
-            Some(found) if found == dest => plan.settled(view, Item::Dest(*key, dest.addr, dest.port)),
+        match there.and_then(|service| service.dest(*at)) {
+            Some(found) if found == *dest => plan.settled(view, Item::Dest(*key, dest.addr, dest.port)),
             Some(_) => plan.push(view, IpvsOp::EditDest(*key, *dest)),
             None => plan.push(view, IpvsOp::AddDest(*key, *dest)),
         }
@@ -135,9 +135,9 @@ fn dests(view: &View<'_, Table>, key: &ServiceKey, plan: &mut IpvsPlan) {
     if view.removal == Removal::NotYet {
         return;
     }
-    for (addr, port) in there.into_iter().flat_map(BTreeMap::keys) {
-        if wishes.get(&(*addr, *port)).is_none_or(|(wish, _)| *wish == Wish::Gone) {
-            plan.push(view, IpvsOp::RemoveDest(*key, *addr, *port));
+    for (addr, port) in there.into_iter().flat_map(observed::Service::places) {
+        if wishes.get(&(addr, port)).is_none_or(|(wish, _)| *wish == Wish::Gone) {
+            plan.push(view, IpvsOp::RemoveDest(*key, addr, port));
         }
     }
 }
@@ -176,10 +176,10 @@ fn wishes(view: &View<'_, Table>, key: &ServiceKey) -> (Vec<(IpAddr, u16)>, Wish
             }
         }
     }
-    let there = view.there.service(key).map(|s| &s.dests);
+    let there = view.there.service(key);
     for at in view.desired.draining_of(key) {
-        if let Some(found) = there.and_then(|dests| dests.get(&at)) {
-            wish(Wish::Inhibited, DestFact { weight: 0, ..*found });
+        if let Some(found) = there.and_then(|service| service.dest(at)) {
+            wish(Wish::Inhibited, DestFact { weight: 0, ..found });
         }
     }
     (order, wishes)

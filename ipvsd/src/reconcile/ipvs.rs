@@ -285,8 +285,8 @@ impl Reconciler {
                 continue;
             };
             let named = ledger.dests_of(key);
-            for (addr, port) in there.dests.keys().filter(|at| !named.contains(*at)) {
-                self.desired.draining.entry((*key, *addr, *port)).or_insert(self.now + time);
+            for (addr, port) in there.places().filter(|at| !named.contains(at)) {
+                self.desired.draining.entry((*key, addr, port)).or_insert(self.now + time);
             }
         }
     }
@@ -312,6 +312,10 @@ impl Reconciler {
             let kind = if n.saturating_add(1) == count { Kind::Change } else { Kind::Quiet };
             batch.push_request(seq, kind, &request);
             self.ipvs.in_flight.insert(seq, op);
+        }
+        if self.ipvs.queue.is_empty() {
+            // It had room for everything that was to be done: at a start, for the whole table.
+            self.ipvs.queue = VecDeque::new();
         }
         if !batch.is_empty() {
             self.ipvs.answers_until = Some(self.now + ANSWER_LIMIT);

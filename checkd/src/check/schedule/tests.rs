@@ -1,9 +1,10 @@
 use super::{Begin, Change, Health, Judgement, Schedule, Step, Timing};
 use crate::check::{Fault, Verdict};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
-use ipc::config::check::{Checker, CheckerKind, Http, HttpProtocol, Url};
+use ipc::config::check::{Checker, CheckerKind, How, Http, HttpProtocol, Url};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Origin, RealIdx};
 use proptest::prelude::*;
@@ -22,18 +23,20 @@ fn timing(urls: usize, delay_loop: u64, retry: u32, delay_before_retry: u64, fas
     Timing::of(&Checker {
         real: RealIdx(0),
         target: ([127, 0, 0, 1], 80).into(),
-        bind: None,
-        bind_if: None,
-        fwmark: 0,
-        marked: None,
-        timeout: Duration::from_secs(2),
-        delay_loop: Duration::from_secs(delay_loop),
-        retry,
-        delay_before_retry: Duration::from_secs(delay_before_retry),
-        warmup: Duration::ZERO,
-        log_all_failures: Switch::Off,
-        alpha: Switch::Off,
-        kind,
+        how: Arc::new(How {
+            bind: None,
+            bind_if: None,
+            fwmark: 0,
+            marked: None,
+            timeout: Duration::from_secs(2),
+            delay_loop: Duration::from_secs(delay_loop),
+            retry,
+            delay_before_retry: Duration::from_secs(delay_before_retry),
+            warmup: Duration::ZERO,
+            log_all_failures: Switch::Off,
+            alpha: Switch::Off,
+            kind,
+        }),
         origin: Origin::default(),
     })
 }

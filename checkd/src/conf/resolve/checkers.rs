@@ -12,11 +12,12 @@ use crate::conf::value::secs;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use ipc::config::bfd::Told;
-use ipc::config::check::{Checker, CheckerKind, Http, Url};
+use ipc::config::check::{Checker, CheckerKind, How, Http, Url};
 use ipc::config::file::FileWeight;
 use ipc::config::probe::{DnsType, Misc, Reply, Udp};
 use ipc::config::script::{Asker, ScriptKind};
@@ -42,9 +43,9 @@ pub(super) const ONCE: FileWeight = FileWeight { value: 1, reverse: Switch::Off 
 impl Resolver<'_, '_> {
     /// Adds a checker.
     pub(super) fn checker(&mut self, c: &Draft, of: &Of<'_>, bundle: &mut Bundle) {
-        let Some(like) = self.common(c, of) else { return };
-        let Some(run) = self.run(c, of, like.delay_loop) else { return };
-        let _too_many = bundle.check.checkers.push(with(like, run)); // u32: more than memory holds
+        let Some((target, how)) = self.how(c, of) else { return };
+        let checker = Checker { real: of.real, target, how: Arc::new(how), origin: self.origin(c.span) };
+        let _too_many = bundle.check.checkers.push(checker); // u32: more than memory holds
     }
 
     /// What is asked.
@@ -70,7 +71,8 @@ impl Resolver<'_, '_> {
         })
     }
 
-    fn common(&mut self, c: &Draft, of: &Of<'_>) -> Option<Checker<()>> {
+    /// Whom it asks, and how.
+    fn how(&mut self, c: &Draft, of: &Of<'_>) -> Option<(SocketAddr, How)> {
         let port = c.connect_port.as_ref().map_or(of.port, |p| p.value);
         if port == 0 && !matches!(c.kind, Kind::Ping | Kind::Misc | Kind::File | Kind::Bfd) {
             let message = "this checker does not know which port to connect to";
@@ -89,9 +91,7 @@ impl Resolver<'_, '_> {
             Kind::Misc => (0, secs(1)),
             _ => (1, secs(1)),
         };
-        Some(Checker {
-            real: of.real,
-            target,
+        let how = How {
             bind: self.bind(c, target),
             bind_if: c.bind_if.as_ref().map(|n| n.value.clone()),
             fwmark: c.fwmark.as_ref().map_or(0, |m| m.value),
@@ -103,9 +103,9 @@ impl Resolver<'_, '_> {
             warmup: schedule.warmup().map_or(delay_loop, |at| at.value),
             log_all_failures: c.log_all_failures.unwrap_or(of.draft.global.log_all_failures),
             alpha: c.alpha.unwrap_or(Self::inherit(of.d.alpha, of.v.alpha)),
-            kind: (),
-            origin: self.origin(c.span),
-        })
+            kind: self.run(c, of, delay_loop)?,
+        };
+        Some((target, how))
     }
 
     fn file(&mut self, c: &Draft, of: &Of<'_>) -> Option<CheckerKind> {
@@ -203,24 +203,4 @@ fn url(u: &UrlDraft, outer: Option<String>) -> Option<Url> {
         status,
         regex: u.regex_at.map(|_| u.regex.clone()),
     })
-}
-
-fn with<K>(like: Checker<()>, kind: K) -> Checker<K> {
-    Checker {
-        real: like.real,
-        target: like.target,
-        bind: like.bind,
-        bind_if: like.bind_if,
-        fwmark: like.fwmark,
-        marked: like.marked,
-        timeout: like.timeout,
-        delay_loop: like.delay_loop,
-        retry: like.retry,
-        delay_before_retry: like.delay_before_retry,
-        warmup: like.warmup,
-        log_all_failures: like.log_all_failures,
-        alpha: like.alpha,
-        kind,
-        origin: like.origin,
-    }
 }

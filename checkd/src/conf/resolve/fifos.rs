@@ -5,7 +5,7 @@ use crate::conf::Draft as All;
 use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::global_notify::Fifo as Draft;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use ipc::config::Bundle;
 use ipc::config::check::{Correspondent, VrrpMail};
 use ipc::config::identity::{Fifo, Fifos};
@@ -37,7 +37,7 @@ impl Resolver<'_, '_> {
         bundle.check.news = anybody(lvs);
         if bundle.check.news == Switch::On {
             let services = bundle.check.services.rows().iter().map(|service| service.label.clone());
-            let reals = bundle.check.reals.rows().iter().map(|real| (real.label.clone(), real.service));
+            let reals = bundle.check.reals.rows().iter().map(|real| (real.label.to_string(), real.service));
             self.scripts.lvs_names = LvsNames { services: services.collect(), reals: reals.collect() };
         }
     }

@@ -11,7 +11,6 @@ use crate::conf::real::Real as Draft;
 use crate::conf::server::Server;
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 use ipc::config::check::Real;
 use ipc::config::ipvs::{self, Dest, Method};
 use ipc::config::vrrp::Switch;
@@ -51,12 +50,12 @@ impl Resolver<'_, '_> {
             let origin = self.origin(d.span);
             let real = Real {
                 service,
-                label: if self.only_tests() { String::new() } else { served.endpoint(d.addr, shown) },
+                label: served.endpoint(d.addr, shown),
                 weight,
                 inhibit: Self::inherit(d.inhibit, v.inhibit),
                 alpha: Self::inherit(d.alpha, v.alpha),
                 smtp_alert: alert(d.smtp_alert, draft),
-                snmp_name: d.snmp_name.clone(),
+                snmp_name: d.snmp_name.as_deref().map(Into::into),
                 notify_up: self.event(&d.notify_up, "notify_up", of),
                 notify_down: self.event(&d.notify_down, "notify_down", of),
                 origin: origin.clone(),

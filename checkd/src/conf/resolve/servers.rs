@@ -10,10 +10,10 @@ use crate::conf::source::Span;
 use crate::conf::tree::Tree;
 use crate::lint::servers::Servers as Lints;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::net::IpAddr;
 use core::net::SocketAddr;
-use ipc::config::ipvs::{Dest, Method, ServiceKey};
+use ipc::config::ipvs::{Dest, Method, Protocol, ServiceKey};
 use ipc::config::vrrp::Switch;
 use ipc::config::{Bundle, check, ipvs};
 use ipc::net::Family;
@@ -113,7 +113,7 @@ impl Resolver<'_, '_> {
             label: served.label.clone(),
             quorum: 1,
             hysteresis: 0,
-            sorry: sorry.map(|s| served.endpoint(s.addr, s.port)),
+            sorry: sorry.map(|s| served.endpoint(s.addr, s.port).to_string()),
             omega: v.omega,
             ha_suspend: self.ha_suspend(v, &served),
             smtp_alert: v
@@ -169,7 +169,7 @@ impl Resolver<'_, '_> {
 
     fn one_packet(&mut self, v: &Server, served: &Served) -> u32 {
         let Some(span) = v.one_packet else { return 0 };
-        if served.protocol == "udp" {
+        if served.protocol == Some(Protocol::Udp) {
             return ONE_PACKET;
         }
         let message = "`ops` works with UDP only";
@@ -239,7 +239,7 @@ impl Resolver<'_, '_> {
         if method == Method::Nat {
             return port.unwrap_or(own);
         }
-        let has_ports = served.protocol != "none";
+        let has_ports = served.protocol.is_some();
         let Some(other) = port.filter(|p| has_ports && served.keys.iter().all(|key| key.port() != *p)) else {
             return own;
         };

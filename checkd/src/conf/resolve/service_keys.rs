@@ -12,6 +12,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ServerGroupIdx;
+use ipc::config::check::Endpoint;
 use ipc::config::ipvs::{GroupEntry, Protocol, ServiceKey};
 use ipc::net::Family;
 
@@ -50,7 +51,7 @@ pub(super) struct Served {
     /// As keepalived writes it in logs.
     pub label: String,
     /// As keepalived writes it in logs of its real servers: `tcp`, `udp`, `sctp`, and `none` for marks.
-    pub protocol: &'static str,
+    pub protocol: Option<Protocol>,
     /// What its destinations are, tunnels excepted. COMPAT: keepalived 2.2.7: in a group what the first real server is.
     pub family: Family,
 }
@@ -78,8 +79,8 @@ impl Served {
     }
 
     /// `[192.168.1.1]:tcp:80`
-    pub(super) fn endpoint(&self, addr: IpAddr, port: u16) -> String {
-        endpoint(addr, self.protocol, port)
+    pub(super) fn endpoint(&self, addr: IpAddr, port: u16) -> Endpoint {
+        Endpoint { addr, protocol: self.protocol, port }
     }
 }
 
@@ -92,18 +93,19 @@ impl Resolver<'_, '_> {
                 self.no_protocol(v);
                 let key = ServiceKey::Fwmark { mark: *mark, family: family_of_marks(v) };
                 let label = format!("FWM {mark}");
-                Served { keys: Vec::from([key]), group: None, label, protocol: "none", family: key.family() }
+                Served { keys: Vec::from([key]), group: None, label, protocol: None, family: key.family() }
             }
             &Key::Addr(addr, port) => {
                 let protocol = self.protocol(v);
                 let key = ServiceKey::Addr { addr, port, protocol };
-                let label = endpoint(addr, name_of(protocol), port);
+                let protocol = Some(protocol);
+                let label = Endpoint { addr, protocol, port }.to_string();
                 let family = key.family();
                 if let Some(other) = v.family.as_ref().filter(|f| f.value != family) {
                     let message = format!("`ip_family` is not that of {addr}, which decides");
                     self.r.diags.push(Diagnostic::error(Code::CONFLICT, other.span, message).label("ignored"));
                 }
-                Served { keys: Vec::from([key]), group: None, label, protocol: name_of(protocol), family }
+                Served { keys: Vec::from([key]), group: None, label, protocol, family }
             }
         };
         if v.reals.is_empty() {
@@ -177,7 +179,7 @@ impl Resolver<'_, '_> {
         let number = taken.numbers.get(&name.value).copied().unwrap_or_default();
         let label = format!("[{}]:{number}", name.value);
         let group = u16::try_from(place).ok().map(ServerGroupIdx);
-        let protocol = if has_addresses { name_of(protocol) } else { "none" };
+        let protocol = has_addresses.then_some(protocol);
         let family = family_of_marks(v);
         (!keys.is_empty()).then_some(Served { keys, group, label, protocol, family })
     }
@@ -203,48 +205,6 @@ impl Resolver<'_, '_> {
 fn family_of_marks(v: &Server) -> Family {
     let written = v.family.as_ref().map(|f| f.value);
     written.or(v.reals.first().map(|r| Family::of(r.addr))).unwrap_or(Family::V4)
-}
-
-fn name_of(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Sctp => "sctp",
-    }
-}
-
-/// Bytes of the longest label with an IPv4 address.
-const LABEL_BYTES: usize = "[255.255.255.255]:sctp:65535".len();
-
-/// `[192.168.1.1]:tcp:80`. Each real server has one: `format!` takes ten times as long.
-fn endpoint(addr: IpAddr, protocol: &str, port: u16) -> String {
-    let mut text = String::with_capacity(LABEL_BYTES);
-    text.push('[');
-    match addr {
-        IpAddr::V4(addr) => {
-            let [first, rest @ ..] = addr.octets();
-            push_decimal(&mut text, first.into());
-            for octet in rest {
-                text.push('.');
-                push_decimal(&mut text, octet.into());
-            }
-        }
-        IpAddr::V6(addr) => text.push_str(&addr.to_string()),
-    }
-    text.push_str("]:");
-    text.push_str(protocol);
-    text.push(':');
-    push_decimal(&mut text, port);
-    text
-}
-
-fn push_decimal(text: &mut String, number: u16) {
-    for unit in [10_000_u16, 1_000, 100, 10, 1] {
-        let digits = number.checked_div(unit).unwrap_or(0);
-        if digits > 0 || unit == 1 {
-            text.push(char::from_digit(u32::from(digits % 10), 10).unwrap_or('0'));
-        }
-    }
 }
 
 /// How many keys a line has.

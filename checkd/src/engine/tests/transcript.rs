@@ -28,7 +28,7 @@ fn config() -> Build {
         b.tcp(address, |c| c.alpha = Switch::On);
     }
     b.service("FWM 5", |_| {});
-    b.real("127.0.0.2:8001", |r| r.label = "[127.0.0.2]:none:8001".into());
+    b.real("127.0.0.2:8001", |r| r.label.protocol = None);
     b.tcp("127.0.0.2:8001", |_| {});
     b.service("[10.9.0.5]:tcp:80", |_| {});
     b.real("198.51.100.1:8001", |r| r.inhibit = Switch::On);

@@ -4,12 +4,13 @@ use crate::alert::Letter;
 use crate::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
-use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
-use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, Endpoint, How, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::ipvs::Protocol;
 use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
@@ -251,7 +252,7 @@ impl Build {
         let target: SocketAddr = address.parse().unwrap();
         let mut real = Real {
             service: ServiceIdx(self.config.services.len() as u32 - 1),
-            label: format!("[{}]:tcp:{}", target.ip(), target.port()),
+            label: Endpoint { addr: target.ip(), protocol: Some(Protocol::Tcp), port: target.port() },
             weight: 1,
             inhibit: Switch::Off,
             alpha: Switch::Off,
@@ -270,18 +271,20 @@ impl Build {
         let mut checker = Checker {
             real: RealIdx(self.config.reals.len() as u32 - 1),
             target: address.parse().unwrap(),
-            bind: None,
-            bind_if: None,
-            fwmark: 0,
-            marked: None,
-            timeout: Duration::from_secs(2),
-            delay_loop: Duration::from_secs(3),
-            retry: 1,
-            delay_before_retry: Duration::from_secs(1),
-            warmup: Duration::ZERO,
-            log_all_failures: Switch::Off,
-            alpha: Switch::Off,
-            kind: CheckerKind::Tcp,
+            how: Arc::new(How {
+                bind: None,
+                bind_if: None,
+                fwmark: 0,
+                marked: None,
+                timeout: Duration::from_secs(2),
+                delay_loop: Duration::from_secs(3),
+                retry: 1,
+                delay_before_retry: Duration::from_secs(1),
+                warmup: Duration::ZERO,
+                log_all_failures: Switch::Off,
+                alpha: Switch::Off,
+                kind: CheckerKind::Tcp,
+            }),
             origin: Origin::default(),
         };
         edit(&mut checker);

@@ -4,7 +4,8 @@ use crate::shell::prober::Prober;
 use checkd::engine::Event;
 use core::net::SocketAddr;
 use core::time::Duration;
-use ipc::config::check::{CheckConfig, Checker, CheckerKind, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind, Endpoint, How, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::ipvs::Protocol;
 use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, Origin, RealIdx, ServiceIdx};
 use ipc::evloop::{EventLoop, clock};
@@ -13,6 +14,7 @@ use ipc::time::Mono;
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
 use std::process::Command;
+use std::sync::Arc;
 
 /// Runs `work` on a thread in a network namespace with nothing but `lo`, which is up.
 pub fn in_namespace(work: impl FnOnce() + Send + 'static) {
@@ -28,7 +30,7 @@ pub fn in_namespace(work: impl FnOnce() + Send + 'static) {
     }
 }
 
-/// A service with one real server for each checker, labels `VS n` and `RS n`.
+/// A service with one real server for each checker, labels `VS n` and `[10.0.0.n]:tcp:0`.
 pub fn config(checkers: Vec<Checker>) -> CheckConfig {
     let mut config = CheckConfig { log_all_failures: Switch::On, ..CheckConfig::default() };
     for (n, mut checker) in checkers.into_iter().enumerate() {
@@ -48,7 +50,7 @@ pub fn config(checkers: Vec<Checker>) -> CheckConfig {
         let service = config.services.push(service).unwrap();
         let real = Real {
             service,
-            label: format!("RS {n}"),
+            label: Endpoint { addr: [10, 0, 0, n as u8].into(), protocol: Some(Protocol::Tcp), port: 0 },
             weight: 1,
             inhibit: Switch::Off,
             alpha: Switch::Off,
@@ -66,9 +68,7 @@ pub fn config(checkers: Vec<Checker>) -> CheckConfig {
 
 /// TCP_CHECK every 200 ms, connect_timeout 300 ms, no retry.
 pub fn tcp(target: SocketAddr) -> Checker {
-    Checker {
-        real: RealIdx(0),
-        target,
+    let how = How {
         bind: None,
         bind_if: None,
         fwmark: 0,
@@ -81,15 +81,23 @@ pub fn tcp(target: SocketAddr) -> Checker {
         log_all_failures: Switch::Off,
         alpha: Switch::Off,
         kind: CheckerKind::Tcp,
-        origin: Origin { file: "test.conf".into(), line: 7 },
-    }
+    };
+    let origin = Origin { file: "test.conf".into(), line: 7 };
+    Checker { real: RealIdx(0), target, how: Arc::new(how), origin }
+}
+
+/// Another kind, the same times.
+pub fn asking(target: SocketAddr, kind: CheckerKind) -> Checker {
+    let mut checker = tcp(target);
+    checker.kind = kind;
+    checker
 }
 
 /// HTTP_GET of `/`, the same times.
 pub fn http(target: SocketAddr, digest: Option<[u8; 16]>) -> Checker {
     let url = Url { path: "/".into(), host: None, digest, status: vec![(200, 299)], regex: None };
     let http = Http { protocol: HttpProtocol::V10, urls: vec![url], fast_recovery: Switch::Off };
-    Checker { kind: CheckerKind::Http(Box::new(http)), ..tcp(target) }
+    asking(target, CheckerKind::Http(Box::new(http)))
 }
 
 pub struct Bench {

@@ -1,6 +1,6 @@
 //! Servers that want to do harm: every probe ends in a verdict, in bounded time and memory, and the others go on.
 
-use super::bench::{Bench, config, http, in_namespace, tcp};
+use super::bench::{Bench, asking, config, http, in_namespace, tcp};
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::check::{Checker, CheckerKind};
@@ -92,30 +92,39 @@ fn hostile_servers_end_in_a_verdict() {
             (http(says(GOOD), None), None),
             (
                 http(flood(b"HTTP/1.1 200 OK\r\n", b"X-Endless: header\r\n", ns), None),
-                Some("Header of server RS 1 is too long."),
+                Some("Header of server [10.0.0.1]:tcp:0 is too long."),
             ),
-            (http(flood(b"H", b"H", Duration::from_millis(50)), None), Some("Answer of server RS 2 takes too long.")),
-            (http(reset, None), Some("Read error with server RS 3.")),
-            (http(says(b"\x00\xffno http\r\n\r\n"), None), Some("HTTP status code error to server RS 4.")),
+            (
+                http(flood(b"H", b"H", Duration::from_millis(50)), None),
+                Some("Answer of server [10.0.0.2]:tcp:0 takes too long."),
+            ),
+            (http(reset, None), Some("Read error with server [10.0.0.3]:tcp:0.")),
+            (http(says(b"\x00\xffno http\r\n\r\n"), None), Some("HTTP status code error to server [10.0.0.4]:tcp:0.")),
             (
                 http(
                     server(|mut s| drop(s.read(&mut [0u8; 999]).map(|_| std::thread::sleep(Duration::from_secs(9))))),
                     None,
                 ),
-                Some("Timeout WEB read server RS 5."),
+                Some("Timeout WEB read server [10.0.0.5]:tcp:0."),
             ),
-            (http(says(b""), None), Some("Read, no data received from  server RS 6.")),
-            (http(says(b"HTTP/1.1 200 OK\r\nContent-"), None), Some("Read, no data received from  server RS 7.")),
-            (http(full_address, None), Some("Timeout connecting server RS 8.")),
-            (tcp(full_address), Some("TCP connection to RS 9 timeout.")),
-            (tcp("127.0.0.1:1".parse().unwrap()), Some("TCP connection to RS 10 failed.")),
-            (tcp("192.0.2.1:80".parse().unwrap()), Some("TCP connection to RS 11 failed.")),
-            (http(says(b"HTTP/1.1 503 No\r\n\r\n"), None), Some("HTTP status code error to server RS 12.")),
+            (http(says(b""), None), Some("Read, no data received from  server [10.0.0.6]:tcp:0.")),
+            (
+                http(says(b"HTTP/1.1 200 OK\r\nContent-"), None),
+                Some("Read, no data received from  server [10.0.0.7]:tcp:0."),
+            ),
+            (http(full_address, None), Some("Timeout connecting server [10.0.0.8]:tcp:0.")),
+            (tcp(full_address), Some("TCP connection to [10.0.0.9]:tcp:0 timeout.")),
+            (tcp("127.0.0.1:1".parse().unwrap()), Some("TCP connection to [10.0.0.10]:tcp:0 failed.")),
+            (tcp("192.0.2.1:80".parse().unwrap()), Some("TCP connection to [10.0.0.11]:tcp:0 failed.")),
+            (http(says(b"HTTP/1.1 503 No\r\n\r\n"), None), Some("HTTP status code error to server [10.0.0.12]:tcp:0.")),
             (
                 long(http(flood(b"HTTP/1.1 200 OK\r\n\r\n", ZEROS, ns), Some([0; 16]))),
-                Some("Page of server RS 13 is too long."),
+                Some("Page of server [10.0.0.13]:tcp:0 is too long."),
             ),
-            (long(http(flood(b"HTTP/1.1 200 OK\r\n\r\n", ZEROS, ns), None)), Some("Page of server RS 14 is too long.")),
+            (
+                long(http(flood(b"HTTP/1.1 200 OK\r\n\r\n", ZEROS, ns), None)),
+                Some("Page of server [10.0.0.14]:tcp:0 is too long."),
+            ),
         ];
         let (checkers, expected): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
         let before = resident();
@@ -130,7 +139,11 @@ fn hostile_servers_end_in_a_verdict() {
         // The listener's queues, the threads and the buffers included.
         assert!(resident() < before + 64 * 1024, "{before} kB grew to {} kB", resident());
         // The healthy one was never thought ill.
-        assert!(!bench.lines.iter().any(|(_, l)| l.contains("RS 0") && l.contains("failed")), "{:#?}", bench.lines);
+        assert!(
+            !bench.lines.iter().any(|(_, l)| l.contains("[10.0.0.0]:tcp:0") && l.contains("failed")),
+            "{:#?}",
+            bench.lines
+        );
     });
 }
 
@@ -163,10 +176,10 @@ fn connections_are_bounded() {
 #[test]
 fn hostile_servers_of_other_kinds() {
     in_namespace(|| {
-        let smtp = |target| Checker { kind: CheckerKind::Smtp { helo: "me".into() }, ..tcp(target) };
+        let smtp = |target| asking(target, CheckerKind::Smtp { helo: "me".into() });
         let tls = |target| {
-            let CheckerKind::Http(page) = http(target, None).kind else { panic!() };
-            Checker { kind: CheckerKind::Ssl(page, Box::default()), ..tcp(target) }
+            let CheckerKind::Http(page) = http(target, None).kind.clone() else { panic!() };
+            asking(target, CheckerKind::Ssl(page, Box::default()))
         };
         let endless = |line: &'static [u8], pause| {
             server(move |mut stream| {

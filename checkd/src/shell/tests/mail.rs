@@ -39,7 +39,7 @@ fn a_mail_about_a_server_that_is_down() {
         assert!(
             mail.replace("\n ", " ")
                 .replace("\n\t", " ")
-                .contains("[router] Realserver RS 0 of virtual server VS 0 - DOWN"),
+                .contains("[router] Realserver [10.0.0.0]:tcp:0 of virtual server VS 0 - DOWN"),
             "{mail}"
         );
         assert_eq!(header("From:"), "me@x.test", "{mail}");

@@ -99,16 +99,16 @@ fn nginx_goes_and_comes() {
         ]);
         let ill = |bench: &Bench| down(bench, &config).iter().map(|s| s.0).collect::<Vec<_>>();
         let mut bench = Bench::new(config.clone(), 10);
-        assert!(bench.run_until(Duration::from_secs(10), |b| b.said("MD5 digest error to server RS 5.")
-            && b.said("HTTP status code error to server RS 6.")));
+        assert!(bench.run_until(Duration::from_secs(10), |b| b.said("MD5 digest error to server [10.0.0.5]:tcp:0.")
+            && b.said("HTTP status code error to server [10.0.0.6]:tcp:0.")));
         bench.run(Duration::from_secs(1));
         assert_eq!(ill(&bench), [5, 6], "{:#?}", bench.lines);
         nginx.kill();
         assert!(bench.run_until(Duration::from_secs(10), |b| ill(b) == [0, 1, 2, 3, 4, 5, 6]), "{:#?}", bench.lines);
         nginx.restart();
         assert!(bench.run_until(Duration::from_secs(10), |b| ill(b) == [5, 6]), "{:#?}", bench.lines);
-        assert!(bench.said("MD5 digest success to RS 1 url(/)"));
-        assert!(bench.said("HTTP status code success to RS 3 url(/none)"));
+        assert!(bench.said("MD5 digest success to [10.0.0.1]:tcp:0 url(/)"));
+        assert!(bench.said("HTTP status code success to [10.0.0.3]:tcp:0 url(/none)"));
         let log = std::fs::read_to_string(nginx.directory.join("access.log")).unwrap();
         assert!(log.contains("\"GET / HTTP/1.0\" 200 6 \"-\" \"KeepAliveClient\""), "{log}");
     });

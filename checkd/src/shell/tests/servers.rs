@@ -1,10 +1,11 @@
 //! Real servers of other kinds: aiosmtpd, dnsmasq, socat, and the kernel, which answers echoes.
 
-use super::bench::{Bench, config, in_namespace, tcp};
+use super::bench::{Bench, asking, config, in_namespace};
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::check::{Checker, CheckerKind};
 use ipc::config::probe::{DnsType, Reply, Udp};
+use ipc::config::vrrp::Switch;
 use std::process::{Child, Command, Stdio};
 
 /// A server that ends with the value.
@@ -44,7 +45,17 @@ pub fn wait_for(address: &str) {
 }
 
 fn checker(target: &str, kind: CheckerKind) -> Checker {
-    Checker { kind, ..tcp(target.parse().unwrap()) }
+    asking(target.parse().unwrap(), kind)
+}
+
+fn within(mut checker: Checker, seconds: u64) -> Checker {
+    checker.timeout = Duration::from_secs(seconds);
+    checker
+}
+
+fn beginning_down(mut checker: Checker) -> Checker {
+    checker.alpha = Switch::On;
+    checker
 }
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,16 +77,16 @@ fn a_mail_server() {
         let mut server = start();
         let smtp = || CheckerKind::Smtp { helo: "me.test".into() };
         let checkers = vec![checker("127.0.0.2:25", smtp()), checker("127.0.0.3:25", smtp())];
-        let checkers = checkers.into_iter().map(|c| Checker { timeout: Duration::from_secs(3), ..c }).collect();
+        let checkers = checkers.into_iter().map(|c| within(c, 3)).collect();
         let mut bench = Bench::new(config(checkers), 10);
         let refused = "SMTP_CHECK Could not connect to server [127.0.0.3]:25";
-        wait_until(&mut bench, &["Remote SMTP server RS 0 succeed on service.", refused]);
+        wait_until(&mut bench, &["Remote SMTP server [10.0.0.0]:tcp:0 succeed on service.", refused]);
         assert!(bench.serves(0) && !bench.serves(1));
         server.kill();
         wait_until(&mut bench, &["SMTP_CHECK Could not connect to server [127.0.0.2]:25"]);
         bench.lines.clear();
         let _server = start();
-        wait_until(&mut bench, &["Remote SMTP server RS 0 succeed on service."]);
+        wait_until(&mut bench, &["Remote SMTP server [10.0.0.0]:tcp:0 succeed on service."]);
         assert!(bench.serves(0));
     });
 }
@@ -101,7 +112,7 @@ fn a_name_server() {
             checker(address, kind)
         };
         let checkers = vec![
-            Checker { alpha: ipc::config::vrrp::Switch::On, ..dns("127.0.0.2:53", "known.test") },
+            beginning_down(dns("127.0.0.2:53", "known.test")),
             dns("127.0.0.2:53", "unknown.test."),
             dns("127.0.0.3:53", "known.test"),
             dns("192.0.2.1:53", "known.test"),
@@ -110,11 +121,11 @@ fn a_name_server() {
         wait_until(
             &mut bench,
             &[
-                "Adding service RS 0 to VS VS 0",
+                "Adding service [10.0.0.0]:tcp:0 to VS VS 0",
                 // dnsmasq refuses what it has nobody to ask for.
-                "DNS_CHECK (RS 1) read error occurred. (rcode = 5)",
-                "DNS_CHECK (RS 2) failed to read socket; refused or unreachable",
-                "DNS_CHECK (RS 3) failed to read socket; refused or unreachable",
+                "DNS_CHECK ([10.0.0.1]:tcp:0) read error occurred. (rcode = 5)",
+                "DNS_CHECK ([10.0.0.2]:tcp:0) failed to read socket; refused or unreachable",
+                "DNS_CHECK ([10.0.0.3]:tcp:0) failed to read socket; refused or unreachable",
             ],
         );
         let serving: Vec<bool> = (0..4).map(|n| bench.serves(n)).collect();
@@ -133,7 +144,7 @@ fn datagrams() {
         let udp = |address: &str, payload: &[u8], reply: Reply| {
             let kind =
                 CheckerKind::Udp(Box::new(Udp { payload: payload.to_vec(), reply, min_length: 0, max_length: 255 }));
-            Checker { timeout: Duration::from_secs(1), ..checker(address, kind) }
+            within(checker(address, kind), 1)
         };
         let like = |bytes: &[u8]| Reply::Like { bytes: bytes.to_vec(), mask: vec![0xff, 0, 0xff] };
         let checkers = vec![
@@ -148,13 +159,13 @@ fn datagrams() {
         wait_until(
             &mut bench,
             &[
-                "UDP connection to RS 0 success.",
-                "UDP check to RS 1 reply data mismatch.",
-                "UDP_CHECK on service RS 1 failed.",
-                "UDP connection to RS 2 success.",
-                "UDP connection to RS 3 success.",
-                "UDP connection to RS 4 failed.",
-                "UDP connection to RS 5 failed.",
+                "UDP connection to [10.0.0.0]:tcp:0 success.",
+                "UDP check to [10.0.0.1]:tcp:0 reply data mismatch.",
+                "UDP_CHECK on service [10.0.0.1]:tcp:0 failed.",
+                "UDP connection to [10.0.0.2]:tcp:0 success.",
+                "UDP connection to [10.0.0.3]:tcp:0 success.",
+                "UDP connection to [10.0.0.4]:tcp:0 failed.",
+                "UDP connection to [10.0.0.5]:tcp:0 failed.",
             ],
         );
         let serving: Vec<bool> = (0..6).map(|n| bench.serves(n)).collect();
@@ -165,11 +176,7 @@ fn datagrams() {
 #[test]
 fn echoes() {
     in_namespace(|| {
-        let ping = |address: &str| Checker {
-            target: SocketAddr::new(address.parse().unwrap(), 0),
-            kind: CheckerKind::Ping,
-            ..tcp(([127, 0, 0, 1], 0).into())
-        };
+        let ping = |address: &str| asking(SocketAddr::new(address.parse().unwrap(), 0), CheckerKind::Ping);
         let checkers = || vec![ping("127.0.0.2"), ping("::1"), ping("10.9.0.2"), ping("192.0.2.1")];
         // Nobody may ping in a new namespace: that says nothing of the servers.
         let mut bench = Bench::new(config(checkers()), 10);
@@ -190,11 +197,11 @@ fn echoes() {
         wait_until(
             &mut bench,
             &[
-                "ICMP connection to RS 0 success.",
-                "ICMP connection to RS 1 success.",
-                "ICMP connection to address RS 2 timeout.",
-                "ICMP CHECK on service RS 2 failed.",
-                "ICMP connection to address RS 3 failed.",
+                "ICMP connection to [10.0.0.0]:tcp:0 success.",
+                "ICMP connection to [10.0.0.1]:tcp:0 success.",
+                "ICMP connection to address [10.0.0.2]:tcp:0 timeout.",
+                "ICMP CHECK on service [10.0.0.2]:tcp:0 failed.",
+                "ICMP connection to address [10.0.0.3]:tcp:0 failed.",
             ],
         );
         let serving: Vec<bool> = (0..4).map(|n| bench.serves(n)).collect();

@@ -22,7 +22,7 @@ fn tcp_check_says_goodbye() {
         let seen: Vec<_> = told.try_iter().collect();
         assert!((5..=6).contains(&seen.len()), "{seen:?}");
         assert!(seen.iter().all(|(end, after)| *end == Ok(0) && *after < Duration::from_millis(100)), "{seen:?}");
-        assert!(bench.said("TCP connection to RS 0 success."));
+        assert!(bench.said("TCP connection to [10.0.0.0]:tcp:0 success."));
     });
 }
 
@@ -84,7 +84,10 @@ fn ipv6_with_its_host_field() {
             let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         });
         let mut bench = Bench::new(config(vec![http(address, None)]), 10);
-        assert!(bench.run_until(Duration::from_secs(5), |b| b.said("Remote Web server RS 0 succeed on service.")));
+        assert!(
+            bench.run_until(Duration::from_secs(5), |b| b
+                .said("Remote Web server [10.0.0.0]:tcp:0 succeed on service."))
+        );
         let expected =
             format!("GET / HTTP/1.0\r\nUser-Agent: KeepAliveClient\r\nHost: [::1]:{}\r\n\r\n", address.port());
         assert_eq!(told.recv().unwrap(), expected);
@@ -105,7 +108,10 @@ fn a_slow_server_is_well() {
         });
         let digest = Some(0xb194_6ac9_2492_d234_7c62_35b4_d261_1184_u128.to_be_bytes());
         let mut bench = Bench::new(config(vec![http(address, digest)]), 10);
-        assert!(bench.run_until(Duration::from_secs(5), |b| b.said("Remote Web server RS 0 succeed on service.")));
+        assert!(
+            bench.run_until(Duration::from_secs(5), |b| b
+                .said("Remote Web server [10.0.0.0]:tcp:0 succeed on service."))
+        );
         assert!(bench.serves(0));
     });
 }

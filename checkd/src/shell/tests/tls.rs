@@ -1,6 +1,6 @@
 //! SSL_GET against OpenSSL.
 
-use super::bench::{Bench, config, http, in_namespace, tcp};
+use super::bench::{Bench, asking, config, http, in_namespace};
 use super::hostile::server;
 use super::servers::{Running, wait_for};
 use core::net::SocketAddr;
@@ -81,10 +81,11 @@ fn ssl(address: &str, tls: Tls, host: Option<&str>) -> Checker {
 }
 
 fn ssl_to(target: SocketAddr, tls: Tls, host: Option<&str>) -> Checker {
-    let CheckerKind::Http(mut http) = http(target, None).kind else { panic!() };
+    let CheckerKind::Http(mut http) = http(target, None).kind.clone() else { panic!() };
     http.urls[0].host = host.map(Into::into);
-    let (timeout, delay_loop) = (Duration::from_secs(3), Duration::from_secs(1));
-    Checker { kind: CheckerKind::Ssl(http, Box::new(tls)), timeout, delay_loop, ..tcp(target) }
+    let mut checker = asking(target, CheckerKind::Ssl(http, Box::new(tls)));
+    (checker.timeout, checker.delay_loop) = (Duration::from_secs(3), Duration::from_secs(1));
+    checker
 }
 
 fn verify(ca: &str) -> Tls {
@@ -134,14 +135,14 @@ fn servers_with_tls() {
         (config.tls.certificate, config.tls.key) = (Some("good.pem".into()), Some("good.key".into()));
         let mut bench = Bench::new(config, 100);
         let verdict = |bench: &Bench, n: usize| {
-            let label = format!(" RS {n} ");
-            bench.lines.iter().any(|(_, line)| format!("{line} ").replace([':', '.'], " ").contains(&label))
+            let label = format!(" [10.0.0.{n}]:tcp:0");
+            bench.lines.iter().any(|(_, line)| line.contains(&label))
         };
         let settled = bench.run_until(Duration::from_secs(30), |bench| (0..count).all(|n| verdict(bench, n)));
         bench.run(Duration::from_secs(2));
         assert!(settled, "{:#?}", bench.lines);
         for (n, why) in expected.iter().enumerate() {
-            let said = format!("No TLS with server RS {n}: ");
+            let said = format!("No TLS with server [10.0.0.{n}]:tcp:0: ");
             let line =
                 bench.lines.iter().find(|(_, line)| line.starts_with(&said)).map_or("", |(_, line)| line.as_str());
             assert_eq!(bench.serves(n as u32), why.is_empty(), "server {n}: {line}");
