@@ -163,6 +163,11 @@ impl<P: Protocol> Child<P> {
         self.logger.log(line);
     }
 
+    /// [`Logger::log_all`].
+    pub fn log_all(&mut self, lines: &[Line]) {
+        self.logger.log_all(lines);
+    }
+
     /// The generation that counts; 0 before the first [`Event::Activate`].
     pub fn generation(&self) -> Generation {
         self.generations.current().unwrap_or_default()

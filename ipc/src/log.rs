@@ -7,6 +7,7 @@
 mod allowance;
 mod console;
 pub mod facility;
+mod page;
 pub mod syslog;
 mod text;
 
@@ -21,9 +22,9 @@ use crate::time::Mono;
 use allowance::Allowance;
 use console::{Console, write_whole};
 use core::time::Duration;
+use page::Page;
 use std::os::fd::{AsFd, OwnedFd};
 use syslog::Syslog;
-use text::timestamp;
 
 /// Lines a process may write a second in the long run.
 pub const LINES_PER_SECOND: u32 = 1_000;
@@ -82,16 +83,27 @@ impl Logger {
 
     /// Writes one line, if its level is wanted (`-D` for [`Level::Detail`], twice for [`Level::Debug`]).
     pub fn log(&mut self, line: &Line) {
-        if !self.wants(line.level) {
-            return;
+        self.log_all(core::slice::from_ref(line));
+    }
+
+    /// Writes lines that belong to one moment, in order: to console and file in as few writes as hold them.
+    pub fn log_all(&mut self, lines: &[Line]) {
+        let mut page = None;
+        for line in lines {
+            if !self.wants(line.level) {
+                continue;
+            }
+            let page = page.get_or_insert_with(|| Page::of(clock()));
+            if self.allowance.take(page.now) {
+                self.report_lost(page);
+                self.write(line.level, &printable(&line.text), page);
+            } else {
+                self.suppressed = self.suppressed.saturating_add(1);
+            }
         }
-        let now = clock();
-        if !self.allowance.take(now) {
-            self.suppressed = self.suppressed.saturating_add(1);
-            return;
+        if let Some(page) = &mut page {
+            self.turn_over(page);
         }
-        self.report_lost(now);
-        self.write(line.level, &printable(&line.text));
     }
 
     /// Whether lines of that level are written at all; for callers whose text is costly to make.
@@ -154,41 +166,47 @@ impl Logger {
         self.file = Some(file);
     }
 
-    fn report_lost(&mut self, now: Mono) {
+    fn report_lost(&mut self, page: &mut Page) {
         if self.suppressed > 0 {
             let count = core::mem::take(&mut self.suppressed);
-            self.write(
-                Level::Warning,
-                &format!("{count} log lines were suppressed (more than {LINES_PER_SECOND} a second)"),
-            );
+            let text = format!("{count} log lines were suppressed (more than {LINES_PER_SECOND} a second)");
+            self.write(Level::Warning, &text, page);
         }
-        if self.unwritten > 0 && self.complained.is_none_or(|at| now.since(at) >= COMPLAIN_AGAIN) {
-            self.complained = Some(now);
+        if self.unwritten > 0 && self.complained.is_none_or(|at| page.now.since(at) >= COMPLAIN_AGAIN) {
+            self.complained = Some(page.now);
             let count = core::mem::take(&mut self.unwritten);
-            self.write(
-                Level::Warning,
-                &format!("{count} log lines could not be written to the console or the log file"),
-            );
+            let text = format!("{count} log lines could not be written to the console or the log file");
+            self.write(Level::Warning, &text, page);
         }
     }
 
-    fn write(&mut self, level: Level, text: &str) {
+    fn write(&mut self, level: Level, text: &str, page: &mut Page) {
         if let Some(syslog) = &mut self.syslog {
             syslog.write(level, text);
         }
-        if self.console.is_none() && self.file.is_none() {
+        if self.console.is_some() || self.file.is_some() {
+            if !page.has_room(text) {
+                self.turn_over(page);
+            }
+            page.add(text);
+        }
+    }
+
+    /// Writes what is on the page.
+    fn turn_over(&mut self, page: &mut Page) {
+        let (text, lines) = page.take();
+        if lines == 0 {
             return;
         }
-        let stamped = format!("{}: {text}\n", timestamp());
         if let Some(console) = &mut self.console
-            && console.write(stamped.as_bytes()).is_err()
+            && console.write(text.as_bytes()).is_err()
         {
-            self.unwritten = self.unwritten.saturating_add(1);
+            self.unwritten = self.unwritten.saturating_add(lines);
         }
         if let Some(file) = &self.file
-            && write_whole(file.as_fd(), stamped.as_bytes()).is_err()
+            && write_whole(file.as_fd(), text.as_bytes()).is_err()
         {
-            self.unwritten = self.unwritten.saturating_add(1);
+            self.unwritten = self.unwritten.saturating_add(lines);
         }
     }
 }

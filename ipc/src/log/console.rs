@@ -40,8 +40,8 @@ enum Kind {
 }
 
 impl Console {
-    /// One line, or an error at once when there is no room. Lines are shorter than PIPE_BUF, so a pipe that has room takes
-    /// them whole.
+    /// A page of lines, or an error at once when there is no room. Pages are no longer than PIPE_BUF, so a pipe that has room
+    /// takes them whole.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), Errno> {
         let stderr = io::stderr();
         let fd = stderr.as_fd();

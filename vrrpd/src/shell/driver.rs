@@ -396,7 +396,7 @@ impl Driver {
                 self.sockets.send(now, ifindex, Vec::new(), frames, &mut self.events, &mut lines);
                 self.later.lines(now, lines);
             }
-            Piece::Lines(lines) => lines.iter().for_each(|line| self.child.log(line)),
+            Piece::Lines(lines) => self.child.log_all(&lines),
             Piece::Nothing => {}
         }
     }
