@@ -4,13 +4,24 @@
 // What a test needs and has not got ends it.
 #![allow(clippy::expect_used)]
 
+use ipc::config::ipvs::ServiceKey;
+use ipc::net::Family;
 use ipvsd::netlink::Bus;
 use ipvsd::netlink::ipvs::{Attribute, Message, daemon, dest, request, service};
+use ipvsd::netlink::paths::Request;
 use ipvsd::netlink::reply::{Socket, read};
 use netlink_packet_core::ParseableParametrized;
 use netlink_packet_generic::GenlMessage;
 
 const FAMILY: u16 = 0x22;
+
+const KEY: ServiceKey = ServiceKey::Fwmark { mark: 1, family: Family::V4 };
+
+/// What a request says.
+fn sent(request: &Request) -> Vec<Attribute> {
+    let message = GenlMessage::<Message>::parse_with_param(request.payload.as_slice(), FAMILY);
+    message.expect("a request that can be read").payload.attributes
+}
 
 #[test]
 fn datagrams_of_any_bytes() {
@@ -39,13 +50,16 @@ fn messages_of_ipvs() {
             match attribute {
                 Attribute::Service(all) => {
                     if let Some(fact) = service::fact(all) {
-                        assert_eq!(service::fact(&service::whole(&fact)), Some(fact.clone()));
-                        let _ = request::add_service(FAMILY, &fact);
+                        let again = sent(&request::add_service(FAMILY, &fact));
+                        let [Attribute::Service(all)] = &again[..] else { panic!("{again:?}") };
+                        assert_eq!(service::fact(all), Some(fact));
                     }
                 }
                 Attribute::Dest(all) => {
                     if let Some(fact) = dest::fact(all).filter(|fact| fact.method.is_some()) {
-                        assert_eq!(dest::fact(&dest::whole(&fact)), Some(fact));
+                        let again = sent(&request::add_dest(FAMILY, &KEY, &fact));
+                        let [Attribute::Service(_), Attribute::Dest(all)] = &again[..] else { panic!("{again:?}") };
+                        assert_eq!(dest::fact(all), Some(fact));
                     }
                 }
                 Attribute::Daemon(all) => {

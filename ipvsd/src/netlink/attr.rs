@@ -35,15 +35,16 @@ impl Attrs {
     /// An attribute. One that is longer than an attribute can be is left out: nothing that is made here comes near.
     pub fn put(&mut self, kind: u16, value: &[u8]) {
         let Some(length) = value.len().checked_add(HEADER).and_then(|n| u16::try_from(n).ok()) else { return };
-        self.bytes.extend_from_slice(&length.to_ne_bytes());
-        self.bytes.extend_from_slice(&kind.to_ne_bytes());
+        let ([l0, l1], [k0, k1]) = (length.to_ne_bytes(), kind.to_ne_bytes());
+        self.bytes.extend_from_slice(&[l0, l1, k0, k1]);
         self.bytes.extend_from_slice(value);
         self.pad();
     }
 
     fn pad(&mut self) {
-        let whole = self.bytes.len().checked_next_multiple_of(4).unwrap_or(self.bytes.len());
-        self.bytes.resize(whole, 0);
+        while !self.bytes.len().is_multiple_of(4) {
+            self.bytes.push(0);
+        }
     }
 
     /// A byte.
@@ -59,6 +60,11 @@ impl Attrs {
     /// A number in this machine's byte order.
     pub fn put_u32(&mut self, kind: u16, value: u32) {
         self.put(kind, &value.to_ne_bytes());
+    }
+
+    /// A number in the network's byte order.
+    pub fn put_be16(&mut self, kind: u16, value: u16) {
+        self.put(kind, &value.to_be_bytes());
     }
 
     /// A number in the network's byte order.
@@ -96,10 +102,15 @@ impl Attrs {
 
     /// Such attributes inside an attribute of that kind, which is written as it is.
     pub fn put_all(&mut self, kind: u16, inner: &[impl Nla]) {
+        self.put_within(kind, |attrs| inner.iter().for_each(|attribute| attrs.put_one(attribute)));
+    }
+
+    /// What `inner` writes inside an attribute of that kind, which is written as it is.
+    pub fn put_within(&mut self, kind: u16, inner: impl FnOnce(&mut Attrs)) {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 2]);
         self.bytes.extend_from_slice(&kind.to_ne_bytes());
-        inner.iter().for_each(|attribute| self.put_one(attribute));
+        inner(self);
         let length = self.bytes.len().checked_sub(start).and_then(|n| u16::try_from(n).ok());
         match (length, self.bytes.get_mut(start..).and_then(<[u8]>::first_chunk_mut)) {
             (Some(length), Some(place)) => *place = length.to_ne_bytes(),

@@ -21,7 +21,7 @@ use crate::netlink::ipvs::request;
 use crate::observed::{DaemonState, Table, Timeouts};
 use crate::plan::services::{self, Which};
 use crate::plan::{IpvsOp, IpvsPlan, View, whole};
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::ServiceIdx;
@@ -53,7 +53,8 @@ pub(super) struct Lane {
     last_dump: Mono,
     /// What was planned and not sent yet.
     queue: VecDeque<IpvsOp>,
-    in_flight: BTreeMap<u32, IpvsOp>,
+    /// By sequence number, in the order of the requests.
+    in_flight: VecDeque<(u32, IpvsOp)>,
     answers_until: Option<Mono>,
     /// Services to be planned.
     services: Which,
@@ -295,7 +296,9 @@ impl Reconciler {
         let family = self.ipvs.family;
         let mut batch = Batch::new(Bus::Generic);
         let count = self.ipvs.queue.len().min(BATCH_LIMIT);
-        for (n, op) in self.ipvs.queue.drain(..count).collect::<Vec<_>>().into_iter().enumerate() {
+        self.ipvs.in_flight.reserve(count);
+        for left in (0..count).rev() {
+            let Some(op) = self.ipvs.queue.pop_front() else { break };
             let request = match &op {
                 IpvsOp::AddService(fact) => request::add_service(family, fact),
                 IpvsOp::EditService(fact) => request::edit_service(family, fact),
@@ -309,9 +312,13 @@ impl Reconciler {
                 IpvsOp::StopDaemon(state) => request::stop_daemon(family, *state),
             };
             let seq = self.seq();
-            let kind = if n.saturating_add(1) == count { Kind::Change } else { Kind::Quiet };
+            let kind = if left == 0 { Kind::Change } else { Kind::Quiet };
             batch.push_request(seq, kind, &request);
-            self.ipvs.in_flight.insert(seq, op);
+            self.ipvs.in_flight.push_back((seq, op));
+        }
+        if self.ipvs.queue.is_empty() {
+            // With its memory.
+            self.ipvs.queue = VecDeque::new();
         }
         if self.ipvs.queue.is_empty() {
             // It had room for everything that was to be done: at a start, for the whole table.

@@ -2,6 +2,7 @@
 
 use super::service::{addr, array, family_number, nested_of, octets};
 use super::stats::{self, Stats32, Stats64};
+use crate::netlink::attr::Attrs;
 use crate::observed::{Counts, DestFact};
 use alloc::vec::Vec;
 use core::net::IpAddr;
@@ -164,13 +165,15 @@ impl<'a> Parseable<NlaBuffer<&'a [u8]>> for DestAttr {
     }
 }
 
-/// What identifies a destination within its service.
-pub fn key(addr: IpAddr, port: u16) -> Vec<DestAttr> {
-    alloc::vec![DestAttr::Family(family_number(Family::of(addr))), DestAttr::Addr(octets(addr)), DestAttr::Port(port),]
+/// Writes what identifies a destination within its service.
+pub fn put_key(addr: IpAddr, port: u16, to: &mut Attrs) {
+    to.put_u16(ADDR_FAMILY, family_number(Family::of(addr)));
+    to.put(ADDR, &octets(addr));
+    to.put_be16(PORT, port);
 }
 
-/// A whole destination. The order is that of ipvsadm; a tunnel of IP in IP, which is what every kernel knows, is not spelt out.
-pub fn whole(fact: &DestFact) -> Vec<DestAttr> {
+/// Writes a whole destination. The order is that of ipvsadm; a tunnel of IP in IP, which is what every kernel knows, is not spelt out.
+pub fn put(fact: &DestFact, to: &mut Attrs) {
     let flags = |checksum: Checksum| CHECKSUMS.iter().find(|(c, _)| *c == checksum).map_or(0, |(_, n)| *n);
     let (method, tunnel) = match fact.method {
         None | Some(Method::Nat) => (NAT, None),
@@ -179,13 +182,16 @@ pub fn whole(fact: &DestFact) -> Vec<DestAttr> {
         Some(Method::Gue { port, checksum }) => (TUNNEL, Some((GUE, port, flags(checksum)))),
         Some(Method::Gre { checksum }) => (TUNNEL, Some((GRE, 0, flags(checksum)))),
     };
-    let mut attributes = key(fact.addr, fact.port);
-    attributes.extend([DestAttr::Method(method), DestAttr::Weight(fact.weight)]);
+    put_key(fact.addr, fact.port, to);
+    to.put_u32(FWD_METHOD, method);
+    to.put_u32(WEIGHT, fact.weight);
     if let Some((kind, port, flags)) = tunnel {
-        attributes.extend([DestAttr::TunnelType(kind), DestAttr::TunnelPort(port), DestAttr::TunnelFlags(flags)]);
+        to.put_u8(TUN_TYPE, kind);
+        to.put_be16(TUN_PORT, port);
+        to.put_u16(TUN_FLAGS, flags);
     }
-    attributes.extend([DestAttr::Upper(fact.upper), DestAttr::Lower(fact.lower)]);
-    attributes
+    to.put_u32(U_THRESH, fact.upper);
+    to.put_u32(L_THRESH, fact.lower);
 }
 
 /// The destination that the attributes describe; `None` if they do not identify one. Without an address family (before

@@ -2,6 +2,7 @@
 
 use super::nested;
 use super::stats::{self, Stats32, Stats64};
+use crate::netlink::attr::Attrs;
 use crate::observed::{Counts, ServiceFact};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -186,36 +187,34 @@ pub(super) fn addr(family: u16, octets: [u8; 16]) -> Option<IpAddr> {
 
 const PROTOCOLS: [(Protocol, u16); 3] = [(Protocol::Tcp, 6), (Protocol::Udp, 17), (Protocol::Sctp, 132)];
 
-/// What identifies a service. The order is that of ipvsadm.
-pub fn key(key: &ServiceKey) -> Vec<ServiceAttr> {
+/// Writes what identifies a service. The order is that of ipvsadm.
+pub fn put_key(key: &ServiceKey, to: &mut Attrs) {
+    to.put_u16(AF, family_number(key.family()));
     match *key {
-        ServiceKey::Addr { addr, port, protocol } => alloc::vec![
-            ServiceAttr::Family(family_number(Family::of(addr))),
-            ServiceAttr::Protocol(PROTOCOLS.iter().find(|(p, _)| *p == protocol).map_or(0, |(_, n)| *n)),
-            ServiceAttr::Addr(octets(addr)),
-            ServiceAttr::Port(port),
-        ],
-        ServiceKey::Fwmark { mark, family } => {
-            alloc::vec![ServiceAttr::Family(family_number(family)), ServiceAttr::Fwmark(mark)]
+        ServiceKey::Addr { addr, port, protocol } => {
+            to.put_u16(PROTOCOL, PROTOCOLS.iter().find(|(p, _)| *p == protocol).map_or(0, |(_, n)| *n));
+            to.put(ADDR, &octets(addr));
+            to.put_be16(PORT, port);
         }
+        ServiceKey::Fwmark { mark, .. } => to.put_u32(FWMARK, mark),
     }
 }
 
-/// A whole service.
-pub fn whole(fact: &ServiceFact) -> Vec<ServiceAttr> {
-    let netmask = match fact.key.family() {
-        Family::V4 => fact.netmask.to_be_bytes(),
-        Family::V6 => fact.netmask.to_ne_bytes(),
-    };
-    let mut attributes = key(&fact.key);
-    attributes.extend([
-        ServiceAttr::Scheduler(fact.scheduler.clone()),
-        ServiceAttr::Flags { flags: fact.flags, mask: u32::MAX },
-        ServiceAttr::Timeout(fact.timeout),
-        ServiceAttr::Netmask(netmask),
-    ]);
-    attributes.extend(fact.engine.clone().map(ServiceAttr::PeName));
-    attributes
+/// Writes a whole service.
+pub fn put(fact: &ServiceFact, to: &mut Attrs) {
+    put_key(&fact.key, to);
+    to.put_text(SCHED_NAME, &fact.scheduler);
+    let [f0, f1, f2, f3] = fact.flags.to_ne_bytes();
+    let [m0, m1, m2, m3] = u32::MAX.to_ne_bytes();
+    to.put(FLAGS, &[f0, f1, f2, f3, m0, m1, m2, m3]);
+    to.put_u32(TIMEOUT, fact.timeout);
+    match fact.key.family() {
+        Family::V4 => to.put(NETMASK, &fact.netmask.to_be_bytes()),
+        Family::V6 => to.put_u32(NETMASK, fact.netmask),
+    }
+    if let Some(engine) = &fact.engine {
+        to.put_text(PE_NAME, engine);
+    }
 }
 
 /// The service that the attributes describe; `None` if they do not identify one that a configuration can name.

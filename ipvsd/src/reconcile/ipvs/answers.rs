@@ -7,6 +7,7 @@ use crate::observed::DaemonState;
 use crate::patience::{Complaint, Item};
 use crate::plan::IpvsOp;
 use crate::show;
+use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -17,8 +18,7 @@ impl Reconciler {
     /// The last request of a batch was carried out, and with it all before it that were not refused: the kernel works them off in
     /// order and says at once what it refuses.
     pub(super) fn ipvs_acked(&mut self, seq: u32) {
-        if let Some(op) = self.ipvs.in_flight.remove(&seq) {
-            self.ipvs_done_before(seq);
+        if let Some(op) = self.ipvs_done_before(seq) {
             self.ipvs_done(op);
             self.ipvs_answered();
         }
@@ -26,22 +26,30 @@ impl Reconciler {
 
     /// A request was refused; those before it were not.
     pub(super) fn ipvs_answered_no(&mut self, seq: u32, errno: Errno, text: Option<&str>, out: &mut Vec<Action>) {
-        if let Some(op) = self.ipvs.in_flight.remove(&seq) {
-            self.ipvs_done_before(seq);
+        if let Some(op) = self.ipvs_done_before(seq) {
             self.ipvs_refused(&op, errno, text, out);
             self.ipvs_answered();
         }
     }
 
-    fn ipvs_done_before(&mut self, seq: u32) {
-        let later = self.ipvs.in_flight.split_off(&seq);
-        for op in core::mem::replace(&mut self.ipvs.in_flight, later).into_values() {
+    /// Takes down what was asked for before that request, and gives what it asked for; `None`, and nothing happens, if it is not under way.
+    fn ipvs_done_before(&mut self, seq: u32) -> Option<IpvsOp> {
+        if !self.ipvs.in_flight.iter().any(|(of, _)| *of == seq) {
+            return None;
+        }
+        while let Some((of, op)) = self.ipvs.in_flight.pop_front() {
+            if of == seq {
+                return Some(op);
+            }
             self.ipvs_done(op);
         }
+        None
     }
 
     fn ipvs_answered(&mut self) {
         if self.ipvs.in_flight.is_empty() {
+            // With its memory.
+            self.ipvs.in_flight = VecDeque::new();
             self.ipvs.answers_until = None;
         }
     }
