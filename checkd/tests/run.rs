@@ -144,11 +144,17 @@ impl Checkd {
                 self.heard.push(message);
                 match message {
                     CheckToIpvs::Resync => {
-                        answer =
-                            self.reals.iter().map(|(r, s)| IpvsToCheck::HeldReal { real: *r, standing: *s }).collect();
+                        answer = self
+                            .reals
+                            .iter()
+                            .map(|(r, s)| IpvsToCheck::HeldReals { first: *r, last: *r, standing: *s })
+                            .collect();
                         answer.push(IpvsToCheck::Synced);
                     }
                     CheckToIpvs::SetReal { real, want } => drop(self.reals.insert(real, want)),
+                    CheckToIpvs::SetReals { first, last, want } => {
+                        self.reals.extend((first.0..=last.0).map(|real| (RealIdx(real), want)));
+                    }
                     CheckToIpvs::SetSorry { .. }
                     | CheckToIpvs::SetWeight { .. }
                     | CheckToIpvs::Watch { .. }

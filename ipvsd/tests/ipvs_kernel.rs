@@ -185,8 +185,7 @@ fn ipvs_kernel_real_servers_go_and_come_and_keep_their_state_without_checkd() {
     assert_eq!(
         held,
         [
-            IpvsToCheck::HeldReal { real: RealIdx(0), standing: Standing::Absent },
-            IpvsToCheck::HeldReal { real: RealIdx(1), standing: Standing::Absent },
+            IpvsToCheck::HeldReals { first: RealIdx(0), last: RealIdx(1), standing: Standing::Absent },
             IpvsToCheck::HeldSorry { service: ServiceIdx(0), standing: Standing::Serving },
             IpvsToCheck::Synced,
         ]
@@ -253,7 +252,13 @@ fn ipvs_kernel_a_reload_changes_only_what_differs() {
     ipvsd.activate(2, &second);
     check.say(2, vec![CheckToIpvs::Resync]);
     let held = check.hear_until(|m| *m == IpvsToCheck::Synced);
-    assert_eq!(held, [IpvsToCheck::HeldReal { real: RealIdx(1), standing: Standing::Serving }, IpvsToCheck::Synced]);
+    assert_eq!(
+        held,
+        [
+            IpvsToCheck::HeldReals { first: RealIdx(1), last: RealIdx(1), standing: Standing::Serving },
+            IpvsToCheck::Synced
+        ]
+    );
     check.say(2, vec![real(0, Standing::Absent), real(1, Standing::Serving), CheckToIpvs::Synced]);
     becomes(&["-A -t 10.9.0.1:80 -s wlc", "-a -t 10.9.0.1:80 -r 10.9.0.2:80 -g -w 5", "-A -t 10.9.0.1:82 -s wlc"]);
     ipvsd.stop();

@@ -107,6 +107,14 @@ fn checkd_to_ipvsd() -> Outcome<Vec<Attack>> {
     let mut add = |what, frame, said| attack("checkd", "ipvsd", what, frame, said).map(|one| all.push(one));
     add("an unknown generation", frame(UNKNOWN, vec![real(0)]), "generation 1000")?;
     add("an unknown real server", frame(CURRENT, vec![real(0), real(NOTHING)]), "real server 999")?;
+    let reals = |first: u16, last: u16| CheckToIpvs::SetReals {
+        first: RealIdx(first.into()),
+        last: RealIdx(last.into()),
+        want: Standing::Absent,
+    };
+    add("unknown real servers", frame(CURRENT, vec![reals(0, NOTHING)]), "real servers 0 to 999")?;
+    add("real servers said twice", frame(CURRENT, vec![reals(0, 0), reals(0, 0)]), "real servers 0 to 0")?;
+    add("real servers backwards", frame(CURRENT, vec![reals(1, 0)]), "real servers 1 to 0")?;
     add("an unknown service", frame(CURRENT, vec![sorry(NOTHING)]), "service 999")?;
     add("a sorry server that the service has not", frame(CURRENT, vec![sorry(0)]), "service 0 has no sorry server")?;
     Ok(all)
@@ -124,7 +132,7 @@ fn ipvsd_to_vrrpd() -> Outcome<Vec<Attack>> {
 }
 
 fn ipvsd_to_checkd() -> Outcome<Vec<Attack>> {
-    let held = IpvsToCheck::HeldReal { real: RealIdx(999), standing: Standing::Serving };
+    let held = IpvsToCheck::HeldReals { first: RealIdx(0), last: RealIdx(999), standing: Standing::Serving };
     Ok(vec![
         attack("ipvsd", "checkd", "random bytes", Ok(noise(1000)), "malformed frame")?,
         attack("ipvsd", "checkd", "unknown real servers", frame(CURRENT, vec![held; 5000]), "real server 999")?,

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::check::CheckConfig;
 use ipc::config::{Generation, RealIdx, ServiceIdx};
-use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing, alike};
 use ipc::time::Mono;
 
 /// How long the checks wait at the start for ipvsd to say what it holds. It answers within a turn of its loop; if it is not
@@ -75,8 +75,9 @@ impl Engine {
             IpvsToCheck::Opened { .. } | IpvsToCheck::NotOpened { .. } => {}
             // More than was asked.
             _ if self.conversation != Conversation::Asked => {}
-            IpvsToCheck::HeldReal { real, standing } => {
-                self.held.reals.insert(real, standing);
+            IpvsToCheck::HeldReals { .. } if matches!(self.stage, Stage::Live(_)) => {}
+            IpvsToCheck::HeldReals { first, last, standing } => {
+                self.held.reals.extend((first.0..=last.0).map(|real| (RealIdx(real), standing)));
             }
             IpvsToCheck::HeldSorry { service, standing } => {
                 self.held.sorry.insert(service, standing);
@@ -96,8 +97,8 @@ impl Engine {
     /// What a message names that does not exist.
     fn unknown(&self, message: &IpvsToCheck) -> Option<String> {
         match *message {
-            IpvsToCheck::HeldReal { real, .. } if !self.config().is_some_and(|c| c.reals.has(real)) => {
-                Some(format!("it holds real server {}, which is not there", real.0))
+            IpvsToCheck::HeldReals { last, .. } if !self.config().is_some_and(|c| c.reals.has(last)) => {
+                Some(format!("it holds real server {}, which is not there", last.0))
             }
             IpvsToCheck::HeldSorry { service, .. } if !self.config().is_some_and(|c| c.services.has(service)) => {
                 Some(format!("it holds the sorry server of service {}, which is not there", service.0))
@@ -105,7 +106,7 @@ impl Engine {
             IpvsToCheck::Address { service, .. } if !self.config().is_some_and(|c| c.services.has(service)) => {
                 Some(format!("it knows the address of service {}, which is not there", service.0))
             }
-            IpvsToCheck::HeldReal { .. }
+            IpvsToCheck::HeldReals { .. }
             | IpvsToCheck::HeldSorry { .. }
             | IpvsToCheck::Address { .. }
             | IpvsToCheck::Opened { .. }
@@ -136,8 +137,13 @@ impl Engine {
                 }
             }
             for (real, _) in live.config.reals.iter() {
-                tell_real(live, real, out);
+                tell_weight(live, real, out);
             }
+            let reals = alike(live.config.reals.iter().map(|(real, _)| (real, live.standing(real))));
+            out.extend(reals.into_iter().map(|(first, last, want)| {
+                let one = CheckToIpvs::SetReal { real: first, want };
+                Action::ToIpvs(if first == last { one } else { CheckToIpvs::SetReals { first, last, want } })
+            }));
             out.push(Action::ToIpvs(CheckToIpvs::Synced));
         }
     }
@@ -164,10 +170,14 @@ impl Engine {
 }
 
 fn tell_real(live: &Live, real: RealIdx, out: &mut Vec<Action>) {
+    tell_weight(live, real, out);
+    out.push(Action::ToIpvs(CheckToIpvs::SetReal { real, want: live.standing(real) }));
+}
+
+fn tell_weight(live: &Live, real: RealIdx, out: &mut Vec<Action>) {
     if let Some((config, state)) = live.config.reals.at(real).zip(live.reals.at(real))
         && state.parts.is_some()
     {
         out.push(Action::ToIpvs(CheckToIpvs::SetWeight { real, weight: state.weight(config) }));
     }
-    out.push(Action::ToIpvs(CheckToIpvs::SetReal { real, want: live.standing(real) }));
 }

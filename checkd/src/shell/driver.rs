@@ -14,6 +14,7 @@ use ipc::msg::Role;
 use ipc::msg::control::{AtStop, StopMode, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::sessions::{CheckToVrrp, VrrpToCheck};
+use ipc::processor;
 use ipc::time::Mono;
 use ipc::tracked;
 use mio::Token;
@@ -232,7 +233,11 @@ impl Driver {
     /// Says what has been collected.
     fn say(&mut self, now: Mono) {
         let outbox = core::mem::take(&mut self.prober.outbox);
-        self.ipvs.send(&mut self.child, outbox.ipvs);
+        if !outbox.ipvs.is_empty() {
+            self.ipvs.send(&mut self.child, outbox.ipvs);
+            // What it does for the service comes before what is written about it here.
+            processor::give_way();
+        }
         self.vrrp.send(&mut self.child, outbox.vrrp);
         if let Some(what) = outbox.vrrp_violation {
             self.vrrp.violated(&mut self.child, &what);
@@ -245,9 +250,7 @@ impl Driver {
             self.child.say_all_of(left, of_one.iter().map(|(_, word)| *word).collect());
         }
         self.child.say_all(outbox.words);
-        for line in &outbox.lines {
-            self.child.log(line);
-        }
+        self.child.log_all(&outbox.lines);
         for text in &outbox.dumps {
             self.child.dump(text);
         }

@@ -17,6 +17,16 @@ pub enum CheckToIpvs {
         /// Wanted state.
         want: Standing,
     },
+    /// How real servers whose indices follow one another shall stand in the table: many are said at once after a Resync. In one frame
+    /// no index is named twice, and they ascend: what a frame asks for is bounded.
+    SetReals {
+        /// The first.
+        first: RealIdx,
+        /// The last, not before the first.
+        last: RealIdx,
+        /// Wanted state.
+        want: Standing,
+    },
     /// The weight with which a real server serves from now on, instead of the configured one. Only where the configuration lets
     /// checkers change it ([`crate::config::ipvs::Real::dynamic`]).
     SetWeight {
@@ -60,10 +70,12 @@ pub enum Standing {
 /// ipvsd to checkd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IpvsToCheck {
-    /// How a real server stands since an earlier checkd said so.
-    HeldReal {
-        /// Which.
-        real: RealIdx,
+    /// How real servers whose indices follow one another stand since an earlier checkd, or this one, said so.
+    HeldReals {
+        /// The first.
+        first: RealIdx,
+        /// The last, not before the first.
+        last: RealIdx,
         /// How.
         standing: Standing,
     },
@@ -97,3 +109,30 @@ pub enum IpvsToCheck {
 }
 
 super::goes_up!(CheckToIpvs);
+
+/// Puts real servers that stand alike and follow one another together: first, last, how. They come in the order of their indices.
+pub fn alike(reals: impl IntoIterator<Item = (RealIdx, Standing)>) -> Vec<(RealIdx, RealIdx, Standing)> {
+    let mut runs: Vec<(RealIdx, RealIdx, Standing)> = Vec::new();
+    for (real, standing) in reals {
+        match runs.last_mut() {
+            Some((_, last, of)) if *of == standing && last.0.checked_add(1) == Some(real.0) => *last = real,
+            _ => runs.push((real, real, standing)),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Standing::{Absent, Serving};
+
+    #[test]
+    fn what_stands_alike_and_follows_is_one() {
+        let reals = [(0, Serving), (1, Serving), (2, Absent), (3, Serving), (5, Serving), (6, Serving)];
+        let runs = alike(reals.map(|(n, standing)| (RealIdx(n), standing)));
+        let plain: Vec<_> = runs.into_iter().map(|(first, last, standing)| (first.0, last.0, standing)).collect();
+        assert_eq!(plain, [(0, 1, Serving), (2, 2, Absent), (3, 3, Serving), (5, 6, Serving)]);
+        assert!(alike([]).is_empty());
+    }
+}

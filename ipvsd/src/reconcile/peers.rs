@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use ipc::config::vrrp::Switch;
 use ipc::config::{InstanceIdx, LinkIdx, RealIdx, ServiceIdx, TrackGroupIdx};
 use ipc::msg::Role;
-use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing, alike};
 use ipc::msg::vips::{IpvsToVrrp, Presence, VrrpToIpvs};
 use ipc::report::Level;
 
@@ -243,6 +243,8 @@ impl Reconciler {
     }
 
     pub(super) fn hear_check(&mut self, messages: Vec<CheckToIpvs>, out: &mut Vec<Action>) {
+        // The index that may be said next in one of many.
+        let mut next = 0;
         for message in messages {
             match message {
                 CheckToIpvs::Resync => {
@@ -255,9 +257,17 @@ impl Reconciler {
                         out.push(Action::Violation(Role::Check, what));
                         return;
                     }
-                    if self.desired.real(real) != Some(want) {
-                        self.desired.set_real(real, want);
-                        self.look_at_real(real);
+                    self.stand(real, want);
+                }
+                CheckToIpvs::SetReals { first, last, want } => {
+                    if first.0 < next || last < first || self.ledger.real(last).is_none() {
+                        let what = format!("real servers {} to {} are not what may be said now", first.0, last.0);
+                        out.push(Action::Violation(Role::Check, what));
+                        return;
+                    }
+                    next = last.0.saturating_add(1);
+                    for real in first.0..=last.0 {
+                        self.stand(RealIdx(real), want);
                     }
                 }
                 CheckToIpvs::SetWeight { real, weight } => {
@@ -303,6 +313,14 @@ impl Reconciler {
         }
     }
 
+    /// A real server shall stand so. The caller has checked the index.
+    fn stand(&mut self, real: RealIdx, want: Standing) {
+        if self.desired.real(real) != Some(want) {
+            self.desired.set_real(real, want);
+            self.look_at_real(real);
+        }
+    }
+
     /// The service of a real server has to be looked at.
     fn look_at_real(&mut self, real: RealIdx) {
         if let Some(real) = self.ledger.real(real) {
@@ -314,7 +332,8 @@ impl Reconciler {
     pub(super) fn speak_to_check(&mut self, out: &mut Vec<Action>) {
         let mut words = Vec::new();
         if self.check.talk == Talk::Asked {
-            let reals = self.desired.reals().map(|(real, standing)| IpvsToCheck::HeldReal { real, standing });
+            let reals = alike(self.desired.reals()).into_iter();
+            let reals = reals.map(|(first, last, standing)| IpvsToCheck::HeldReals { first, last, standing });
             let sorries =
                 self.desired.sorries().map(|(service, standing)| IpvsToCheck::HeldSorry { service, standing });
             words.extend(reals.chain(sorries));

@@ -79,7 +79,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Event(Event::IpvsLost)),
         2 => (1u32..4, 0u32..8, standing()).prop_map(|(generation, real, standing)| Happening::Event(Event::Ipvs {
             generation: Generation(generation),
-            message: IpvsToCheck::HeldReal { real: RealIdx(real), standing },
+            message: IpvsToCheck::HeldReals { first: RealIdx(real), last: RealIdx(real), standing },
         })),
         1 => (1u32..4, 0u32..4, standing()).prop_map(|(generation, service, standing)| Happening::Event(Event::Ipvs {
             generation: Generation(generation),

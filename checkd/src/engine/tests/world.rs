@@ -167,12 +167,19 @@ impl World {
         match word {
             CheckToIpvs::Resync => {
                 let generation = Generation(self.generation);
-                let reals = ipvs.reals.iter().map(|(real, s)| IpvsToCheck::HeldReal { real: *real, standing: *s });
+                let reals = ipvs.reals.iter().map(|(real, s)| IpvsToCheck::HeldReals {
+                    first: *real,
+                    last: *real,
+                    standing: *s,
+                });
                 let sorry = ipvs.sorry.iter().map(|(idx, s)| IpvsToCheck::HeldSorry { service: *idx, standing: *s });
                 let words = reals.chain(sorry).chain([IpvsToCheck::Synced]);
                 todo.extend(words.map(|message| Event::Ipvs { generation, message }));
             }
             CheckToIpvs::SetReal { real, want } => drop(ipvs.reals.insert(real, want)),
+            CheckToIpvs::SetReals { first, last, want } => {
+                ipvs.reals.extend((first.0..=last.0).map(|real| (RealIdx(real), want)));
+            }
             CheckToIpvs::SetWeight { real, weight } => drop(ipvs.weights.insert(real, weight)),
             CheckToIpvs::SetSorry { service, want } => drop(ipvs.sorry.insert(service, want)),
             CheckToIpvs::Watch { .. } | CheckToIpvs::Open { .. } => {}

@@ -134,8 +134,12 @@ impl Bench {
         let outbox = core::mem::take(&mut self.prober.outbox);
         self.lines.extend(outbox.lines.into_iter().map(|line| (now, line.text)));
         for word in outbox.ipvs {
-            if let CheckToIpvs::SetReal { real, want } = word {
-                self.standing.insert(real.0, want);
+            match word {
+                CheckToIpvs::SetReal { real, want } => drop(self.standing.insert(real.0, want)),
+                CheckToIpvs::SetReals { first, last, want } => {
+                    self.standing.extend((first.0..=last.0).map(|real| (real, want)));
+                }
+                _ => {}
             }
         }
     }
