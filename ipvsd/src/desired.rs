@@ -11,7 +11,7 @@ use ipc::config::vrrp::Switch;
 use ipc::config::{InstanceIdx, RealIdx, ServiceIdx};
 use ipc::msg::reals::Standing;
 use ipc::msg::vips::{Applied, Presence};
-use ipc::table::Index as _;
+use ipc::table::{Index as _, Table};
 use ipc::time::Mono;
 
 /// An address as it is remembered over generations: interface name, address, prefix length.
@@ -181,7 +181,7 @@ impl Desired {
         self.sorry.insert(idx, standing);
     }
 
-    /// All real servers about which something was said.
+    /// All real servers about which something was said, in order.
     pub fn reals(&self) -> impl Iterator<Item = (RealIdx, Standing)> {
         let said = self.reals.iter().enumerate();
         said.filter_map(|(place, standing)| Some((RealIdx::from_usize(place)?, (*standing)?)))
@@ -225,16 +225,19 @@ impl Desired {
         next.outdated_addrs.retain(known);
         next.orphan_services.extend(old.keys());
         next.orphan_services.retain(|key| new.service_with(key).is_none());
+        let services: Table<ServiceIdx, Option<ServiceIdx>> =
+            old.services().map(|(_, service)| new.same_service(old, service)).collect();
+        let same = |idx| services.at(idx).copied().flatten();
         for (idx, standing) in self.reals() {
-            if let Some(same) = new.same_real(old, idx) {
+            let real = old.real(idx).and_then(|real| new.real_at(same(real.service)?, real.dest.addr, real.dest.port));
+            if let Some(same) = real {
                 next.set_real(same, standing);
                 let weight = self.weight(idx).filter(|_| new.real(same).is_some_and(|r| r.dynamic == Switch::On));
                 next.weights.extend(weight.map(|weight| (same, weight)));
             }
         }
         for (idx, standing) in self.sorries() {
-            let same = old.service(idx).and_then(|service| new.same_service(old, service));
-            if let Some(same) = same.filter(|idx| new.service(*idx).is_some_and(|s| s.sorry.is_some())) {
+            if let Some(same) = same(idx).filter(|idx| new.service(*idx).is_some_and(|s| s.sorry.is_some())) {
                 next.set_sorry(same, standing);
             }
         }
@@ -245,6 +248,10 @@ impl Desired {
 impl Desired {
     /// What is to be drained in the words of the next generation. The next one says for how long; of a service that goes, the old one.
     fn drain(&self, now: Mono, old: &Ledger, new: &Ledger) -> BTreeMap<DestKey, Mono> {
+        let drains = |ledger: &Ledger| ledger.services().any(|(_, service)| service.drain.is_some());
+        if self.draining.is_empty() && !drains(old) && !drains(new) {
+            return BTreeMap::new();
+        }
         let mut draining = self.draining.clone();
         for (idx, real) in old.reals().filter(|(idx, _)| self.real(*idx) == Some(Standing::Serving)) {
             let Some(service) = old.service(real.service) else { continue };

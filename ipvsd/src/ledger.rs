@@ -315,12 +315,9 @@ impl Ledger {
             .or_else(|| service.keys.iter().find_map(|key| self.service_with(key)))
     }
 
-    /// The real server of an earlier ledger, here: one of the same service with its address and port.
-    pub fn same_real(&self, earlier: &Ledger, idx: RealIdx) -> Option<RealIdx> {
-        let real = earlier.real(idx)?;
-        let service = self.same_service(earlier, earlier.service(real.service)?)?;
-        // Two lines for one destination: the first one counts.
-        let wanted = Some((service, real.dest.addr, real.dest.port));
+    /// The real server of a service with that address and port, the first if there are more.
+    pub fn real_at(&self, service: ServiceIdx, addr: IpAddr, port: u16) -> Option<RealIdx> {
+        let wanted = Some((service, addr, port));
         let first = self.by_dest.partition_point(|idx| self.real(*idx).map(place) < wanted);
         self.by_dest.get(first).copied().filter(|idx| self.real(*idx).map(place) == wanted)
     }

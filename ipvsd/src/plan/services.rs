@@ -9,7 +9,7 @@
 use super::{IpvsOp, IpvsPlan, Removal, View};
 use crate::observed::{self, DestFact, ServiceFact, Table};
 use crate::patience::Item;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 use ipc::config::ServiceIdx;
@@ -119,46 +119,48 @@ fn service(view: &View<'_, Table>, key: &ServiceKey, plan: &mut IpvsPlan) {
 }
 
 fn dests(view: &View<'_, Table>, key: &ServiceKey, plan: &mut IpvsPlan) {
-    let (order, wishes) = wishes(view, key);
+    let wanted = wanted(view, key);
     let there = view.there.service(key);
-    for at in &order {
-        let Some((wish, dest)) = wishes.get(at) else { continue };
-        if *wish < Wish::Inhibited {
-            continue;
-        }
-        match there.and_then(|service| service.dest(*at)) {
-            Some(found) if found == *dest => plan.settled(view, Item::Dest(*key, dest.addr, dest.port)),
-            Some(_) => plan.push(view, IpvsOp::EditDest(*key, *dest)),
-            None => plan.push(view, IpvsOp::AddDest(*key, *dest)),
+    let mut in_order: Vec<&Wanted> = wanted.iter().filter(|wanted| wanted.wish >= Wish::Inhibited).collect();
+    in_order.sort_unstable_by_key(|wanted| wanted.place);
+    for Wanted { fact, .. } in in_order {
+        match there.and_then(|service| service.dest((fact.addr, fact.port))) {
+            Some(found) if found == *fact => plan.settled(view, Item::Dest(*key, fact.addr, fact.port)),
+            Some(_) => plan.push(view, IpvsOp::EditDest(*key, *fact)),
+            None => plan.push(view, IpvsOp::AddDest(*key, *fact)),
         }
     }
     if view.removal == Removal::NotYet {
         return;
     }
-    for (addr, port) in there.into_iter().flat_map(observed::Service::places) {
-        if wishes.get(&(addr, port)).is_none_or(|(wish, _)| *wish == Wish::Gone) {
-            plan.push(view, IpvsOp::RemoveDest(*key, addr, port));
+    for at in there.into_iter().flat_map(observed::Service::places) {
+        let wish = wanted.binary_search_by_key(&at, Wanted::at).ok().and_then(|n| wanted.get(n));
+        if wish.is_none_or(|wanted| wanted.wish == Wish::Gone) {
+            plan.push(view, IpvsOp::RemoveDest(*key, at.0, at.1));
         }
     }
 }
 
-type Wishes = BTreeMap<(IpAddr, u16), (Wish, DestFact)>;
+/// What is wanted of one destination of a service.
+#[derive(Clone, Copy, Debug)]
+struct Wanted {
+    /// Its place in the order of the file, the sorry server after the real servers, then what is drained.
+    place: usize,
+    wish: Wish,
+    fact: DestFact,
+}
 
-/// The destinations of a service in the order of the file, the sorry server last, then what is drained. Where two lines name the
-/// same destination (a sorry server that is a real server too, two groups that share an address) the greater wish counts.
-fn wishes(view: &View<'_, Table>, key: &ServiceKey) -> (Vec<(IpAddr, u16)>, Wishes) {
-    let mut order = Vec::new();
-    let mut wishes = Wishes::new();
-    let mut wish = |wish: Wish, fact: DestFact| {
-        let at = (fact.addr, fact.port);
-        let entry = wishes.entry(at).or_insert_with(|| {
-            order.push(at);
-            (wish, fact)
-        });
-        if wish > entry.0 {
-            *entry = (wish, fact);
-        }
-    };
+impl Wanted {
+    fn at(&self) -> (IpAddr, u16) {
+        (self.fact.addr, self.fact.port)
+    }
+}
+
+/// The destinations of a service by address and port. Where two lines name the same destination (a sorry server that is a real server
+/// too, two groups that share an address) the greater wish counts, in the place of the first.
+fn wanted(view: &View<'_, Table>, key: &ServiceKey) -> Vec<Wanted> {
+    let mut all = Vec::new();
+    let mut wish = |wish: Wish, fact: DestFact| all.push(Wanted { place: all.len(), wish, fact });
     for idx in view.ledger.users_of(key) {
         let Some(service) = view.ledger.service(idx) else { continue };
         let reals = view.ledger.reals_of(idx).iter();
@@ -182,7 +184,15 @@ fn wishes(view: &View<'_, Table>, key: &ServiceKey) -> (Vec<(IpAddr, u16)>, Wish
             wish(Wish::Inhibited, DestFact { weight: 0, ..found });
         }
     }
-    (order, wishes)
+    all.sort_unstable_by_key(|wanted| (wanted.at(), wanted.place));
+    all.dedup_by(|later, first| {
+        let same = later.at() == first.at();
+        if same && later.wish > first.wish {
+            *first = Wanted { place: first.place, ..*later };
+        }
+        same
+    });
+    all
 }
 
 /// A sorry server that is not needed goes, or stays without weight. COMPAT: keepalived 2.2.7, `sorry_server_inhibit`.

@@ -32,8 +32,8 @@ use ipc::msg::control::AtStop;
 use ipc::time::Mono;
 
 /// Most requests in one batch. Only refusals and the last one are answered; were all refused, their answers (about 1 KiB each)
-/// would fill half of the receive buffer.
-pub const BATCH_LIMIT: usize = 4096;
+/// would fit into a fraction of the receive buffer. More would not be faster, and memory is needed for so many.
+pub const BATCH_LIMIT: usize = 512;
 /// Least time between two pictures because of an answer that did not fit, or that was lost.
 const DUMP_PAUSE: Duration = Duration::from_millis(200);
 /// Pause before the family is asked for again when the answer was lost.

@@ -14,7 +14,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 use nix::unistd::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead as _, Read};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -129,9 +129,10 @@ fn may_name(file: impl Read) -> bool {
 
 fn contains(text: &[u8], word: &[u8]) -> bool {
     let Some((first, others)) = word.split_first() else { return true };
-    let mut rest = text.iter();
-    while rest.any(|byte| byte == first) {
-        if rest.as_slice().starts_with(others) {
+    let mut rest = text;
+    // Reading a slice does not fail.
+    while rest.skip_until(*first).is_ok_and(|skipped| skipped > 0) {
+        if rest.starts_with(others) {
             return true;
         }
     }
