@@ -20,7 +20,10 @@ impl Engine {
         else {
             return;
         };
-        if state.seldom().says == says {
+        // The first time that anything is said of the weight ipvsd hears of it in any case: it keeps what it was told before a reload, or
+        // by an earlier process.
+        let first = real_state.parts.is_none();
+        if !first && state.seldom().says == says {
             return;
         }
         let before = real_state.weight(real);
@@ -30,6 +33,9 @@ impl Engine {
         real_state.parts = Some(real_state.parts.unwrap_or_default().saturating_sub(was).saturating_add(is));
         let after = real_state.weight(real);
         if before == after {
+            if first {
+                self.say_real(real_idx, out);
+            }
             return;
         }
         let health = real_state.health();

@@ -1,9 +1,10 @@
 //! Commands as checks, in virtual time.
 
 use super::world::{Build, World};
-use crate::engine::Event;
+use crate::engine::{Engine, Event};
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::time::Duration;
 use ipc::config::check::CheckerKind;
 use ipc::config::file::{FileWeight, TrackFile};
 use ipc::config::vrrp::Switch;
@@ -116,6 +117,38 @@ fn its_exit_code_is_the_weight_and_counts_for_the_quorum() {
     assert_eq!(w.real(0), Standing::Serving, "that was the command of the generation before");
     end(&mut w, 9, Outcome::Exited(1));
     assert_eq!(w.real(0), Standing::Absent);
+}
+
+/// ipvsd keeps the weight that it was told last, over a reload and over the end of a checkd: the first word of a new checker undoes it, even
+/// if that is the configured weight.
+#[test]
+fn a_weight_of_before_does_not_stay() {
+    let weight = |w: &World| w.ipvs.as_ref().unwrap().weights[&RealIdx(0)];
+    let with = |timeout| {
+        let mut b = Build::default();
+        b.service("VS", |_| {});
+        b.real("127.0.0.2:80", |r| r.weight = 10);
+        b.misc("/bin/check", |m| (m.dynamic, m.timeout) = (Switch::On, Duration::from_secs(timeout)));
+        b.config
+    };
+    // 12 says the configured weight as a number.
+    for configured in [0, 12] {
+        let mut w = World::new();
+        w.start(with(3));
+        w.pass_secs(1.0);
+        end(&mut w, 500, Outcome::Exited(7));
+        assert_eq!(weight(&w), 5);
+        let mut another = World::with(Engine::new(64), w.ipvs.clone().unwrap());
+        another.start(with(3));
+        w.activate(with(4));
+        for mut w in [w, another] {
+            w.pass_secs(1.0);
+            let lines = w.lines.len();
+            end(&mut w, 500, Outcome::Exited(configured));
+            assert_eq!(weight(&w), 10, "{configured}");
+            assert!(!w.said(lines).iter().any(|line| line.contains("Changing")), "{:?}", w.said(lines));
+        }
+    }
 }
 
 /// keepalived 2.2.7 reads files before it begins: nobody hears of a server that a file keeps down, and none is put in for a moment.
