@@ -79,6 +79,8 @@ pub enum Fault {
     Signalled(u8),
     /// The command was ended after its timeout.
     RanTooLong,
+    /// The command cannot be started any more.
+    NotStarted,
     /// The number in the file.
     Number,
     /// The BFD session is down.

@@ -4,7 +4,8 @@ use super::{Fault, Verdict};
 use ipc::config::vrrp::Switch;
 use ipc::msg::control::Outcome;
 
-/// The verdict, and the weight that the command gives the server. `None`: the command could not be started, which says nothing of the server.
+/// The verdict, and the weight that the command gives the server. `None`: the command could not be started. If it never
+/// was, that says nothing of the server.
 ///
 /// COMPAT: keepalived 2.2.7, measured: 0 is well, and the weight is the configured one again; with `misc_dynamic` 2 to 255 are well, and
 /// the weight is 2 less.

@@ -348,7 +348,8 @@ pub static DIFFERENCES: &[Difference] = &[
         "commands-that-cannot-start",
         "a MISC_CHECK whose command is missing, may not be run, or cannot be started",
         "one that is missing at the start is left out of the configuration; one that goes later is a failure",
-        "it says nothing of the server, which stays as it is; that is logged, and the command is tried every `delay_loop`",
+        "one that has never run says nothing of the server, which stays as it is: it is logged, and tried every `delay_loop`; one that goes \
+         later is a failure",
         "what this machine cannot do is not the fault of the server",
     ),
     running(

@@ -90,6 +90,9 @@ impl Engine {
             let next = self.deadlines.of(*checker_idx).map(|at| at.since(now).as_secs_f64()).unwrap_or_default();
             let _ = writeln!(text, "     {kind} of {}, {:?}, {doing}", checker.target, state.schedule.health());
             let _ = writeln!(text, "       failures = {}, retry = {}", state.schedule.failures(), checker.retry);
+            if state.seldom().not_tried_noted {
+                let _ = writeln!(text, "       the last probe could not be made");
+            }
             if let Some(number) = self.number_of(&checker.kind) {
                 let _ = writeln!(text, "       number in the file = {number}");
             }

@@ -309,6 +309,7 @@ fn how_it_ended(fault: Fault) -> Option<String> {
         Fault::RanTooLong => None,
         Fault::Exited(status) => Some(format!("exited with status {status}")),
         Fault::Signalled(signal) => Some(format!("due to signal {signal}")),
+        Fault::NotStarted => Some(String::from("could not be started")),
         _ => Some(String::from("without a status")),
     }
 }

@@ -78,6 +78,8 @@ pub(super) struct Seldom {
     pub mismatch_noted: bool,
     /// The last probe could not be made for a reason of this machine, and that was said.
     pub not_tried_noted: bool,
+    /// Its command has run since the checker began.
+    pub has_run: bool,
     /// What it says of the weight.
     pub says: Says,
     /// `regex` of its pages.
@@ -91,6 +93,7 @@ pub(super) struct Seldom {
 static NOTHING: Seldom = Seldom {
     mismatch_noted: false,
     not_tried_noted: false,
+    has_run: false,
     says: Says::Nothing,
     patterns: Vec::new(),
     certificate_ends: None,

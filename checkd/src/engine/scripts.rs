@@ -2,13 +2,13 @@
 
 use super::live::{Phase, Says};
 use super::{Action, Engine, Stage};
-use crate::check::{Verdict, misc};
+use crate::check::{Fault, Verdict, misc};
 use alloc::vec::Vec;
 use ipc::config::check::CheckerKind;
 use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, Generation};
-use ipc::msg::control::{Cause, ProbeEnded, Run};
+use ipc::msg::control::{Cause, Outcome, ProbeEnded, Run};
 use ipc::time::Mono;
 
 impl Engine {
@@ -30,15 +30,32 @@ impl Engine {
         }
         let Some(idx) = self.running.get(&ended.script).copied() else { return };
         let Some(dynamic) = self.misc_of(idx).map(|misc| misc.dynamic) else { return };
-        let Some((verdict, weight)) = misc::read(dynamic, ended.outcome) else {
-            return self.not_tried(now, idx, "it could not be started", out);
+        let (verdict, weight) = match misc::read(dynamic, ended.outcome) {
+            Some(read) => read,
+            // COMPAT: keepalived 2.2.7, measured: a command that goes is a failure.
+            None if self.has_run(idx) => (Verdict::Fail(Fault::NotStarted), None),
+            None => return self.not_tried(now, idx, "it could not be started", out),
         };
+        let members = self.with_followers(idx);
         if dynamic == Switch::On && verdict == Verdict::Pass {
-            for idx in self.with_followers(idx) {
-                self.says(idx, weight.map_or(Says::Nothing, Says::Is), out);
+            for member in &members {
+                self.says(*member, weight.map_or(Says::Nothing, Says::Is), out);
             }
         }
         self.ended(now, idx, verdict.into(), out);
+        let Stage::Live(live) = &mut self.stage else { return };
+        for member in members {
+            if let Some(state) = live.checkers.at_mut(member) {
+                let seldom = state.seldom_mut();
+                seldom.has_run = true;
+                seldom.not_tried_noted = ended.outcome == Outcome::NotStarted;
+            }
+        }
+    }
+
+    fn has_run(&self, idx: CheckerIdx) -> bool {
+        let Stage::Live(live) = &self.stage else { return false };
+        live.checkers.at(idx).is_some_and(|state| state.seldom().has_run)
     }
 
     /// What was running when another configuration began to count was ended with the one that was left: it runs anew.

@@ -10,7 +10,7 @@ use ipc::config::file::{FileWeight, TrackFile};
 use ipc::config::vrrp::Switch;
 use ipc::config::{FileIdx, Generation, Origin, RealIdx, ScriptIdx};
 use ipc::machine::Machine;
-use ipc::msg::control::{Cause, Outcome, ProbeEnded};
+use ipc::msg::control::{Cause, DumpKind, Outcome, ProbeEnded};
 use ipc::msg::reals::Standing;
 
 fn end(w: &mut World, script: u16, outcome: Outcome) {
@@ -57,19 +57,40 @@ fn it_runs_from_start_to_start() {
     );
     end(&mut w, 500, Outcome::Exited(0));
     assert_eq!(w.real(0), Standing::Serving);
-    // What could not be started says nothing of the server, and is told once.
-    for _ in 0..2 {
-        w.pass_secs(3.1);
-        end(&mut w, 500, Outcome::NotStarted);
-        assert_eq!(w.real(0), Standing::Serving);
-    }
-    let told = |w: &World| w.said(0).iter().filter(|l| l.contains("cannot run /bin/check for service")).count();
-    assert_eq!(told(&w), 1);
     // Nobody asked: nothing follows.
     let (lines, before) = (w.lines.len(), w.engine.deadline());
     end(&mut w, 500, Outcome::Exited(1));
     end(&mut w, 7, Outcome::Exited(1));
     assert_eq!((w.lines.len(), w.engine.deadline()), (lines, before));
+}
+
+/// One that never could be started says nothing of its server; one that goes later is a failure.
+#[test]
+fn a_command_that_cannot_be_started() {
+    let dump = |w: &mut World| {
+        w.event(Event::Dump { kind: DumpKind::Data, wall: 0 });
+        w.lines.pop().unwrap().1.contains("the last probe could not be made")
+    };
+    let mut w = World::new();
+    w.start(one(Switch::Off).config);
+    for _ in 0..2 {
+        w.pass_secs(3.1);
+        end(&mut w, 500, Outcome::NotStarted);
+        assert_eq!((w.real(0), dump(&mut w)), (Standing::Serving, true));
+    }
+    let told = w.said(0).iter().filter(|line| line.contains("cannot run /bin/check for service")).count();
+    assert_eq!(told, 1);
+    w.pass_secs(3.1);
+    end(&mut w, 500, Outcome::Exited(0));
+    assert_eq!((w.real(0), dump(&mut w)), (Standing::Serving, false));
+    // What it was is known after a reload, too.
+    w.activate(one(Switch::Off).config);
+    w.pass_secs(3.1);
+    end(&mut w, 500, Outcome::NotStarted);
+    assert_eq!((w.real(0), dump(&mut w)), (Standing::Absent, true));
+    let failed =
+        "Misc check for [[127.0.0.2]:tcp:80 VS VS] by [/bin/check] failed with retry disabled (could not be started).";
+    assert!(w.said(0).contains(&failed), "{:#?}", w.said(0));
 }
 
 #[test]
