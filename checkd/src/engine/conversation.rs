@@ -37,6 +37,8 @@ pub(super) enum Conversation {
 pub(super) struct Held {
     pub reals: BTreeMap<RealIdx, Standing>,
     pub sorry: BTreeMap<ServiceIdx, Standing>,
+    /// The first real server that may be said next: they ascend, so that what an answer asks for is bounded.
+    next: u32,
 }
 
 impl Engine {
@@ -75,8 +77,10 @@ impl Engine {
             IpvsToCheck::Opened { .. } | IpvsToCheck::NotOpened { .. } => {}
             // More than was asked.
             _ if self.conversation != Conversation::Asked => {}
-            IpvsToCheck::HeldReals { .. } if matches!(self.stage, Stage::Live(_)) => {}
+            // How things stand is known here.
+            IpvsToCheck::HeldReals { .. } | IpvsToCheck::HeldSorry { .. } if matches!(self.stage, Stage::Live(_)) => {}
             IpvsToCheck::HeldReals { first, last, standing } => {
+                self.held.next = last.0.saturating_add(1);
                 self.held.reals.extend((first.0..=last.0).map(|real| (RealIdx(real), standing)));
             }
             IpvsToCheck::HeldSorry { service, standing } => {
@@ -94,11 +98,14 @@ impl Engine {
         self.say_everything(out);
     }
 
-    /// What a message names that does not exist.
+    /// What a message names that does not exist, or is not to be named now.
     fn unknown(&self, message: &IpvsToCheck) -> Option<String> {
         match *message {
             IpvsToCheck::HeldReals { last, .. } if !self.config().is_some_and(|c| c.reals.has(last)) => {
                 Some(format!("it holds real server {}, which is not there", last.0))
+            }
+            IpvsToCheck::HeldReals { first, last, .. } if first.0 < self.held.next || last < first => {
+                Some(format!("it holds real servers {} to {}, which are not what may be said now", first.0, last.0))
             }
             IpvsToCheck::HeldSorry { service, .. } if !self.config().is_some_and(|c| c.services.has(service)) => {
                 Some(format!("it holds the sorry server of service {}, which is not there", service.0))

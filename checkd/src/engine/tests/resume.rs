@@ -1,9 +1,13 @@
 //! A new process where another has been: it goes on.
 
 use super::world::{Build, Ipvs, Server, WELL, World, all_up};
-use crate::engine::{ANSWER_WAIT, Engine, Event};
-use ipc::config::RealIdx;
-use ipc::msg::reals::Standing;
+use crate::engine::{ANSWER_WAIT, Action, Engine, Event};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use ipc::config::{Generation, RealIdx};
+use ipc::machine::Machine;
+use ipc::msg::reals::{IpvsToCheck, Standing};
+use ipc::time::Mono;
 
 const A: &str = "127.0.0.2:80";
 const B: &str = "127.0.0.3:80";
@@ -121,6 +125,42 @@ fn ipvsd_may_come_late() {
     w.event(Event::IpvsAttached);
     assert_eq!((w.real(0), w.real(1)), (Standing::Serving, Standing::Absent));
     assert_eq!(w.ipvs.as_ref().unwrap().synced, 1);
+}
+
+/// Real servers are named in ascending order, none twice.
+#[test]
+fn what_is_held_is_said_in_order() {
+    let held = |(first, last)| {
+        let (first, last, standing) = (RealIdx(first), RealIdx(last), Standing::Serving);
+        Event::Ipvs { generation: Generation(1), message: IpvsToCheck::HeldReals { first, last, standing } }
+    };
+    let after = |ranges: &[(u32, u32)]| {
+        let mut engine = Engine::new(64);
+        let config = Box::new(build().config);
+        let begin =
+            [Event::IpvsAttached, Event::Configure { generation: Generation(1), config, seed: 0 }, Event::Activate];
+        let mut out = Vec::new();
+        for event in begin.into_iter().chain(ranges.iter().copied().map(held)) {
+            engine.step(Mono(0), event, &mut out);
+        }
+        out.iter().any(|action| matches!(action, Action::IpvsViolation(_)))
+    };
+    for ranges in [[(1, 1), (0, 0)], [(0, 1), (1, 1)], [(0, 0), (0, 0)], [(1, 0), (1, 1)], [(0, 1), (2, 2)]] {
+        assert!(after(&ranges), "{ranges:?}");
+    }
+    for ranges in [&[(0, 1)][..], &[(0, 0), (1, 1)], &[(1, 1)]] {
+        assert!(!after(ranges), "{ranges:?}");
+    }
+}
+
+/// What ipvsd holds is of use at the beginning alone.
+#[test]
+fn what_is_held_is_not_kept_later() {
+    let mut w = World::new();
+    w.start(build().config);
+    w.event(Event::IpvsAttached);
+    assert!(!w.ipvs.as_ref().unwrap().sorry.is_empty(), "there is nothing to say");
+    assert!(w.engine.held.reals.is_empty() && w.engine.held.sorry.is_empty());
 }
 
 #[test]
