@@ -74,8 +74,6 @@ pub struct Engine {
     addresses: BTreeMap<ServiceIdx, Presence>,
     /// The numbers in the files of the generation that counts.
     files: BTreeMap<FileIdx, i32>,
-    /// The files that were handed over at all.
-    seen: BTreeSet<FileIdx>,
     correspondence: Correspondence,
     /// How the BFD sessions of the generation that counts stand, as far as vrrpd has said.
     sessions: BTreeMap<BfdIdx, SessionState>,
@@ -94,7 +92,12 @@ enum Stage {
     /// No configuration counts yet.
     Idle,
     /// One counts; ipvsd is being asked how things stand.
-    Asking { configured: Box<Configured>, since: Mono },
+    Asking {
+        configured: Box<Configured>,
+        since: Mono,
+        /// Files of its FILE_CHECKs that have yet to be handed over.
+        awaited: BTreeSet<FileIdx>,
+    },
     /// Checks are made.
     Live(Box<Live>),
     /// Checks are over; mails may still be delivered until then.
@@ -130,7 +133,6 @@ impl Engine {
             mails: Mails::default(),
             addresses: BTreeMap::new(),
             files: BTreeMap::new(),
-            seen: BTreeSet::new(),
             correspondence: Correspondence::default(),
             sessions: BTreeMap::new(),
         }
@@ -167,11 +169,13 @@ impl Engine {
         if let Some(configured) = self.prepared.take() {
             // Those of the new generation come next, under its own indices.
             self.files.clear();
-            self.seen.clear();
             self.correspondence.turn(configured.generation, &configured.config);
             self.sessions.clear();
             match core::mem::replace(&mut self.stage, Stage::Idle) {
-                Stage::Idle | Stage::Asking { .. } => self.stage = Stage::Asking { configured, since: now },
+                Stage::Idle | Stage::Asking { .. } => {
+                    let awaited = files::of_checkers(&configured.config);
+                    self.stage = Stage::Asking { configured, since: now, awaited };
+                }
                 Stage::Live(old) => self.reload(now, *old, *configured, out),
                 over @ (Stage::Leaving { .. } | Stage::Stopped) => self.stage = over,
             }

@@ -26,7 +26,7 @@ impl Engine {
     /// its checker from nothing and puts dead servers into service until their first failure.
     pub(super) fn begin(&mut self, now: Mono, out: &mut Vec<Action>) {
         let (configured, since) = match core::mem::replace(&mut self.stage, Stage::Idle) {
-            Stage::Asking { configured, since } => (configured, since),
+            Stage::Asking { configured, since, .. } => (configured, since),
             other => {
                 self.stage = other;
                 return;

@@ -5,8 +5,9 @@ use super::live::{CheckerState, Live, Phase, Says};
 use super::{Action, Engine, Stage, lines};
 use crate::check::schedule::{Begin, Health};
 use crate::check::{Verdict, file};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use ipc::config::check::{Checker, CheckerKind};
+use ipc::config::check::{CheckConfig, Checker, CheckerKind};
 use ipc::config::{CheckerIdx, FileIdx, Generation};
 use ipc::time::Mono;
 use ipc::tracked;
@@ -17,7 +18,9 @@ impl Engine {
         if self.generation() != Some(of) {
             return;
         }
-        self.seen.insert(idx);
+        if let Stage::Asking { awaited, .. } = &mut self.stage {
+            awaited.remove(&idx);
+        }
         self.file_is(idx, text, out);
         if self.conversation == Conversation::Answered && !self.waits_for_files() {
             self.answered(now, out);
@@ -27,13 +30,7 @@ impl Engine {
     /// Whether it is to be begun, and files have yet to be handed over: a server that a file keeps out of service must not serve until that
     /// is known. COMPAT: keepalived reads its files before it begins.
     pub(super) fn waits_for_files(&self) -> bool {
-        let Stage::Asking { configured, .. } = &self.stage else { return false };
-        configured
-            .config
-            .checkers
-            .rows()
-            .iter()
-            .any(|checker| matches!(&checker.kind, CheckerKind::File { file, .. } if !self.seen.contains(file)))
+        matches!(&self.stage, Stage::Asking { awaited, .. } if !awaited.is_empty())
     }
 
     /// A checker at its beginning, as its file has it; `None` where nothing is known of a file.
@@ -90,6 +87,15 @@ impl Engine {
             _ => None,
         }
     }
+}
+
+/// The files of all FILE_CHECKs.
+pub(super) fn of_checkers(config: &CheckConfig) -> BTreeSet<FileIdx> {
+    let file = |checker: &Checker| match &checker.kind {
+        CheckerKind::File { file, .. } => Some(*file),
+        _ => None,
+    };
+    config.checkers.rows().iter().filter_map(file).collect()
 }
 
 /// What a checker does when nothing is done for it.
