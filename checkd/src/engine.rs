@@ -167,8 +167,7 @@ impl Engine {
 
     fn activate(&mut self, now: Mono, out: &mut Vec<Action>) {
         if let Some(configured) = self.prepared.take() {
-            // Those of the new generation come next, under its own indices.
-            self.files.clear();
+            self.carry_numbers(&configured.config);
             self.correspondence.turn(configured.generation, &configured.config);
             self.sessions.clear();
             match core::mem::replace(&mut self.stage, Stage::Idle) {

@@ -1,11 +1,14 @@
 //! FILE_CHECK: the supervisor hands the file over when it may have changed; what its number says counts at once.
+//!
+//! At a start nothing begins before the files are known. At a reload they are handed over behind the activation: what is added or changed
+//! begins by the number that its file had before, and as it is configured where nothing was known of the file.
 
 use super::conversation::Conversation;
 use super::live::{CheckerState, Live, Phase, Says};
 use super::{Action, Engine, Stage, lines};
 use crate::check::schedule::{Begin, Health};
 use crate::check::{Verdict, file};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind};
 use ipc::config::{CheckerIdx, FileIdx, Generation};
@@ -31,6 +34,15 @@ impl Engine {
     /// is known. COMPAT: keepalived reads its files before it begins.
     pub(super) fn waits_for_files(&self) -> bool {
         matches!(&self.stage, Stage::Asking { awaited, .. } if !awaited.is_empty())
+    }
+
+    /// Keeps what is known of files that the next configuration has, too, under its indices. All of them are handed over next.
+    pub(super) fn carry_numbers(&mut self, next: &CheckConfig) {
+        let files = self.config().into_iter().flat_map(|config| config.files.iter());
+        let known: BTreeMap<&str, i32> =
+            files.filter_map(|(idx, file)| Some((file.path.as_str(), *self.files.get(&idx)?))).collect();
+        let carried = next.files.iter().filter_map(|(idx, file)| Some((idx, *known.get(file.path.as_str())?)));
+        self.files = carried.collect();
     }
 
     /// A checker at its beginning, as its file has it; `None` where nothing is known of a file.

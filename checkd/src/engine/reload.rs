@@ -45,9 +45,11 @@ impl Engine {
                 came_from.insert(same, idx);
                 old.checkers.at_mut(same).map(CheckerState::take)
             });
-            // A new checker of a server that is down must pass; of any other it begins as it is configured.
+            // A new checker that its file does not judge must pass if its server is down; of any other it begins as it is configured.
             let down = old_real.and_then(|real| old.reals.at(real)).is_some_and(|real| real.health() == Health::Down);
-            let state = state.unwrap_or_else(|| Live::fresh(checker, down.then_some(Health::Down), Begin::Added));
+            let state = state
+                .or_else(|| self.begun_by_file(checker))
+                .unwrap_or_else(|| Live::fresh(checker, down.then_some(Health::Down), Begin::Added));
             if checkers.push(state).is_err() {
                 break;
             }
@@ -85,6 +87,8 @@ impl Engine {
         }
         let kept: BTreeSet<CheckerIdx> = came_from.into_values().collect();
         self.begin_checkers(now, now, seed, |idx| !kept.contains(&idx), out);
+        // What is the same may have another file.
+        self.judge_files(|_| true, out);
         // What went has left connections to what waits for one.
         self.begin_probes(now, out);
     }

@@ -172,25 +172,29 @@ fn a_weight_of_before_does_not_stay() {
     }
 }
 
+/// A service with a real server that the number in a file judges.
+fn by_file(b: &mut Build, service: &str, path: &str, weight: i32) {
+    b.service(service, |_| {});
+    b.real("127.0.0.2:80", |r| r.weight = 3);
+    let (name, weight) = (service.to_string(), FileWeight { value: weight, reverse: Switch::Off });
+    let tracked = TrackFile { name: name.clone(), path: path.into(), weight, init: None, origin: Origin::default() };
+    let file = b.config.files.push(tracked).unwrap();
+    b.tcp("127.0.0.2:80", |c| c.kind = CheckerKind::File { file, name, weight });
+}
+
+fn hand(w: &mut World, file: u16, text: &[u8]) {
+    let generation = Generation(w.generation);
+    w.event(Event::File { generation, file: FileIdx(file), text: text.to_vec() });
+}
+
 /// keepalived 2.2.7 reads files before it begins: nobody hears of a server that a file keeps down, and none is put in for a moment.
 #[test]
 fn files_count_from_the_beginning() {
     let mut b = Build::default();
-    for (n, weight) in [0, 2].into_iter().enumerate() {
-        b.service(["VS 0", "VS 1"][n], |_| {});
-        b.real("127.0.0.2:80", |r| r.weight = 3);
-        let file = b.config.files.push(track_file()).unwrap();
-        b.tcp("127.0.0.2:80", |c| {
-            let weight = FileWeight { value: weight, reverse: Switch::Off };
-            c.kind = CheckerKind::File { file, name: n.to_string(), weight };
-        });
-    }
+    by_file(&mut b, "VS 0", "/0", 0);
+    by_file(&mut b, "VS 1", "/1", 2);
     let mut w = World::new();
     w.start(b.config.clone());
-    let hand = |w: &mut World, file: u16, text: &[u8]| {
-        let generation = Generation(w.generation);
-        w.event(Event::File { generation, file: FileIdx(file), text: text.to_vec() });
-    };
     hand(&mut w, 0, b"1");
     assert!(w.lines.is_empty(), "it waits for the other one: {:?}", w.lines);
     hand(&mut w, 1, b"5");
@@ -211,7 +215,27 @@ fn files_count_from_the_beginning() {
     assert_eq!((w.real(0), w.real(1)), (Standing::Serving, Standing::Serving));
 }
 
-fn track_file() -> TrackFile {
-    let weight = FileWeight { value: 1, reverse: Switch::Off };
-    TrackFile { name: "f".into(), path: "/f".into(), weight, init: None, origin: Origin::default() }
+/// What was known of a file counts at once for what a reload adds or changes.
+#[test]
+fn files_count_from_the_beginning_of_a_reload() {
+    let with = |services: &[(&str, &str, i32)]| {
+        let mut b = Build::default();
+        services.iter().for_each(|(service, path, weight)| by_file(&mut b, service, path, *weight));
+        b.config
+    };
+    let weight = |w: &World| w.ipvs.as_ref().unwrap().weights[&RealIdx(0)];
+    let mut w = World::new();
+    w.start(with(&[("DOWN", "/down", 0), ("VS", "/weight", 2)]));
+    hand(&mut w, 0, b"1");
+    hand(&mut w, 1, b"5");
+    assert_eq!(w.real(0), Standing::Absent);
+    let runs = w.runs.len();
+    w.activate(with(&[("VS", "/weight", 3), ("DOWN", "/down", 0), ("NEW", "/down", 0)]));
+    assert_eq!(weight(&w), 3 + 3 * 5);
+    assert_eq!((w.real(1), w.real(2), w.runs.len()), (Standing::Absent, Standing::Absent, runs));
+    // Another file under the same name.
+    w.activate(with(&[("VS", "/down", 3), ("DOWN", "/down", 0), ("NEW", "/down", 0)]));
+    hand(&mut w, 0, b"1");
+    assert_eq!(weight(&w), 3 + 3);
+    assert_eq!((w.real(0), w.runs.len()), (Standing::Serving, runs));
 }
