@@ -14,7 +14,7 @@ use ipc::config::vrrp::Switch;
 use ipc::config::{CheckerIdx, Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::msg::Role;
 use ipc::msg::control::{AtStop, Cause, Down, DumpKind, FromCheck, LogSetup, Run, Sink, StopMode, ToCheck, Up};
-use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing, alike};
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -144,11 +144,9 @@ impl Checkd {
                 self.heard.push(message);
                 match message {
                     CheckToIpvs::Resync => {
-                        answer = self
-                            .reals
-                            .iter()
-                            .map(|(r, s)| IpvsToCheck::HeldReals { first: *r, last: *r, standing: *s })
-                            .collect();
+                        let reals = alike(self.reals.iter().map(|(real, standing)| (*real, *standing))).into_iter();
+                        let held = |(first, last, standing)| IpvsToCheck::HeldReals { first, last, standing };
+                        answer = reals.map(held).collect();
                         answer.push(IpvsToCheck::Synced);
                     }
                     CheckToIpvs::SetReal { real, want } => drop(self.reals.insert(real, want)),

@@ -4,13 +4,13 @@ use super::world::{Build, RELEASE};
 use crate::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::check::CheckConfig;
 use ipc::config::vrrp::Switch;
-use ipc::config::{Generation, RealIdx, ServiceIdx};
+use ipc::config::{FileIdx, Generation, RealIdx, ServiceIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::DumpKind;
 use ipc::msg::reals::{IpvsToCheck, Standing};
@@ -32,6 +32,9 @@ fn config(which: u8) -> CheckConfig {
                 c.alpha = if which & 8 == 0 { Switch::Off } else { Switch::On };
             });
             b.http(address, &["/a", "/b"], |c| c.timeout = Duration::from_millis(u64::from(which) * 40));
+        }
+        if n == 1 {
+            b.file("127.0.0.4:80", name, "/f", i32::from(which % 4) - 1);
         }
     }
     b.config
@@ -77,9 +80,16 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Event(Event::Discard)),
         2 => Just(Happening::Event(Event::IpvsAttached)),
         1 => Just(Happening::Event(Event::IpvsLost)),
-        2 => (1u32..4, 0u32..8, standing()).prop_map(|(generation, real, standing)| Happening::Event(Event::Ipvs {
+        // A length of 0 is what nobody may say: the last before the first.
+        3 => (1u32..4, 0u32..8, 0u32..5, standing()).prop_map(|(generation, first, length, standing)| {
+            let last = RealIdx((first + length).saturating_sub(1));
+            let message = IpvsToCheck::HeldReals { first: RealIdx(first), last, standing };
+            Happening::Event(Event::Ipvs { generation: Generation(generation), message })
+        }),
+        2 => (1u32..4, 0u16..2, -2i64..3).prop_map(|(generation, file, number)| Happening::Event(Event::File {
             generation: Generation(generation),
-            message: IpvsToCheck::HeldReals { first: RealIdx(real), last: RealIdx(real), standing },
+            file: FileIdx(file),
+            text: number.to_string().into_bytes(),
         })),
         1 => (1u32..4, 0u32..4, standing()).prop_map(|(generation, service, standing)| Happening::Event(Event::Ipvs {
             generation: Generation(generation),

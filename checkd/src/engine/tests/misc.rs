@@ -2,13 +2,10 @@
 
 use super::world::{Build, World};
 use crate::engine::{Engine, Event};
-use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
-use ipc::config::check::CheckerKind;
-use ipc::config::file::{FileWeight, TrackFile};
 use ipc::config::vrrp::Switch;
-use ipc::config::{FileIdx, Generation, Origin, RealIdx, ScriptIdx};
+use ipc::config::{FileIdx, Generation, RealIdx, ScriptIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::{Cause, DumpKind, Outcome, ProbeEnded};
 use ipc::msg::reals::Standing;
@@ -175,11 +172,7 @@ fn a_weight_of_before_does_not_stay() {
 /// A service with a real server that the number in a file judges.
 fn by_file(b: &mut Build, service: &str, path: &str, weight: i32) {
     b.service(service, |_| {});
-    b.real("127.0.0.2:80", |r| r.weight = 3);
-    let (name, weight) = (service.to_string(), FileWeight { value: weight, reverse: Switch::Off });
-    let tracked = TrackFile { name: name.clone(), path: path.into(), weight, init: None, origin: Origin::default() };
-    let file = b.config.files.push(tracked).unwrap();
-    b.tcp("127.0.0.2:80", |c| c.kind = CheckerKind::File { file, name, weight });
+    b.file("127.0.0.2:80", service, path, weight);
 }
 
 fn hand(w: &mut World, file: u16, text: &[u8]) {

@@ -10,13 +10,14 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 use ipc::config::check::{CheckConfig, Checker, CheckerKind, Endpoint, How, Http, HttpProtocol, Real, Service, Url};
+use ipc::config::file::{FileWeight, TrackFile};
 use ipc::config::ipvs::Protocol;
 use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::machine::Machine;
 use ipc::msg::control::{AtStop, Cause, News, Run, StopMode, Up};
-use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing};
+use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing, alike};
 use ipc::time::Mono;
 
 /// How a server treats a connection.
@@ -167,11 +168,8 @@ impl World {
         match word {
             CheckToIpvs::Resync => {
                 let generation = Generation(self.generation);
-                let reals = ipvs.reals.iter().map(|(real, s)| IpvsToCheck::HeldReals {
-                    first: *real,
-                    last: *real,
-                    standing: *s,
-                });
+                let reals = alike(ipvs.reals.iter().map(|(real, standing)| (*real, *standing))).into_iter();
+                let reals = reals.map(|(first, last, standing)| IpvsToCheck::HeldReals { first, last, standing });
                 let sorry = ipvs.sorry.iter().map(|(idx, s)| IpvsToCheck::HeldSorry { service: *idx, standing: *s });
                 let words = reals.chain(sorry).chain([IpvsToCheck::Synced]);
                 todo.extend(words.map(|message| Event::Ipvs { generation, message }));
@@ -330,6 +328,16 @@ impl Build {
             c.kind = CheckerKind::Http(Box::new(http));
             edit(c);
         });
+    }
+
+    /// A real server of the last service, of weight 3, that the number in a file judges.
+    pub fn file(&mut self, address: &str, name: &str, path: &str, weight: i32) {
+        self.real(address, |r| r.weight = 3);
+        let weight = FileWeight { value: weight, reverse: Switch::Off };
+        let (name, origin) = (name.to_string(), Origin::default());
+        let file = TrackFile { name: name.clone(), path: path.to_string(), weight, init: None, origin };
+        let file = self.config.files.push(file).unwrap();
+        self.tcp(address, |c| c.kind = CheckerKind::File { file, name, weight });
     }
 
     /// A service with one real server and a TCP_CHECK of it, the usual.
