@@ -407,7 +407,11 @@ fn a_reload_and_a_new_ipvsd() {
         checkd.activate(&config(&[B, A]));
         checkd.wait("the new order", |c| c.serves(0) && c.serves(1));
         assert_eq!((checkd.runs.len(), checkd.last_runs.len()), (0, 0));
+        // ipvsd forgets what its new configuration has not.
+        checkd.reals.remove(&RealIdx(1));
+        checkd.heard.clear();
         checkd.activate(&config(&[B]));
+        checkd.wait("everything said", |c| c.heard.last() == Some(&CheckToIpvs::Synced));
         let run = Run { script: ScriptIdx(21), cause: Cause::Real(RealIdx(1)) };
         assert_eq!(checkd.last_runs, [(Generation(2), run)]);
         checkd.activate(&config(&[B, A]));
