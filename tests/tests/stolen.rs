@@ -58,7 +58,7 @@ struct Attack {
     what: &'static str,
     from: &'static str,
     to: &'static str,
-    packet: Vec<u8>,
+    packets: Vec<Vec<u8>>,
     descriptors: usize,
     /// Part of the line that reports it.
     said: &'static str,
@@ -71,7 +71,7 @@ fn attack(
     messages: Outcome<Vec<u8>>,
     said: &'static str,
 ) -> Outcome<Attack> {
-    Ok(Attack { what, from, to, packet: messages?, descriptors: 0, said })
+    Ok(Attack { what, from, to, packets: vec![messages?], descriptors: 0, said })
 }
 
 /// What is wrong on every channel, whatever is said there. `good` is a message that would be right.
@@ -79,7 +79,7 @@ fn malformed<M: Serialize + Clone>(from: &'static str, to: &'static str, good: &
     let whole = frame(CURRENT, vec![good.clone()])?;
     let short = whole.get(..whole.len() - 1).unwrap_or_default().to_vec();
     let long = [whole.clone(), vec![0]].concat();
-    let make = |what, packet, descriptors, said| Attack { what, from, to, packet, descriptors, said };
+    let make = |what, packet, descriptors, said| Attack { what, from, to, packets: vec![packet], descriptors, said };
     Ok(vec![
         make("random bytes", noise(1000), 0, "malformed frame"),
         make("a truncated frame", short, 0, "malformed frame"),
@@ -117,6 +117,14 @@ fn checkd_to_ipvsd() -> Outcome<Vec<Attack>> {
     add("real servers backwards", frame(CURRENT, vec![reals(1, 0)]), "real servers 1 to 0")?;
     add("an unknown service", frame(CURRENT, vec![sorry(NOTHING)]), "service 999")?;
     add("a sorry server that the service has not", frame(CURRENT, vec![sorry(0)]), "service 0 has no sorry server")?;
+    let once = frame(CURRENT, vec![reals(0, 0)])?;
+    for (what, again) in [
+        ("real servers said again in another frame", vec![reals(0, 0)]),
+        ("real servers said again after another Resync", vec![CheckToIpvs::Resync, reals(0, 0)]),
+    ] {
+        let packets = vec![once.clone(), frame(CURRENT, again)?];
+        all.push(Attack { what, from: "checkd", to: "ipvsd", packets, descriptors: 0, said: "real servers 0 to 0" });
+    }
     Ok(all)
 }
 
@@ -267,7 +275,9 @@ impl Stage {
     fn suffer(&self, attack: &Attack) -> Outcome {
         let (sender, channel) = self.steal(attack.from, attack.to)?;
         let (before, logged) = (self.pids()?, self.daemon.log().len());
-        assert!(channel.write(&attack.packet, attack.descriptors)?, "nobody reads");
+        for packet in &attack.packets {
+            assert!(channel.write(packet, attack.descriptors)?, "nobody reads");
+        }
         drop(channel);
         self.replaced(&sender)?;
         let report = format!("{} broke the protocol", attack.from);
@@ -314,7 +324,7 @@ impl Stage {
 /// How many stages the attacks are dealt out to. On each a child dies three times at most: the third death costs a delay of
 /// one second, the next would cost two, in which a backup would take over. And on each ipvsd is accused once: the next
 /// accusation within a minute would not be believed.
-const STAGES: usize = 12;
+const STAGES: usize = 13;
 
 fn stage(number: usize) -> Outcome {
     let deal = |attacks: Vec<Attack>| attacks.into_iter().skip(number).step_by(STAGES);
@@ -397,6 +407,11 @@ fn whoever_breaks_the_protocol_is_replaced_10() -> Outcome {
 #[test]
 fn whoever_breaks_the_protocol_is_replaced_11() -> Outcome {
     stage(11)
+}
+
+#[test]
+fn whoever_breaks_the_protocol_is_replaced_12() -> Outcome {
+    stage(12)
 }
 
 /// How soon all is over when the supervisor is killed.

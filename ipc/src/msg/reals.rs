@@ -17,8 +17,9 @@ pub enum CheckToIpvs {
         /// Wanted state.
         want: Standing,
     },
-    /// How real servers whose indices follow one another shall stand in the table: many are said at once after a Resync. In one frame
-    /// no index is named twice, and they ascend: what a frame asks for is bounded.
+    /// How real servers whose indices follow one another shall stand in the table: many are said at once after a Resync. On one channel
+    /// in one generation no index is named twice by it, and they ascend, however many frames and Resyncs there are: checkd says
+    /// everything once, and many small frames cannot ask for more work than one pass over all real servers.
     SetReals {
         /// The first.
         first: RealIdx,

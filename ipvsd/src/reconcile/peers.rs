@@ -67,6 +67,8 @@ impl Vrrp {
 pub(super) struct Check {
     talk: Talk,
     removal: Removal,
+    /// The first index that [`CheckToIpvs::SetReals`] may still name on this channel in this generation.
+    unsaid: u32,
     /// Services whose addresses it wants to hear of, and what it was told.
     pub(super) watched: BTreeMap<ServiceIdx, Option<Presence>>,
 }
@@ -243,13 +245,11 @@ impl Reconciler {
     }
 
     pub(super) fn hear_check(&mut self, messages: Vec<CheckToIpvs>, out: &mut Vec<Action>) {
-        // The index that may be said next in one of many.
-        let mut next = 0;
         for message in messages {
             match message {
                 CheckToIpvs::Resync => {
-                    self.check.reset();
-                    self.check.talk = Talk::Asked;
+                    // What was said stays said: else a Resync before each pass over all real servers would make it a new one.
+                    self.check = Check { talk: Talk::Asked, unsaid: self.check.unsaid, ..Check::default() };
                 }
                 CheckToIpvs::SetReal { real, want } => {
                     if self.ledger.real(real).is_none() {
@@ -260,12 +260,12 @@ impl Reconciler {
                     self.stand(real, want);
                 }
                 CheckToIpvs::SetReals { first, last, want } => {
-                    if first.0 < next || last < first || self.ledger.real(last).is_none() {
+                    if first.0 < self.check.unsaid || last < first || self.ledger.real(last).is_none() {
                         let what = format!("real servers {} to {} are not what may be said now", first.0, last.0);
                         out.push(Action::Violation(Role::Check, what));
                         return;
                     }
-                    next = last.0.saturating_add(1);
+                    self.check.unsaid = last.0.saturating_add(1);
                     for real in first.0..=last.0 {
                         self.stand(RealIdx(real), want);
                     }

@@ -665,6 +665,41 @@ fn an_index_of_nothing_ends_the_trust_in_its_sender() {
     }
 }
 
+/// A pass over all real servers is much work for a small message: there is one on a channel in a generation, however it is cut into
+/// frames and whatever is said between them.
+#[test]
+fn many_real_servers_are_said_once_on_a_channel_in_a_generation() {
+    let reals = |first, last, want| CheckToIpvs::SetReals { first: RealIdx(first), last: RealIdx(last), want };
+    let all = |want| reals(0, 3, want);
+    let prepared = || {
+        let mut machine = Reconciler::new();
+        let mut out = Vec::new();
+        machine.step(Mono(1), Event::Configure(Generation(1), Box::new(config(0))), &mut out);
+        machine.step(Mono(1), Event::Activate(Generation(1)), &mut out);
+        machine.step(Mono(1), Event::CheckAttached, &mut out);
+        machine.step(Mono(1), Event::Configure(Generation(2), Box::new(config(0))), &mut out);
+        machine
+    };
+    let (first, again) = (all(Standing::Serving), all(Standing::Absent));
+    let say = |words: &[CheckToIpvs]| Event::FromCheck(words.to_vec());
+    for (what, events, honest) in [
+        ("in parts", vec![say(&[reals(0, 1, Standing::Serving)]), say(&[reals(2, 3, Standing::Absent)])], true),
+        ("in one frame", vec![say(&[first, again])], false),
+        ("in two frames", vec![say(&[first]), say(&[again])], false),
+        ("after a Resync", vec![say(&[CheckToIpvs::Resync, first]), say(&[CheckToIpvs::Resync, again])], false),
+        ("after another Resync in the frame", vec![say(&[first, CheckToIpvs::Resync, again])], false),
+        ("on another channel", vec![say(&[first]), Event::CheckLost, Event::CheckAttached, say(&[again])], true),
+        ("in another generation", vec![say(&[first]), Event::Activate(Generation(2)), say(&[again])], true),
+    ] {
+        let (mut machine, mut out) = (prepared(), Vec::new());
+        for event in events {
+            machine.step(Mono(2), event, &mut out);
+        }
+        let violations = out.iter().filter(|action| matches!(action, Action::Violation(Role::Check, _))).count();
+        assert_eq!(violations, usize::from(!honest), "{what}: {out:?}");
+    }
+}
+
 /// What a request to the kernel was, by command of IPVS.
 fn commands(batch: &Batch) -> Vec<u8> {
     let mut commands = Vec::new();
