@@ -162,6 +162,11 @@ impl Kernel {
         }
     }
 
+    /// How many of the last entries of IPVS the next dump leaves out.
+    fn lacking(&self) -> usize {
+        usize::from(self.tear > 0)
+    }
+
     fn end_dump(&mut self, seq: u32, facts: &mut Vec<Fact>) {
         let dump = if self.tear > 0 { Dump::Interrupted } else { Dump::Whole };
         self.tear = self.tear.saturating_sub(1);
@@ -222,7 +227,8 @@ impl Kernel {
         };
         match (message.command, about, dest_fact) {
             (Command::GetService, None, None) => {
-                facts.extend(self.services.values().map(|(s, _)| Fact::ServiceSeen {
+                let seen = self.services.len().saturating_sub(self.lacking());
+                facts.extend(self.services.values().take(seen).map(|(s, _)| Fact::ServiceSeen {
                     seq,
                     service: s.clone(),
                     counts: Counts::default(),
@@ -231,7 +237,9 @@ impl Kernel {
             }
             (Command::GetDest, Some(service), None) => {
                 let dests = self.services.get(&service.key).map(|(_, d)| d.values().copied().collect::<Vec<_>>());
-                facts.extend(dests.unwrap_or_default().into_iter().map(|dest| Fact::DestSeen {
+                let dests = dests.unwrap_or_default();
+                let seen = dests.len().saturating_sub(self.lacking());
+                facts.extend(dests.into_iter().take(seen).map(|dest| Fact::DestSeen {
                     seq,
                     dest,
                     counts: Counts::default(),

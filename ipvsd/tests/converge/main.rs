@@ -853,6 +853,30 @@ fn what_an_earlier_run_has_left_in_a_service_is_drained() {
     world.assert_untouched();
 }
 
+/// A picture that was torn may lack what is left: the next one decides what is drained.
+#[test]
+fn what_a_torn_picture_left_out_is_drained_too() {
+    let mut world = World::new(Has::Yes);
+    let left = (leftover().addr, leftover().port);
+    let weight = |world: &World| {
+        let (_, dests) = world.kernel.services.get(&key(1)).expect("there");
+        dests.get(&left).map(|dest| dest.weight)
+    };
+    world.reload_and_say(draining(0));
+    world.kernel.services.get_mut(&key(1)).expect("there").1.insert(left, leftover());
+    world.machine = Reconciler::new();
+    world.step(Event::Start);
+    // The services, and the destinations of each of ours.
+    world.kernel.tear = 4;
+    world.reload_and_say(draining(0));
+    assert_eq!((world.kernel.tear, weight(&world)), (0, Some(leftover().weight)));
+    world.pass(Duration::from_secs(1));
+    assert_eq!(weight(&world), Some(0));
+    world.pass(Duration::from_secs(31));
+    assert_eq!(weight(&world), None);
+    world.assert_untouched();
+}
+
 /// What a reload removes gets no new connections for a while, and is then removed.
 #[test]
 fn what_a_reload_removes_is_drained_first() {

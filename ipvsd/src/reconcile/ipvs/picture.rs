@@ -213,8 +213,12 @@ impl Reconciler {
         log(out, Level::Error, format!("Cannot read IPVS from the kernel: {errno}; trying again every second"));
     }
 
-    /// Names services that no configuration has named, once each. `lvs_flush` removes them.
+    /// Names services that no configuration has named, once each. `lvs_flush` removes them. A torn picture may lack something: the one
+    /// that replaces it decides.
     fn report_foreign(&mut self, out: &mut Vec<Action>) {
+        if self.ipvs.dump_again.is_some() {
+            return;
+        }
         self.adopt_once();
         let foreign: BTreeSet<ServiceKey> = self.ipvs.table.keys().filter(|key| !self.is_ours(key)).copied().collect();
         let fresh: Vec<String> = foreign.difference(&self.ipvs.foreign).map(show::service).collect();
