@@ -78,6 +78,11 @@ impl Call {
         self.name
     }
 
+    /// The conditions on its arguments: any of these, each all of its own; none: it is meant always.
+    pub fn when(&self) -> &'static [&'static [Arg]] {
+        self.when
+    }
+
     /// What makes it.
     pub fn why(&self) -> &'static str {
         self.why

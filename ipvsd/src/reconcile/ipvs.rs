@@ -317,10 +317,6 @@ impl Reconciler {
             self.ipvs.in_flight.push_back((seq, op));
         }
         if self.ipvs.queue.is_empty() {
-            // With its memory.
-            self.ipvs.queue = VecDeque::new();
-        }
-        if self.ipvs.queue.is_empty() {
             // It had room for everything that was to be done: at a start, for the whole table.
             self.ipvs.queue = VecDeque::new();
         }

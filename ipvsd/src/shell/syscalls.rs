@@ -10,7 +10,7 @@ const FILTER: u32 = libc::NETLINK_NETFILTER.cast_unsigned();
 const SOL_SOCKET: u32 = libc::SOL_SOCKET.cast_unsigned();
 const SOL_NETLINK: u32 = libc::SOL_NETLINK.cast_unsigned();
 
-/// The bytes of a `sockaddr_nl`. A `sockaddr_in` has 16, and the kernel takes none that is shorter.
+/// The bytes of a `sockaddr_nl`. For a `sockaddr_in` the kernel wants 16 at least, for a `sockaddr_in6` 24; a `sockaddr_un` may be as short.
 const NETLINK_ADDRESS: u32 = 12;
 
 /// For ipvsd.
@@ -30,7 +30,12 @@ pub const CALLS: &[Call] = &[
         "shell::marked::open: given to checkd. A stolen ipvsd can send datagrams and pings with them by sendmsg, whose address no filter sees, and \
          read what is answered; connections it cannot make: no connect, no listen, no MSG_FASTOPEN",
     ),
-    call_if("bind", &[&[Arg::Is(2, NETLINK_ADDRESS)]], "shell::sockets::open: addresses of other families are longer"),
+    call_if(
+        "bind",
+        &[&[Arg::Is(2, NETLINK_ADDRESS)]],
+        "shell::sockets::open: of the families that socket allows (netlink, INET, INET6) only netlink has addresses so short. A channel, which is \
+         UNIX, could get a name, but no connection: no listen",
+    ),
     call("getsockname", "shell::sockets::open: the port number that notifications of our own requests carry"),
     call_if("ioctl", &[&[Arg::Is(1, FIONBIO)]], "netlink_sys::Socket::set_non_blocking"),
     call_if(
@@ -56,10 +61,18 @@ const FIONBIO: u32 = 0x5421;
 
 #[cfg(test)]
 mod tests {
+    use ipc::seccomp::Arg;
+
     #[test]
-    fn an_address_of_netlink_is_shorter_than_any_other() {
+    fn an_address_of_netlink_is_shorter_than_those_of_the_other_families_that_socket_allows() {
+        let is = |family: libc::c_int| matches!(family, libc::AF_NETLINK | libc::AF_INET | libc::AF_INET6);
+        let allowed = |all: &[Arg]| matches!(all, [Arg::Is(0, family), ..] if is(family.cast_signed()));
+        for call in super::CALLS.iter().filter(|call| call.name() == "socket") {
+            assert!(!call.when().is_empty() && call.when().iter().all(|all| allowed(all)), "{call:?}");
+        }
         assert_eq!(size_of::<libc::sockaddr_nl>(), super::NETLINK_ADDRESS as usize);
         assert!(size_of::<libc::sockaddr_in>() > super::NETLINK_ADDRESS as usize);
+        assert!(size_of::<libc::sockaddr_in6>() > super::NETLINK_ADDRESS as usize);
     }
 
     #[test]
