@@ -143,7 +143,7 @@ fn ipvsd_to_checkd() -> Outcome<Vec<Attack>> {
     let held = IpvsToCheck::HeldReals { first: RealIdx(0), last: RealIdx(999), standing: Standing::Serving };
     Ok(vec![
         attack("ipvsd", "checkd", "random bytes", Ok(noise(1000)), "malformed frame")?,
-        attack("ipvsd", "checkd", "unknown real servers", frame(CURRENT, vec![held; 5000]), "real server 999")?,
+        attack("ipvsd", "checkd", "unknown real servers", full(&held), "real server 999")?,
     ])
 }
 
