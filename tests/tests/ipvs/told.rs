@@ -91,24 +91,6 @@ fn mails_by_subject(post: &Mailbox) -> Outcome<BTreeMap<String, Vec<Delivered>>>
     Ok(subjects)
 }
 
-/// keepalived's processes may be over before a mail of the end is: what it delivered must be among ours.
-fn end_mails(
-    before: &BTreeMap<String, Vec<Delivered>>,
-    theirs: &BTreeMap<String, Vec<Delivered>>,
-    ours: &BTreeMap<String, Vec<Delivered>>,
-) {
-    let none = Vec::new();
-    let end = |all: &BTreeMap<String, Vec<Delivered>>, about: &String| -> Vec<Delivered> {
-        let known = before.get(about).unwrap_or(&none).len();
-        all.get(about).unwrap_or(&none).iter().skip(known).cloned().collect()
-    };
-    for about in theirs.keys().chain(ours.keys()) {
-        let (theirs, ours) = (end(theirs, about), end(ours, about));
-        println!("{about}: at the end {theirs:?} and {ours:?}");
-        assert!(theirs.iter().all(|mail| ours.contains(mail)), "{about}\ntheirs: {theirs:#?}\nours: {ours:#?}");
-    }
-}
-
 #[test]
 fn scripts_and_fifos_are_told_the_same() -> Outcome {
     let mut stage = Stage::new()?;
@@ -151,7 +133,6 @@ fn scripts_and_fifos_are_told_the_same() -> Outcome {
     for daemon in &mut daemons {
         assert!(daemon.terminate()?.success());
     }
-    end_mails(&before, &mailed(0)?, &mailed(1)?);
     let read = |name: &str| {
         directories
             .each_ref()
@@ -165,6 +146,10 @@ fn scripts_and_fifos_are_told_the_same() -> Outcome {
         let [theirs, ours] = read(name);
         assert!(same.is_ok(), "{name}\ntheirs: {theirs:#?}\nours: {ours:#?}");
         assert!(theirs.len() >= 8, "{name}: {theirs:#?}");
+    }
+    // COMPAT: keepalived 2.2.7, measured: scripts and FIFOs are told of the end with `omega`, and nobody gets a mail.
+    for side in 0..2 {
+        assert_eq!(mailed(side)?, before, "{}: a mail of the end", ["theirs", "ours"][side]);
     }
     Ok(())
 }
