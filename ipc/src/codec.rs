@@ -52,9 +52,8 @@ macro_rules! frame_config {
 
 /// Encodes a value for a frame.
 pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    origin::begin();
-    let bytes =
-        bincode::serde::encode_to_vec(value, frame_config!()).map_err(|e| CodecError::Malformed(e.to_string()))?;
+    let bytes = origin::in_one_value(|| bincode::serde::encode_to_vec(value, frame_config!()))
+        .map_err(|e| CodecError::Malformed(e.to_string()))?;
     if bytes.len() > FRAME_LIMIT { Err(CodecError::TooLong) } else { Ok(bytes) }
 }
 
@@ -63,8 +62,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     if bytes.len() > FRAME_LIMIT {
         return Err(CodecError::TooLong);
     }
-    origin::begin();
-    exactly(bincode::serde::decode_from_slice(bytes, frame_config!()), bytes.len())
+    exactly(origin::in_one_value(|| bincode::serde::decode_from_slice(bytes, frame_config!())), bytes.len())
 }
 
 macro_rules! slice_config {
@@ -78,9 +76,8 @@ pub const SLICE_LIMIT: usize = 256 * 1024 * 1024;
 
 /// Encodes a configuration slice, which travels in pieces (see [`crate::chunk`]).
 pub fn encode_slice<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    origin::begin();
-    let bytes =
-        bincode::serde::encode_to_vec(value, slice_config!()).map_err(|e| CodecError::Malformed(e.to_string()))?;
+    let bytes = origin::in_one_value(|| bincode::serde::encode_to_vec(value, slice_config!()))
+        .map_err(|e| CodecError::Malformed(e.to_string()))?;
     if bytes.len() > SLICE_LIMIT { Err(CodecError::TooLong) } else { Ok(bytes) }
 }
 
@@ -89,8 +86,7 @@ pub fn decode_slice<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> 
     if bytes.len() > SLICE_LIMIT {
         return Err(CodecError::TooLong);
     }
-    origin::begin();
-    exactly(bincode::serde::decode_from_slice(bytes, slice_config!()), bytes.len())
+    exactly(origin::in_one_value(|| bincode::serde::decode_from_slice(bytes, slice_config!())), bytes.len())
 }
 
 fn exactly<T>(decoded: Result<(T, usize), bincode::error::DecodeError>, len: usize) -> Result<T, CodecError> {

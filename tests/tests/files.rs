@@ -268,7 +268,7 @@ fn a_file_check_changes_the_weight_and_takes_the_server_out() -> Outcome {
     );
     directory.write("w", "1")?;
     let mut daemon = Daemon::start(Program::Holdfast, &pair.a, &config)?;
-    daemon.wait_log("Changing weight from 10 to 12 for active service", SOON)?;
+    daemon.wait_log("Gained quorum 1+0=1 <= 12", SOON)?;
     let rs = "[192.168.154.20]:tcp:80";
     directory.write("w", "-7")?;
     daemon.wait_log("Changing weight from 12 to 0 for active service", SOON)?;

@@ -246,7 +246,7 @@ static MISC_OWN: &[Keyword<Checker>] = &[
     .or("delay_loop of the virtual server"),
     Keyword::flag(
         "misc_dynamic",
-        "exit statuses from 2 are success too, and set the weight to the status less 2",
+        "exit statuses from 2 are success too, and set the weight to the status less 2; 0 sets the configured weight again",
         |_, _, c: &mut Checker| c.own_mut().dynamic = Switch::On,
     ),
     Keyword::new("user", Args::Count(1, 2), "USER [[:]GROUP]", "who runs it", |r, s, c: &mut Checker| {

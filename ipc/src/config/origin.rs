@@ -6,7 +6,7 @@ use core::fmt;
 use core::ops::Deref;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Most names that are kept; as many as a configuration has files. What is beyond is a name of its own.
@@ -42,13 +42,24 @@ struct Known {
 static KNOWN: Mutex<Known> = Mutex::new(Known { last: None, all: BTreeSet::new() });
 
 thread_local! {
-    /// The names in the value that this thread is encoding or decoding, in the order in which they came: what comes again is a number.
-    static CAME: RefCell<Vec<FileName>> = const { RefCell::new(Vec::new()) };
+    /// The names in the value that this thread is encoding or decoding: what comes again is its number, in the order in which they came.
+    static CAME: RefCell<Came> = const { RefCell::new(Came { names: Vec::new(), numbers: BTreeMap::new() }) };
 }
 
-/// Another value begins.
-pub(crate) fn begin() {
-    CAME.with_borrow_mut(Vec::clear);
+/// The names in a value.
+#[derive(Default)]
+struct Came {
+    /// Where it is decoded.
+    names: Vec<FileName>,
+    /// Where it is encoded.
+    numbers: BTreeMap<FileName, u32>,
+}
+
+/// Encodes or decodes one value.
+pub(crate) fn in_one_value<T>(f: impl FnOnce() -> T) -> T {
+    let done = f();
+    CAME.take();
+    done
 }
 
 impl Known {
@@ -106,35 +117,52 @@ impl Borrow<str> for FileName {
 
 impl Serialize for FileName {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let (place, new) = CAME.with_borrow_mut(|came| match came.iter().rposition(|name| name == self) {
-            Some(place) => (place, None),
+        CAME.with_borrow_mut(|came| match came.numbers.get(self) {
+            Some(number) => (*number, None),
             None => {
-                came.push(self.clone());
-                (came.len().saturating_sub(1), Some(&**self))
+                // u32: more than memory holds
+                let number = u32::try_from(came.numbers.len()).unwrap_or(u32::MAX);
+                came.numbers.insert(self.clone(), number);
+                (number, Some(&**self))
             }
-        });
-        // u32: more than memory holds
-        (u32::try_from(place).unwrap_or(u32::MAX), new).serialize(to)
+        })
+        .serialize(to)
     }
 }
 
 impl<'de> Deserialize<'de> for FileName {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<FileName, D::Error> {
-        let (place, new): (u32, Option<String>) = Deserialize::deserialize(from)?;
-        let name = CAME.with_borrow_mut(|came| match new {
-            Some(new) => {
-                came.push(FileName::from(new.as_str()));
-                came.last().cloned()
+        let (number, new): (u32, Option<String>) = Deserialize::deserialize(from)?;
+        let number = usize::try_from(number).unwrap_or(usize::MAX);
+        let name = CAME.with_borrow_mut(|came| {
+            if let Some(new) = new {
+                if number != came.names.len() {
+                    return None;
+                }
+                came.names.push(FileName::from(new.as_str()));
             }
-            None => came.get(usize::try_from(place).ok()?).cloned(),
+            came.names.get(number).cloned()
         });
-        name.ok_or_else(|| D::Error::custom("a file name that has not come yet"))
+        name.ok_or_else(|| D::Error::custom("file names are numbered in the order in which they come"))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{decode, encode};
+
+    #[test]
+    fn a_name_comes_once_in_a_value_and_then_as_its_number() {
+        let origins = ["a.conf", "b.conf", "a.conf"].map(|name| Origin { file: FileName::from(name), line: 1 });
+        let bytes = encode(&origins.to_vec()).unwrap();
+        assert_eq!(bytes.windows(6).filter(|text| text == b"a.conf").count(), 1);
+        assert_eq!(decode::<Vec<Origin>>(&bytes).unwrap(), origins);
+        // Neither of a number that nobody has, nor with another number than its own.
+        assert!(decode::<FileName>(&encode(&(0_u32, None::<&str>)).unwrap()).is_err());
+        assert!(decode::<FileName>(&encode(&(1_u32, Some("a.conf"))).unwrap()).is_err());
+        assert_eq!(&*decode::<FileName>(&encode(&(0_u32, Some("a.conf"))).unwrap()).unwrap(), "a.conf");
+    }
 
     #[test]
     fn a_name_is_kept_once() {

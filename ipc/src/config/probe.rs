@@ -128,7 +128,7 @@ pub struct Misc {
     pub run_as: Option<RunAs>,
     /// `misc_timeout`, default the virtual server's `delay_loop`; the supervisor keeps it.
     pub timeout: Duration,
-    /// `misc_dynamic`: exit codes 2 to 255 are the weight, and 2.
+    /// `misc_dynamic`: exit codes 2 to 255 are the weight, and 2; 0 is the configured weight again.
     pub dynamic: Switch,
 }
 

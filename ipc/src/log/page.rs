@@ -4,7 +4,7 @@
 use super::text::timestamp;
 use crate::time::Mono;
 
-/// Most bytes of a page, unless one line is longer: PIPE_BUF, so that a pipe that has room takes it whole.
+/// Most bytes of a page: PIPE_BUF, so that a pipe that has room takes it whole.
 const PAGE_BYTES: usize = 4_096;
 
 /// Bytes around the text of a line: `Sat Nov 21 10:00:00 2026: ` and the line's end.

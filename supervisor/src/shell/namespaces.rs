@@ -127,6 +127,7 @@ fn may_name(file: impl Read) -> bool {
     false
 }
 
+/// Whether a word of at least two bytes stands there: behind the last of its first bytes nothing is left to begin with the others.
 fn contains(text: &[u8], word: &[u8]) -> bool {
     let Some((first, others)) = word.split_first() else { return true };
     let mut rest = text;

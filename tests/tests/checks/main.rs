@@ -141,7 +141,7 @@ fn a_misc_check_whose_time_is_over_may_say_goodbye() -> Outcome {
         directory.file("inner").display()
     );
     let script = directory.script("slow", &text)?;
-    let check = format!("MISC_CHECK {{\n   misc_path {}\n   misc_timeout 3\n   user root\n  }}", script.display());
+    let check = format!("MISC_CHECK {{\n   misc_path {}\n   misc_timeout 8\n   user root\n  }}", script.display());
     let mut daemon = Daemon::start(Program::Holdfast, &host, &service("192.168.154.188 80", "", &check))?;
     daemon.wait_log("timed out", SOON)?;
     assert_eq!(std::fs::read_to_string(directory.file("said")).unwrap_or_default(), "goodbye\n", "{}", daemon.log());

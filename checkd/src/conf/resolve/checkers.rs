@@ -44,7 +44,12 @@ impl Resolver<'_, '_> {
     /// Adds a checker.
     pub(super) fn checker(&mut self, c: &Draft, of: &Of<'_>, bundle: &mut Bundle) {
         let Some((target, how)) = self.how(c, of) else { return };
-        let checker = Checker { real: of.real, target, how: Arc::new(how), origin: self.origin(c.span) };
+        let how = match self.how_before.take() {
+            Some(before) if *before == how => before,
+            _ => Arc::new(how),
+        };
+        self.how_before = Some(Arc::clone(&how));
+        let checker = Checker { real: of.real, target, how, origin: self.origin(c.span) };
         let _too_many = bundle.check.checkers.push(checker); // u32: more than memory holds
     }
 

@@ -34,8 +34,10 @@ use super::value::secs;
 use crate::{lint, shown};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
+use ipc::config::check::How;
 use ipc::config::global::Mail;
 use ipc::config::ipvs::MadeLink;
 use ipc::config::script::{Asker, ScriptConfig, ScriptKind, ScriptSecurity, SymlinkPaths};
@@ -59,6 +61,8 @@ struct Resolver<'a, 'r> {
     interfaces: BTreeSet<String>,
     present: BTreeSet<&'a str>,
     scripts: ScriptConfig,
+    /// Of the last checker: most are like it.
+    how_before: Option<Arc<How>>,
     track_scripts: Table<TrackScriptIdx, TrackScript>,
     files: Needs,
     places: Places<'a>,
@@ -83,6 +87,7 @@ pub fn resolve<'a>(
         interfaces: BTreeSet::new(),
         present: facts.interfaces.iter().map(String::as_str).collect(),
         scripts: ScriptConfig::default(),
+        how_before: None,
         track_scripts: Table::new(),
         files: Needs::default(),
         places: Places::of(draft),

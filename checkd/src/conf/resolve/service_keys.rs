@@ -50,7 +50,7 @@ pub(super) struct Served {
     pub group: Option<ServerGroupIdx>,
     /// As keepalived writes it in logs.
     pub label: String,
-    /// As keepalived writes it in logs of its real servers: `tcp`, `udp`, `sctp`, and `none` for marks.
+    /// What the logs of its real servers name; a mark has none.
     pub protocol: Option<Protocol>,
     /// What its destinations are, tunnels excepted. COMPAT: keepalived 2.2.7: in a group what the first real server is.
     pub family: Family,
