@@ -157,17 +157,16 @@ impl Connections {
         told
     }
 
-    /// Writes; what does not go out now goes out when there is room. A failure is seen when the answer is read.
-    pub fn send(&mut self, probe: ProbeId, bytes: &[u8]) {
-        let token = self.token(probe);
-        if let Some(connection) = self.open.get_mut(&token) {
-            match &mut connection.stream {
-                Stream::Bytes | Stream::Datagrams => connection.unsent.extend_from_slice(bytes),
-                // Requests are far shorter than what a session holds back.
-                Stream::Tls { session, .. } => drop(session.writer().write_all(bytes)),
-            }
-            connection.flush();
+    /// Writes; what does not go out now goes out when there is room. A failure is seen when the answer is read, but of a datagram, of which
+    /// nothing is heard later: that is returned.
+    pub fn send(&mut self, probe: ProbeId, bytes: &[u8]) -> Option<ProbeEvent> {
+        let connection = self.open.get_mut(&self.token(probe))?;
+        match &mut connection.stream {
+            Stream::Bytes | Stream::Datagrams => connection.unsent.extend_from_slice(bytes),
+            // Requests are far shorter than what a session holds back.
+            Stream::Tls { session, .. } => drop(session.writer().write_all(bytes)),
         }
+        connection.flush()
     }
 
     /// Closes. The kernel says goodbye to the server by itself; closing takes the socket out of the poll set.
@@ -199,7 +198,7 @@ impl Connections {
             };
         }
         if ready.writable {
-            connection.flush();
+            out.extend(connection.flush().map(|event| (probe, event)));
         }
         if !ready.readable {
             return None;
@@ -245,12 +244,13 @@ impl Connection {
         }
     }
 
-    fn flush(&mut self) {
+    /// Writes what waits; says so when a datagram was refused.
+    fn flush(&mut self) -> Option<ProbeEvent> {
         if let Stream::Tls { session, .. } = &mut self.stream {
             while session.wants_write() {
                 // Into memory: it cannot fail.
                 if session.write_tls(&mut self.unsent).is_err() {
-                    return;
+                    return None;
                 }
             }
         }
@@ -258,11 +258,15 @@ impl Connection {
             match self.socket.send_with_flags(&self.unsent, libc::MSG_NOSIGNAL) {
                 Ok(n) => drop(self.unsent.drain(..n.min(self.unsent.len()))),
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return,
-                // Reading tells. A datagram that does not go out is one that is lost, an error that came before it is told there too.
-                Err(_) => return self.unsent.clear(),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return None,
+                Err(_) => {
+                    self.unsent.clear();
+                    // Reading tells of the others.
+                    return matches!(self.stream, Stream::Datagrams).then_some(ProbeEvent::Broken);
+                }
             }
         }
+        None
     }
 
     /// Reads once.

@@ -144,7 +144,10 @@ impl Prober {
                     self.happened.push((probe, what));
                 }
             }
-            Action::Send { probe, bytes } => self.connections.send(probe, &bytes),
+            Action::Send { probe, bytes } => {
+                let refused = self.connections.send(probe, &bytes);
+                self.happened.extend(refused.map(|what| (probe, what)));
+            }
             Action::Close(probe) => self.connections.close(probe),
             Action::ToIpvs(message) => self.outbox.ipvs.push(message),
             Action::IpvsViolation(what) => self.outbox.violation = Some(what),

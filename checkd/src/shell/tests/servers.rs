@@ -140,6 +140,9 @@ fn datagrams() {
         let _echo = Running::start("socat", &echo, "socat");
         let mute = ["-u", "UDP4-RECV:99,bind=127.0.0.3", "OPEN:/dev/null"];
         let _mute = Running::start("socat", &mute, "socat");
+        // What this machine does not let out has not reached anybody.
+        let rules = "add table ip t; add chain ip t out { type filter hook output priority 0; }; add rule ip t out ip daddr 127.0.0.5 drop";
+        assert!(Command::new("nft").arg(rules).status().unwrap().success());
         std::thread::sleep(Duration::from_millis(500));
         let udp = |address: &str, payload: &[u8], reply: Reply| {
             let kind =
@@ -154,6 +157,7 @@ fn datagrams() {
             udp("127.0.0.3:99", &[], Reply::NotNeeded),
             udp("127.0.0.3:99", &[], Reply::Any),
             udp("127.0.0.4:99", &[], Reply::NotNeeded),
+            udp("127.0.0.5:99", &[], Reply::NotNeeded),
         ];
         let mut bench = Bench::new(config(checkers), 10);
         wait_until(
@@ -166,10 +170,11 @@ fn datagrams() {
                 "UDP connection to [10.0.0.3]:tcp:0 success.",
                 "UDP connection to [10.0.0.4]:tcp:0 failed.",
                 "UDP connection to [10.0.0.5]:tcp:0 failed.",
+                "UDP connection to [10.0.0.6]:tcp:0 failed.",
             ],
         );
-        let serving: Vec<bool> = (0..6).map(|n| bench.serves(n)).collect();
-        assert_eq!(serving, [true, false, true, true, false, false]);
+        let serving: Vec<bool> = (0..7).map(|n| bench.serves(n)).collect();
+        assert_eq!(serving, [true, false, true, true, false, false, false]);
     });
 }
 
