@@ -94,7 +94,7 @@ impl Checkd {
             reals: BTreeMap::new(),
         };
         let log = LogSetup { detail: 0, console: Sink::Off, syslog: Sink::Off, facility: 3, file: Sink::On };
-        checkd.tell(Down::Hello { log }, vec![checkd.log.try_clone().unwrap().into()]);
+        checkd.tell(Down::Hello { log, stop: KEEP }, vec![checkd.log.try_clone().unwrap().into()]);
         checkd
     }
 
@@ -350,7 +350,7 @@ fn it_checks_in_its_cage() {
         checkd.tell(Down::Dump(DumpKind::Data), vec![dump.try_clone().unwrap().into()]);
         checkd.wait("the dump", |_| content(&dump).contains("RS = [127.0.0.2]:tcp:80"));
 
-        checkd.tell(Down::Stop(KEEP), Vec::new());
+        checkd.tell(Down::Stop, Vec::new());
         assert_eq!(checkd.end().code(), Some(0));
         assert_eq!(checkd.ups.last(), Some(&Up::Stopped));
         let log = content(&checkd.log);
@@ -528,7 +528,7 @@ fn every_kind_of_checker_in_its_cage() {
         checkd.wait("those that answer in service", |c| c.serves(0) && c.serves(3));
         checkd.wait("a mail nobody takes", |c| content(&c.log).contains("SMTP alert is lost"));
         assert!(!checkd.serves(1) && !checkd.serves(2) && !checkd.serves(4), "{}", content(&checkd.log));
-        checkd.tell(Down::Stop(KEEP), Vec::new());
+        checkd.tell(Down::Stop, Vec::new());
         assert_eq!(checkd.end().signal(), None);
         let _ = (web.kill(), web.wait());
         let _ = std::fs::remove_dir_all(&directory);

@@ -78,7 +78,7 @@ pub enum Event<P: Protocol> {
     /// A message of this role alone, of which generation it speaks, and the descriptor that came with it, if one did.
     Other(Generation, P::Own, Option<OwnedFd>),
     /// The supervisor is gone, or spoke nonsense: say goodbye, release, exit. Nothing comes after it.
-    SupervisorGone,
+    SupervisorGone(StopMode),
 }
 
 /// The supervisor's side of a child.
@@ -90,6 +90,7 @@ pub struct Child<P: Protocol> {
     logger: Logger,
     facility: u8,
     greeted: Greeted,
+    stop: StopMode,
     events: VecDeque<Event<P>>,
     /// Files of dumps that have been asked for and not written.
     dumps: VecDeque<OwnedFd>,
@@ -141,6 +142,7 @@ impl<P: Protocol> Child<P> {
             logger: Logger::console(),
             facility: facility::DAEMON,
             greeted: Greeted::NotYet,
+            stop: StopMode::RELEASE,
             events: VecDeque::new(),
             dumps: VecDeque::new(),
             tidy: Tidy::Done,
@@ -189,7 +191,7 @@ impl<P: Protocol> Child<P> {
                 State::Serving => {}
                 State::Lost => {
                     self.state = State::Told;
-                    return Some(Event::SupervisorGone);
+                    return Some(Event::SupervisorGone(self.stop));
                 }
                 State::Told => return None,
             }
@@ -217,7 +219,10 @@ impl<P: Protocol> Child<P> {
             return self.nonsense("it spoke before its greeting");
         }
         match down {
-            Down::Hello { log } => self.hello(log, fds),
+            Down::Hello { log, stop } => {
+                self.stop = stop;
+                self.hello(log, fds);
+            }
             Down::Slice(chunk) => {
                 if self.assembling.is_some_and(|other| other != generation) {
                     return self.nonsense("a configuration began before the last had ended");
@@ -279,7 +284,7 @@ impl<P: Protocol> Child<P> {
                 self.events.push_back(Event::Processes(generation, with_files));
             }
             Down::Ask => self.say(P::up(Up::Here)),
-            Down::Stop(mode) => self.events.push_back(Event::Stop(mode)),
+            Down::Stop => self.events.push_back(Event::Stop(self.stop)),
         }
     }
 

@@ -28,6 +28,9 @@ type Ipvsd = Channel<IpvsToVrrp, VrrpToIpvs>;
 const ONE: Generation = Generation(1);
 const TWO: Generation = Generation(2);
 
+/// What the greeting says of the end.
+const STOP: StopMode = StopMode { vips: AtStop::Release, ipvs: AtStop::Keep };
+
 /// The supervisor's end, the child, and what the child logs to its file.
 struct Pair {
     supervisor: Supervisor,
@@ -41,7 +44,7 @@ impl Pair {
         let (mut supervisor, child) = ungreeted();
         let (log, into_log) = std::io::pipe().unwrap();
         let setup = LogSetup { detail: 2, console: Sink::Off, syslog: Sink::Off, facility: 3, file: Sink::On };
-        let hello = ToVrrp::Control(Down::Hello { log: setup });
+        let hello = ToVrrp::Control(Down::Hello { log: setup, stop: STOP });
         supervisor.send_with_fds(Generation(0), hello, vec![OwnedFd::from(into_log)]).unwrap();
         let mut pair = Pair { supervisor, child, log };
         assert!(pair.child.receive().is_none());
@@ -131,9 +134,8 @@ fn from_greeting_to_goodbye() {
     p.say(Generation(3), Down::Activate);
     assert!(matches!(p.child.receive(), Some(Event::Activate(Generation(3)))));
 
-    let mode = StopMode { vips: AtStop::Release, ipvs: AtStop::Keep };
-    p.say(Generation(3), Down::Stop(mode));
-    assert!(matches!(p.child.receive(), Some(Event::Stop(got)) if got == mode));
+    p.say(Generation(3), Down::Stop);
+    assert!(matches!(p.child.receive(), Some(Event::Stop(STOP))));
     p.child.stopped();
     assert!(p.child.is_flushed());
     assert_eq!(p.heard(), [up(Generation(3), Up::Stopped)]);
@@ -187,7 +189,7 @@ fn a_lost_syslog_socket_is_asked_for_and_replaced() {
     let (mut supervisor, mut child) = ungreeted();
     let setup = LogSetup { detail: 0, console: Sink::Off, syslog: Sink::On, facility: 3, file: Sink::Off };
     let (ours, theirs) = UnixDatagram::pair().unwrap();
-    let hello = ToVrrp::Control(Down::Hello { log: setup });
+    let hello = ToVrrp::Control(Down::Hello { log: setup, stop: STOP });
     supervisor.send_with_fds(Generation(0), hello, vec![OwnedFd::from(theirs)]).unwrap();
     assert!(child.receive().is_none());
     drop(ours);
@@ -228,10 +230,10 @@ fn a_log_file_that_was_rotated_away_is_replaced() {
 #[test]
 fn the_death_of_the_supervisor_is_said_once_and_last() {
     let mut p = Pair::active();
-    p.say(ONE, Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+    p.say(ONE, Down::Stop);
     drop(p.supervisor);
-    assert!(matches!(p.child.receive(), Some(Event::Stop(_))));
-    assert!(matches!(p.child.receive(), Some(Event::SupervisorGone)));
+    assert!(matches!(p.child.receive(), Some(Event::Stop(STOP))));
+    assert!(matches!(p.child.receive(), Some(Event::SupervisorGone(STOP))));
     assert!(p.child.receive().is_none());
     p.child.stopped();
     p.child.turn(clock());
@@ -249,13 +251,13 @@ fn a_supervisor_that_speaks_nonsense_is_gone() {
     for (why, down) in cases {
         let mut p = Pair::active();
         p.say(TWO, down);
-        assert!(matches!(p.child.receive(), Some(Event::SupervisorGone)), "{why}");
+        assert!(matches!(p.child.receive(), Some(Event::SupervisorGone(_))), "{why}");
         let logged = p.logged();
         assert!(logged.contains("The supervisor broke the protocol") && logged.contains(why), "{logged}");
     }
     let (mut supervisor, mut child) = ungreeted();
     supervisor.send(ONE, vec![ToVrrp::Control(Down::Activate)]).unwrap();
-    assert!(matches!(child.receive(), Some(Event::SupervisorGone)));
+    assert!(matches!(child.receive(), Some(Event::SupervisorGone(_))));
 }
 
 /// A child in an event loop, with an ipvsd.

@@ -6,7 +6,7 @@ use ipc::config::vrrp::{
 };
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin, ScriptIdx, TrackScriptIdx};
 use ipc::machine::Machine;
-use ipc::msg::control::{AtStop, Cause, NotifyState, Outcome, ProbeEnded, StopMode};
+use ipc::msg::control::{Cause, NotifyState, Outcome, ProbeEnded, StopMode};
 use ipc::msg::vips::{Applied, Arp, Forwarding, IpvsToVrrp, LinkFacts, LinkState, Multicast, Presence, VrrpToIpvs};
 use ipc::net::{Family, Mac};
 use ipc::table::Table;
@@ -307,7 +307,7 @@ impl Bench {
 
     /// Ends with release of everything.
     pub fn stop(&mut self) -> &[Action] {
-        self.event(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }))
+        self.event(Event::Stop(StopMode::RELEASE))
     }
 
     /// Instance `n`.

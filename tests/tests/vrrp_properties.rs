@@ -5,7 +5,7 @@ use ipc::config::vrrp::{Instance, Preemption, Switch, SyncGroup, Version, VrrpCo
 use ipc::config::vrrp_options::{InstanceOptions, TrackBfdUse};
 use ipc::config::{BfdIdx, Generation, GroupIdx, InstanceIdx, ScriptIdx};
 use ipc::machine::Machine;
-use ipc::msg::control::{AtStop, DumpKind, Outcome, ProbeEnded, StopMode};
+use ipc::msg::control::{DumpKind, Outcome, ProbeEnded, StopMode};
 use ipc::msg::vips::{Applied, IpvsToVrrp, LinkState, Presence};
 use ipc::time::Mono;
 use proptest::prelude::*;
@@ -286,7 +286,7 @@ impl World {
                 }
             }
             Deed::Stop => {
-                self.step(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+                self.step(Event::Stop(StopMode::RELEASE));
             }
         }
         self.check();

@@ -13,7 +13,7 @@ use ipc::config::vrrp::{
 };
 use ipc::config::{Generation, InstanceIdx, LinkIdx, Origin};
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, Down, DumpKind, FromVrrp, LogSetup, Sink, StopMode, ToVrrp, Up};
+use ipc::msg::control::{Down, DumpKind, FromVrrp, LogSetup, Sink, StopMode, ToVrrp, Up};
 use ipc::msg::vips::{Applied, Arp, Forwarding, IpvsToVrrp, LinkFacts, LinkState, Multicast, Presence, VrrpToIpvs};
 use ipc::net::{Family, Mac};
 use lan::{LEFT, Namespace, lan};
@@ -136,7 +136,7 @@ impl Stage {
             said: Vec::new(),
         };
         let log = LogSetup { detail: 0, console: Sink::Off, syslog: Sink::Off, facility: 3, file: Sink::Off };
-        stage.tell(Down::Hello { log });
+        stage.tell(Down::Hello { log, stop: StopMode::RELEASE });
         let slice = encode_slice(&config()).unwrap();
         let pieces = cut(&slice).map(|piece| ToVrrp::Control(Down::Slice(piece)));
         stage.supervisor.send_slice(GENERATION, pieces).unwrap();
@@ -262,7 +262,7 @@ fn from_the_greeting_to_the_goodbye() {
     });
     assert!(announced.iter().all(|frame| frame[6..12] == [2, 0, 0, 0, 0, 1] && frame[28..32] == frame[38..42]));
 
-    stage.tell(Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+    stage.tell(Down::Stop);
     stage.wait_adverts(0);
     stage.told("all absent", |messages| all(messages, Presence::Absent));
     stage.answer(applied(Presence::Absent));

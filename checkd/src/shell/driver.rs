@@ -183,7 +183,7 @@ impl Driver {
                     self.step(now, Event::News { generation, news });
                 }
                 // Nobody is left to be told anything.
-                child::Event::SupervisorGone => {
+                child::Event::SupervisorGone(_) => {
                     self.step(now, Event::Stop(StopMode { vips: AtStop::Keep, ipvs: AtStop::Keep }));
                 }
             }

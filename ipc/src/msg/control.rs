@@ -12,6 +12,8 @@ pub enum Down {
     Hello {
         /// How to log.
         log: LogSetup,
+        /// What stays at the end: after [`Down::Stop`], and when the supervisor is gone.
+        stop: StopMode,
     },
     /// A piece of the child's slice of the generation in the frame header. The last piece is answered by
     /// [`Up::Ready`] or [`Up::Refused`].
@@ -39,7 +41,7 @@ pub enum Down {
     /// Answer with [`Up::Here`]: whoever does not hangs.
     Ask,
     /// Say goodbye, release, answer [`Up::Stopped`] and exit.
-    Stop(StopMode),
+    Stop,
 }
 
 /// Any child to the supervisor.
@@ -354,6 +356,11 @@ pub struct StopMode {
     pub vips: AtStop,
     /// `-I`: keep IPVS entries.
     pub ipvs: AtStop,
+}
+
+impl StopMode {
+    /// Nothing stays.
+    pub const RELEASE: StopMode = StopMode { vips: AtStop::Release, ipvs: AtStop::Release };
 }
 
 /// Whether something is released at the end.

@@ -6,7 +6,7 @@ use ipc::child::{self, Child, Ipvs, IpvsOwn, Peer};
 use ipc::evloop::{self, EventLoop, Ready};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, FromIpvs, StopMode};
+use ipc::msg::control::{FromIpvs, StopMode};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::processor;
@@ -62,7 +62,7 @@ enum Kernel {
 enum End {
     NotYet,
     /// The supervisor is gone. The peers are served until they are gone too, at this time at the latest.
-    Farewell(Mono),
+    Farewell(Mono, StopMode),
     /// The rest is being released.
     Begun,
     /// Everything is released and said.
@@ -126,19 +126,19 @@ impl Driver {
 
     fn deadline(&self) -> Option<Mono> {
         let farewell = match self.end {
-            End::Farewell(until) => Some(until),
+            End::Farewell(until, _) => Some(until),
             End::NotYet | End::Begun | End::Released => None,
         };
         self.machine.deadline().into_iter().chain(self.child.deadline()).chain(farewell).min()
     }
 
-    /// Releases everything once nobody is left to want it.
+    /// Releases what does not stay, once nobody is left to want it.
     fn farewell(&mut self) {
-        if let End::Farewell(until) = self.end
+        if let End::Farewell(until, mode) = self.end
             && (until <= self.now || !self.vrrp.is_attached() && !self.check.is_attached())
         {
             self.end = End::Begun;
-            self.step(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+            self.step(Event::Stop(mode));
         }
     }
 
@@ -186,10 +186,10 @@ impl Driver {
                     self.end = End::Begun;
                     self.step(Event::Stop(mode));
                 }
-                child::Event::SupervisorGone if self.end == End::NotYet => {
-                    self.end = End::Farewell(self.now + FAREWELL);
+                child::Event::SupervisorGone(mode) if self.end == End::NotYet => {
+                    self.end = End::Farewell(self.now + FAREWELL, mode);
                 }
-                child::Event::SupervisorGone => {}
+                child::Event::SupervisorGone(_) => {}
             }
         }
         Ok(())

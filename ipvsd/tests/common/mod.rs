@@ -10,7 +10,7 @@ use ipc::codec::encode_slice;
 use ipc::config::Generation;
 use ipc::config::ipvs::IpvsConfig;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, Down, DumpKind, Dumped, FromIpvs, LogSetup, Sink, StopMode, ToIpvs, Up};
+use ipc::msg::control::{Down, DumpKind, Dumped, FromIpvs, LogSetup, Sink, StopMode, ToIpvs, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use nix::sched::{CloneFlags, unshare};
@@ -135,7 +135,7 @@ impl Ipvsd {
             .expect("ipvsd starts");
         let mut supervisor: Line<ToIpvs, FromIpvs> = Line::new(Channel::new(ours));
         let log = LogSetup { detail: 2, console: Sink::On, syslog: Sink::Off, facility: 3, file: Sink::Off };
-        supervisor.say(0, vec![ToIpvs::Control(Down::Hello { log })]);
+        supervisor.say(0, vec![ToIpvs::Control(Down::Hello { log, stop: StopMode::RELEASE })]);
         Ipvsd { process, supervisor }
     }
 
@@ -204,8 +204,7 @@ impl Ipvsd {
 
     /// Ends it as the supervisor would.
     pub fn stop(mut self) {
-        let mode = StopMode { vips: AtStop::Release, ipvs: AtStop::Release };
-        self.supervisor.say(0, vec![ToIpvs::Control(Down::Stop(mode))]);
+        self.supervisor.say(0, vec![ToIpvs::Control(Down::Stop)]);
         assert_eq!(self.answer(), Up::Stopped);
         let end = Instant::now() + patience();
         loop {

@@ -13,7 +13,7 @@ use ipc::config::vrrp::{Link, Switch};
 use ipc::config::{Generation, InstanceIdx, LinkIdx, MarkedIdx, Origin, RealIdx, ServiceIdx};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, StopMode};
+use ipc::msg::control::StopMode;
 use ipc::msg::reals::{CheckToIpvs, Standing};
 use ipc::msg::vips::{Applied, IpvsToVrrp, Presence, VrrpToIpvs};
 use ipc::net::Prefix;
@@ -507,7 +507,7 @@ proptest! {
         world.assert_services(&reals, &sorries);
         world.assert_untouched();
         // The end leaves nothing of ours.
-        world.step(Event::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release }));
+        world.step(Event::Stop(StopMode::RELEASE));
         world.pass(Duration::from_secs(5));
         assert_eq!(world.stopped, 1);
         let absent = vec![Presence::Absent; 4];

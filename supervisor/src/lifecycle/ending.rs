@@ -79,7 +79,6 @@ impl Lifecycle {
 
     /// Tells the next child to stop, unless one is still at it; says whether none is left.
     fn tell_next(&mut self, now: Mono, until: Mono, out: &mut Vec<Action>) -> bool {
-        let mode = self.options.stop;
         let generation = self.current.unwrap_or(Generation(0));
         for daemon in ORDER {
             let child = self.children.at_mut(daemon);
@@ -90,7 +89,7 @@ impl Lifecycle {
                     if alive.ending == Ending::No {
                         alive.ending = Ending::Stopping;
                         alive.due = Some(until.max(now + LEAST));
-                        out.push(Action::Send(daemon, generation, Down::Stop(mode)));
+                        out.push(Action::Send(daemon, generation, Down::Stop));
                     }
                     return false;
                 }

@@ -11,7 +11,7 @@ use ipc::config::identity::Fifo;
 use ipc::config::script::KernelSettings;
 use ipc::config::{FileIdx, Generation, ScriptIdx};
 use ipc::machine::Timeout;
-use ipc::msg::control::{Down, DumpKind, Dumped, News, Outcome, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::control::{Down, DumpKind, Dumped, News, Outcome, ProbeEnded, Run, Up};
 use ipc::report::Line;
 
 /// What can happen to the supervisor.
@@ -215,6 +215,4 @@ pub struct Options {
     pub parts: Parts,
     /// Whether they are started again.
     pub respawn: Respawn,
-    /// What stays at the end.
-    pub stop: StopMode,
 }

@@ -11,7 +11,7 @@ use alloc::vec;
 use core::time::Duration;
 use ipc::config::script::{Asker, Script, ScriptConfig, ScriptKind};
 use ipc::config::{InstanceIdx, Origin, ScriptIdx};
-use ipc::msg::control::{AtStop, Cause, Down, NotifyState, ProbeEnded, Run, StopMode, Up};
+use ipc::msg::control::{Cause, Down, NotifyState, ProbeEnded, Run, Up};
 
 const G1: Generation = Generation(1);
 const G2: Generation = Generation(2);
@@ -21,11 +21,7 @@ fn at(seconds: u64) -> Mono {
 }
 
 fn options() -> Options {
-    Options {
-        parts: Parts::AsConfigured,
-        respawn: Respawn::Yes,
-        stop: StopMode { vips: AtStop::Release, ipvs: AtStop::Release },
-    }
+    Options { parts: Parts::AsConfigured, respawn: Respawn::Yes }
 }
 
 fn script(kind: ScriptKind) -> Script {

@@ -108,7 +108,7 @@ pub struct Cli {
     /// -V: leave addresses in place at the end
     #[arg(long)]
     pub dont_release_vrrp: bool,
-    /// -I: leave IPVS entries in place at the end
+    /// -I: leave virtual and real servers in place at the end
     #[arg(long)]
     pub dont_release_ipvs: bool,
     /// -R: end when a child process dies, instead of starting it again
@@ -266,12 +266,16 @@ impl Cli {
             // COMPAT: keepalived 2.4.3: both together are the default.
             (false, true, true) | (false, false, false) => Parts::AsConfigured,
         };
-        let keep = |keep| if keep { AtStop::Keep } else { AtStop::Release };
         Options {
             parts,
             respawn: if self.dont_respawn || self.config_test.is_some() { Respawn::No } else { Respawn::Yes },
-            stop: StopMode { vips: keep(self.dont_release_vrrp), ipvs: keep(self.dont_release_ipvs) },
         }
+    }
+
+    /// What stays at the end.
+    pub fn stop_mode(&self) -> StopMode {
+        let keep = |keep| if keep { AtStop::Keep } else { AtStop::Release };
+        StopMode { vips: keep(self.dont_release_vrrp), ipvs: keep(self.dont_release_ipvs) }
     }
 
     /// What the compiler needs to know of `-P` and `-C`.

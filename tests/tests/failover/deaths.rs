@@ -146,6 +146,19 @@ fn without_its_supervisor_everything_is_released() -> Outcome {
 }
 
 #[test]
+fn without_its_supervisor_stays_what_stays_at_the_end() -> Outcome {
+    let pair = Pair::new()?;
+    let config = Vrrp::master(100).to_string();
+    let one = Daemon::start_with(Program::under_test(), &pair.a, &config, &["--dont-release-vrrp"])?;
+    pair.wait_master(&pair.a)?;
+    let all = one.processes();
+    one.signal(SIGKILL);
+    wait_until("its children end", SOON, || Ok(!all.iter().any(|process| process.runs())))?;
+    assert!(pair.a.has(VIP)?, "{:?}", pair.a.addresses()?);
+    Ok(())
+}
+
+#[test]
 fn addresses_are_released_when_vrrpd_does_not_come_back() -> Outcome {
     let pair = Pair::new()?;
     let [one, two] = started(&pair)?;

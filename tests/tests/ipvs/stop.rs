@@ -1,8 +1,10 @@
 //! What a stop leaves of the table: `lvs_flush_on_stop`.
 
 use super::same::state;
-use super::{Outcome, Stage, TCP, run, service, table};
+use super::{Outcome, SETTLED, Stage, TCP, run, service, table};
+use nix::sys::signal::SIGKILL;
 use tests::daemon::{Daemon, Program};
+use tests::failure::wait_until;
 use tests::lan::INTERFACE;
 
 /// Somebody else's service, and its server.
@@ -48,5 +50,12 @@ fn a_stop_that_releases_nothing_leaves_the_same() -> Outcome {
     }
     let (theirs, ours) = (state(&stage.theirs)?, state(&stage.ours)?);
     assert!(theirs == ours && theirs.contains("-a "), "theirs:\n{theirs}ours:\n{ours}");
+    // Also when nobody is left to say so.
+    let holdfast = start(Program::Holdfast, &stage.ours)?;
+    holdfast.wait_log("Startup complete", SETTLED)?;
+    let all = holdfast.processes();
+    holdfast.signal(SIGKILL);
+    wait_until("its children end", SETTLED, || Ok(!all.iter().any(|process| process.runs())))?;
+    assert_eq!(state(&stage.ours)?, ours);
     Ok(())
 }

@@ -16,7 +16,7 @@ use ipc::config::Generation;
 use ipc::evloop::{EventLoop, Ready, clock};
 use ipc::machine::Machine;
 use ipc::msg::Role;
-use ipc::msg::control::{AtStop, FromVrrp, StopMode, Up};
+use ipc::msg::control::{FromVrrp, StopMode, Up};
 use ipc::msg::sessions::{CheckToVrrp, VrrpToCheck};
 use ipc::msg::vips::{IpvsToVrrp, VrrpToIpvs};
 use ipc::report::Line;
@@ -238,9 +238,9 @@ impl Driver {
                 }
                 child::Event::Stop(mode) => self.stop(now, mode),
                 child::Event::Other(generation, ended, _) => self.step(now, Event::ProbeEnded { generation, ended }),
-                child::Event::SupervisorGone => {
+                child::Event::SupervisorGone(mode) => {
                     self.supervisor = Supervisor::Gone;
-                    self.stop(now, StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
+                    self.stop(now, mode);
                 }
             }
             // Each of these speaks of the generation that counts at this point.

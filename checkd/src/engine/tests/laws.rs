@@ -1,6 +1,6 @@
 //! The laws of `ipc::machine`, and what must hold in every state, for any order of events.
 
-use super::world::{Build, RELEASE};
+use super::world::Build;
 use crate::engine::{Action, Engine, Event, ProbeEvent, ProbeId};
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
@@ -12,7 +12,7 @@ use ipc::config::check::CheckConfig;
 use ipc::config::vrrp::Switch;
 use ipc::config::{FileIdx, Generation, RealIdx, ServiceIdx};
 use ipc::machine::Machine;
-use ipc::msg::control::DumpKind;
+use ipc::msg::control::{DumpKind, StopMode};
 use ipc::msg::reals::{IpvsToCheck, Standing};
 use ipc::time::Mono;
 use proptest::prelude::*;
@@ -153,7 +153,7 @@ proptest! {
             }
         }
         if stop {
-            step(&mut engine, now, Event::Stop(RELEASE), &mut open);
+            step(&mut engine, now, Event::Stop(StopMode::RELEASE), &mut open);
             prop_assert!(open.is_empty());
             prop_assert_eq!(engine.deadline(), None);
         }

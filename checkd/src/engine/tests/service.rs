@@ -1,6 +1,6 @@
 //! Sorry server, inhibition, hysteresis, several checkers, the end.
 
-use super::world::{Build, RELEASE, Server, WELL, World, all_up};
+use super::world::{Build, Server, WELL, World, all_up};
 use crate::engine::Event;
 use alloc::vec::Vec;
 use ipc::config::vrrp::Switch;
@@ -152,7 +152,7 @@ fn the_end_says_what_keepalived_says() {
     w.start(b.config.clone());
     w.pass_secs(2.0);
     let (lines, runs) = (w.lines.len(), w.runs.len());
-    w.event(Event::Stop(RELEASE));
+    w.event(Event::Stop(StopMode::RELEASE));
     assert_eq!(
         w.said(lines),
         [

@@ -16,7 +16,7 @@ use ipc::config::probe::Misc;
 use ipc::config::vrrp::Switch;
 use ipc::config::{Generation, Origin, RealIdx, ScriptIdx, ServiceIdx};
 use ipc::machine::Machine;
-use ipc::msg::control::{AtStop, Cause, News, Run, StopMode, Up};
+use ipc::msg::control::{Cause, News, Run, Up};
 use ipc::msg::reals::{CheckToIpvs, IpvsToCheck, Standing, alike};
 use ipc::time::Mono;
 
@@ -219,8 +219,6 @@ impl World {
         self.runs.iter().map(|(_, run)| (run.script.0, run.cause)).collect()
     }
 }
-
-pub const RELEASE: StopMode = StopMode { vips: AtStop::Release, ipvs: AtStop::Release };
 
 /// A configuration that grows.
 #[derive(Clone, Default)]

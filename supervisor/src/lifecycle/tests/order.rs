@@ -9,7 +9,6 @@ use ipc::config::script::KernelSettings;
 
 /// Of the table of these tests: 5 s for the children, 7 s around them.
 const STOPPING: Told = Told::Stopping(Duration::from_secs(12));
-const STOP: Down = Down::Stop(StopMode { vips: AtStop::Release, ipvs: AtStop::Release });
 
 #[test]
 fn first_start() {
@@ -64,7 +63,7 @@ fn a_child_that_refuses_at_the_start_ends_it_with_2() {
     let mut b = Bench::new(options());
     b.on(Event::Begin);
     b.on(Event::Compiled(G1, Compiled::Good(Box::new(table()))));
-    assert_eq!(b.said(Vrrp, G1, Up::Refused), [Tell(STOPPING), Send(Vrrp, Generation(0), STOP)]);
+    assert_eq!(b.said(Vrrp, G1, Up::Refused), [Tell(STOPPING), Send(Vrrp, Generation(0), Down::Stop)]);
     b.on(Event::Died(Vrrp, Death::Exited(0)));
     b.on(Event::Died(Check, Death::Exited(0)));
     assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(2)]);
@@ -228,13 +227,13 @@ fn a_reload_starts_a_child_that_is_needed_for_the_first_time() {
 #[test]
 fn the_end_comes_in_order() {
     let mut b = Bench::running();
-    assert_eq!(b.on(Event::Signal(Signal::Stop)), [Tell(STOPPING), Send(Vrrp, G1, STOP)]);
+    assert_eq!(b.on(Event::Signal(Signal::Stop)), [Tell(STOPPING), Send(Vrrp, G1, Down::Stop)]);
     assert_eq!(b.on(Event::Signal(Signal::Stop)), []);
     assert_eq!(b.said(Vrrp, G1, Up::Stopped), []);
     let after = b.on(Event::Died(Vrrp, Death::Exited(0)));
-    assert_eq!(after, [Send(Ipvs, G1, Down::Detached(ipc::msg::Role::Vrrp)), Send(Check, G1, STOP)]);
+    assert_eq!(after, [Send(Ipvs, G1, Down::Detached(ipc::msg::Role::Vrrp)), Send(Check, G1, Down::Stop)]);
     let after = b.on(Event::Died(Check, Death::Exited(0)));
-    assert_eq!(after, [Send(Ipvs, G1, Down::Detached(ipc::msg::Role::Check)), Send(Ipvs, G1, STOP)]);
+    assert_eq!(after, [Send(Ipvs, G1, Down::Detached(ipc::msg::Role::Check)), Send(Ipvs, G1, Down::Stop)]);
     assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(0)]);
     assert_eq!(b.machine.deadline(), None);
     assert_eq!(b.on(Event::Signal(Signal::Reload)), []);
@@ -304,7 +303,7 @@ fn the_end_is_bounded_when_nobody_does_anything() {
         assert!(took <= bound, "{took:?}, at most {bound:?}");
         assert_eq!(actions.first(), Some(&Tell(Told::Stopping(bound))));
         for daemon in Daemon::ALL {
-            assert!(actions.contains(&Send(daemon, G1, STOP)) && actions.contains(&Kill(daemon)), "{daemon}");
+            assert!(actions.contains(&Send(daemon, G1, Down::Stop)) && actions.contains(&Kill(daemon)), "{daemon}");
         }
     }
     assert!(stop::bound(stop::CHILD_WAIT, None) < Duration::from_secs(15), "TimeoutStopSec of the systemd unit");
@@ -318,7 +317,7 @@ fn a_child_that_hangs_up_may_say_with_what_status_it_ends() {
     assert_eq!(b.on(Event::Broken(Vrrp, Breach::Closed)), []);
     assert_eq!(b.said(Vrrp, G1, Up::Ready), [], "nothing it says counts any more");
     let mut other = Bench { machine: b.machine.clone(), now: b.now };
-    assert!(b.on(Event::Died(Vrrp, Death::Exited(1))).contains(&Send(Check, Generation(0), STOP)));
+    assert!(b.on(Event::Died(Vrrp, Death::Exited(1))).contains(&Send(Check, Generation(0), Down::Stop)));
     b.on(Event::Died(Check, Death::Exited(0)));
     assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(1)]);
     other.now = other.now + crate::daemon::LAST_BREATH;
@@ -406,7 +405,7 @@ fn dont_respawn_ends_everything() {
     let mut b = Bench::running();
     b.machine.options.respawn = Respawn::No;
     let actions = b.on(Event::Died(Check, Death::Signalled(6)));
-    assert!(actions.contains(&Send(Vrrp, G1, STOP)), "{actions:?}");
+    assert!(actions.contains(&Send(Vrrp, G1, Down::Stop)), "{actions:?}");
     b.on(Event::Died(Vrrp, Death::Exited(0)));
     assert_eq!(b.on(Event::Died(Ipvs, Death::Exited(0))), [Exit(0)]);
 }

@@ -242,7 +242,8 @@ impl Driver {
         }
         self.children.insert(daemon, Running { process, control, dumps: VecDeque::new() });
         let (log, fds) = self.log_for(Some(daemon));
-        self.send(daemon, self.generation(), Down::Hello { log }, fds);
+        let stop = self.setup.cli.stop_mode();
+        self.send(daemon, self.generation(), Down::Hello { log, stop }, fds);
         let generation = self.generation();
         if let Some(sockets) = table
             && let Some(running) = self.children.get_mut(&daemon)
