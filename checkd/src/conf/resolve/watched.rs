@@ -8,6 +8,7 @@ use crate::conf::diag::{Code, Diagnostic};
 use crate::conf::value::secs;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 use ipc::config::bfd::Bfd;
@@ -139,7 +140,8 @@ pub(super) fn marks(bundle: &mut Bundle) {
         };
         known.extend(place.map(|place| (marked, place)));
         if let Some(checker) = bundle.check.checkers.at_mut(idx) {
-            checker.marked = place;
+            // Its neighbours may share this.
+            Arc::make_mut(&mut checker.how).marked = place;
         }
     }
 }
